@@ -1,0 +1,178 @@
+// Package config reads the clock's settings from TOML. It is strict: unknown
+// keys, wrong types and impossible values are refused, all of them at once,
+// each with its line and key, so that a file is mended in one go.
+//
+// It reads text only and does not look at the machine: whether a device or a
+// token file exists is found out by those who use it.
+package config
+
+import (
+	_ "embed"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// DefaultPath is where the daemon looks for its settings.
+const DefaultPath = "/etc/timeclock/timeclock.toml"
+
+// Reference is the commented file with every key at its default.
+//
+//go:embed reference.toml
+var Reference string
+
+// Config is one clock's settings. The keys and their meaning are explained in
+// Reference.
+type Config struct {
+	StateDir string
+
+	Zeitstrom struct {
+		URL           string // ends with a slash
+		TokenFile     string
+		CAFile        string // empty: the system's
+		Timeout       time.Duration
+		PlainHTTPHost string
+	}
+	Reader struct {
+		Driver   string // Hardware or Simulated
+		SPI      string // /dev/spidevB.C
+		ResetPin string // empty: not wired
+		IRQPin   string // empty: not wired
+	}
+	Display struct {
+		Driver     string // SSD1306 or NoDisplay
+		I2C        string // /dev/i2c-N
+		AnswerTime time.Duration
+	}
+	Terminal struct {
+		Lockout time.Duration
+	}
+	Uplink struct {
+		Settle time.Duration
+	}
+	Clock struct {
+		Trust string // "auto" or "always"
+	}
+}
+
+// Values of reader.driver and display.driver.
+const (
+	Hardware  = "mfrc522"
+	Simulated = "simulated"
+	SSD1306   = "ssd1306"
+	NoDisplay = "none"
+)
+
+// Default returns the settings of an empty file.
+func Default() Config {
+	var c Config
+	if faults := decode([]byte(Reference), c.fields()); len(faults) > 0 {
+		panic(fmt.Sprint("the built-in reference is at fault: ", faults))
+	}
+	return c
+}
+
+// Load reads the file at path.
+func Load(path string) (Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("cannot read the settings: %w", err)
+	}
+	return Parse(path, text)
+}
+
+// Parse reads settings; name stands in error texts. The error is of type
+// Faults if the text is at fault.
+func Parse(name string, text []byte) (Config, error) {
+	c := Default()
+	faults := decode(text, c.fields())
+	if len(faults) > 0 {
+		return Config{}, &Faults{File: name, List: faults}
+	}
+	return c, nil
+}
+
+// fields binds every key to its place and to what it may hold.
+func (c *Config) fields() []field {
+	z, r, d := &c.Zeitstrom, &c.Reader, &c.Display
+	return []field{
+		text("state_dir", &c.StateDir, absolute),
+		text("zeitstrom.plain_http_host", &z.PlainHTTPHost),
+		text("zeitstrom.url", &z.URL, c.apiURL),
+		text("zeitstrom.token_file", &z.TokenFile, absolute),
+		text("zeitstrom.ca_file", &z.CAFile, emptyOr(absolute)),
+		duration("zeitstrom.timeout", &z.Timeout, time.Second, 5*time.Minute),
+		text("reader.driver", &r.Driver, oneOf(Hardware, Simulated)),
+		text("reader.spi", &r.SPI, matches(`^/dev/spidev\d+\.\d+$`, "/dev/spidev0.0")),
+		text("reader.reset_pin", &r.ResetPin, emptyOr(matches(`^[A-Za-z0-9_]+$`, "GPIO25"))),
+		text("reader.irq_pin", &r.IRQPin, emptyOr(matches(`^[A-Za-z0-9_]+$`, "GPIO24"))),
+		text("display.driver", &d.Driver, oneOf(SSD1306, NoDisplay)),
+		text("display.i2c", &d.I2C, matches(`^/dev/i2c-\d+$`, "/dev/i2c-1")),
+		duration("display.answer_time", &d.AnswerTime, 500*time.Millisecond, time.Minute),
+		duration("terminal.lockout", &c.Terminal.Lockout, 0, time.Hour),
+		duration("uplink.settle", &c.Uplink.Settle, 0, time.Hour),
+		text("clock.trust", &c.Clock.Trust, oneOf("auto", "always")),
+	}
+}
+
+func absolute(s string) error {
+	if !strings.HasPrefix(s, "/") {
+		return fmt.Errorf("%q must be a whole path that begins with /", s)
+	}
+	return nil
+}
+
+func emptyOr(check func(string) error) func(string) error {
+	return func(s string) error {
+		if s == "" {
+			return nil
+		}
+		return check(s)
+	}
+}
+
+func oneOf(values ...string) func(string) error {
+	return func(s string) error {
+		for _, v := range values {
+			if s == v {
+				return nil
+			}
+		}
+		return fmt.Errorf("%q is not possible: use \"%s\"", s, strings.Join(values, `" or "`))
+	}
+}
+
+func matches(pattern, example string) func(string) error {
+	re := regexp.MustCompile(pattern)
+	return func(s string) error {
+		if !re.MatchString(s) {
+			return fmt.Errorf("%q is not possible: it looks like %q", s, example)
+		}
+		return nil
+	}
+}
+
+// apiURL lets a token travel in the clear only where nobody can listen, or
+// where the company says that it may.
+func (c *Config) apiURL(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return fmt.Errorf("%q is not the address of an API: it looks like \"https://api.zeitstrom.com/api/v2/\"", s)
+	}
+	host := u.Hostname()
+	switch {
+	case !strings.HasSuffix(u.Path, "/"):
+		return fmt.Errorf("%q must end with a slash", s)
+	case u.Scheme == "https":
+		return nil
+	case u.Scheme != "http":
+		return fmt.Errorf("%q must begin with https://", s)
+	case host == "localhost" || net.ParseIP(host).IsLoopback() || host == c.Zeitstrom.PlainHTTPHost:
+		return nil
+	}
+	return fmt.Errorf("http:// would send the token in the clear to %s: use https://, or allow it with plain_http_host = %q", host, host)
+}

@@ -1,0 +1,129 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestReferenceNamesEveryKey(t *testing.T) {
+	var c Config
+	faults := decode([]byte(Reference), c.fields())
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	given, _ := assignments([]byte(Reference), c.fields())
+	if len(given) != len(c.fields()) {
+		t.Errorf("the reference has %d keys, the code %d", len(given), len(c.fields()))
+	}
+	for _, table := range regexp.MustCompile(`(?m)^[a-z_]+ =`).FindAllStringIndex(Reference, -1) {
+		before := strings.TrimRight(Reference[:table[0]], "\n")
+		if last := before[strings.LastIndexByte(before, '\n')+1:]; !strings.HasPrefix(last, "#") {
+			t.Errorf("%q has no comment above it", Reference[table[0]:table[1]])
+		}
+	}
+}
+
+func TestEmptyFileIsTheDefault(t *testing.T) {
+	c, err := Parse("x", nil)
+	if err != nil || c != Default() {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if c.Terminal.Lockout != 30*time.Second || c.Uplink.Settle != time.Minute || c.Clock.Trust != "auto" || c.Reader.SPI != "/dev/spidev0.0" {
+		t.Errorf("defaults: %+v", c)
+	}
+}
+
+func TestEveryFormOfTOML(t *testing.T) {
+	for _, text := range []string{
+		"[reader]\ndriver = \"simulated\"\n",
+		"reader.driver = 'simulated'",
+		"reader = { driver = \"simulated\" } # inline",
+	} {
+		if c, err := Parse("x", []byte(text)); err != nil || c.Reader.Driver != Simulated {
+			t.Errorf("%q: %q, %v", text, c.Reader.Driver, err)
+		}
+	}
+}
+
+// Every fault of a file is told at once; the texts are what people read.
+func TestFaults(t *testing.T) {
+	for _, tc := range []struct{ file, want string }{
+		{`stat_dir = "/x"
+[reader]
+driver = "pn532"
+spi = "/dev/spi0"
+speed = 3
+[terminal]
+lockout = 30
+[zeitstrom]
+url = "http://192.168.1.5/api/"
+timeout = "10 seconds"
+[wifi]
+name = "x"
+`, `f.toml:1: stat_dir: unknown key; known here: state_dir
+f.toml:3: reader.driver: "pn532" is not possible: use "mfrc522" or "simulated"
+f.toml:4: reader.spi: "/dev/spi0" is not possible: it looks like "/dev/spidev0.0"
+f.toml:5: reader.speed: unknown key; known here: driver, spi, reset_pin, irq_pin
+f.toml:7: terminal.lockout: must be a duration in quotes, such as "30s" or "5m", not a number
+f.toml:9: zeitstrom.url: http:// would send the token in the clear to 192.168.1.5: use https://, or allow it with plain_http_host = "192.168.1.5"
+f.toml:10: zeitstrom.timeout: must be a duration in quotes, such as "30s" or "5m", not "10 seconds"
+f.toml:11: wifi: there is no such table: ` + "`timeclock config default` shows all there are" + `
+f.toml:12: wifi.name: unknown key; ` + "`timeclock config default` shows all there are"},
+		{"state_dir = true\n\nstate_dir = \"/x\"\n", "f.toml:1: state_dir: must be text in quotes, not true or false\nf.toml:3: state_dir: stands in line 1 already"},
+		{"state_dir = \"x\"\nclock = 3\n[uplink]\nsettle = \"-1s\"", "f.toml:1: state_dir: \"x\" must be a whole path that begins with /\nf.toml:2: clock: unknown key; known here: state_dir\nf.toml:4: uplink.settle: -1s is not possible: use 0s to 1h0m0s"},
+		{"a = 1\nb = \nc", "f.toml:1: a: unknown key; known here: state_dir\nf.toml:2: this is not TOML: "},
+		{"[[reader]]\ndriver = []", "f.toml:1: reader: there is no such table: `timeclock config default` shows all there are\nf.toml:2: reader.driver: must be text in quotes, not a list"},
+		{`zeitstrom.url = "https://api.zeitstrom.com/api/v2"`, `f.toml:1: zeitstrom.url: "https://api.zeitstrom.com/api/v2" must end with a slash`},
+		{`zeitstrom.url = "ftp://x/"`, `f.toml:1: zeitstrom.url: "ftp://x/" must begin with https://`},
+		{`zeitstrom.url = "api.zeitstrom.com/"`, `f.toml:1: zeitstrom.url: "api.zeitstrom.com/" is not the address of an API: it looks like "https://api.zeitstrom.com/api/v2/"`},
+	} {
+		_, err := Parse("f.toml", []byte(tc.file))
+		var faults *Faults
+		if !errors.As(err, &faults) || !strings.HasPrefix(err.Error(), tc.want) {
+			t.Errorf("got\n%v\nwant\n%s", err, tc.want)
+		}
+	}
+}
+
+func TestPlainHTTP(t *testing.T) {
+	for _, text := range []string{
+		`zeitstrom.url = "http://127.0.0.1:8080/api/v2/"`,
+		`zeitstrom.url = "http://[::1]:8080/"`,
+		`zeitstrom.url = "http://localhost/api/v2/"`,
+		"zeitstrom.url = \"http://zeit.example/\"\nzeitstrom.plain_http_host = \"zeit.example\"",
+	} {
+		if _, err := Parse("x", []byte(text)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestLoad(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "timeclock.toml")
+	if _, err := Load(path); err == nil {
+		t.Error("a file that is not there was read")
+	}
+	if err := os.WriteFile(path, []byte("state_dir = 3"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(path); err == nil || !strings.HasPrefix(err.Error(), path+":1: state_dir:") {
+		t.Errorf("Load: %v", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(Reference))
+	f.Add([]byte("a.b.c = {d = [1, 2], e = \"x\"}"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		_, err := Parse("f", text)
+		var faults *Faults
+		if err != nil && !errors.As(err, &faults) {
+			t.Errorf("%v is not a list of faults", err)
+		}
+	})
+}

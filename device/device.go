@@ -1,0 +1,95 @@
+// Package device is the time clock's own language: badges, employees, taps and
+// punches, and the Terminal that turns a tap into a punch and an answer.
+//
+// It knows nothing of chips, files, networks or pictures and imports nothing
+// but the standard library; the rooms around it bring those and import it.
+package device
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// EmployeeID is an employee's UUID at Zeitstrom, in lower case with hyphens.
+type EmployeeID string
+
+// ParseEmployeeID reads a UUID in its 36-character form, in either case.
+func ParseEmployeeID(s string) (EmployeeID, error) {
+	id := strings.ToLower(strings.TrimSpace(s))
+	if len(id) != 36 {
+		return "", fmt.Errorf("employee id %q is not a UUID: copy it from Zeitstrom, it looks like a1b2c3d4-e5f6-7890-abcd-ef1234567890", s)
+	}
+	for i, c := range []byte(id) {
+		hyphen := i == 8 || i == 13 || i == 18 || i == 23
+		if hyphen != (c == '-') || !hyphen && !strings.ContainsRune("0123456789abcdef", rune(c)) {
+			return "", fmt.Errorf("employee id %q is not a UUID: character %d is %q", s, i+1, c)
+		}
+	}
+	return EmployeeID(id), nil
+}
+
+// Employee is the person a badge belongs to.
+type Employee struct {
+	ID   EmployeeID
+	Name string // as the display shows it; may be empty
+}
+
+// Intent is the direction of a punch, in the words of Zeitstrom's
+// app-timestamps API.
+type Intent string
+
+// The two intents that the API knows.
+const (
+	CheckIn  Intent = "checkin"
+	CheckOut Intent = "checkout"
+)
+
+// Tap is one badge brought to the reader at an instant.
+type Tap struct {
+	UID  UID
+	Time time.Time
+}
+
+// PunchID is a punch's place in the queue's journal, counted from 1. It is
+// unique on one clock.
+type PunchID uint64
+
+func (id PunchID) String() string { return fmt.Sprintf("%d", uint64(id)) }
+
+// Punch is a tap accepted for an employee: the event that is stored and
+// delivered. It carries neither name nor UID, so that whatever keeps punches
+// keeps no credentials.
+type Punch struct {
+	ID       PunchID // given by the queue
+	Employee EmployeeID
+	Intent   Intent
+	Time     time.Time // Zeitstrom gets it in UTC, cut to whole seconds
+}
+
+// OutcomeKind says what became of a tap. Its text is what scripts see in
+// `timeclock tap -json`.
+type OutcomeKind string
+
+// What can become of a tap.
+const (
+	CheckedIn  OutcomeKind = "checkin"  // the punch is on disk
+	CheckedOut OutcomeKind = "checkout" // the punch is on disk
+	Repeated   OutcomeKind = "repeated" // within the lock-out: nothing was written
+	Unknown    OutcomeKind = "unknown"  // the badge is not in the roster
+	Failed     OutcomeKind = "failed"   // the punch could not be stored: the employee must tap again
+)
+
+// Outcome is the answer to a tap. Punch is the punch just stored or, for
+// Repeated, the earlier one that this tap would have repeated; for Unknown and
+// Failed only its time is set, to the tap's.
+type Outcome struct {
+	Kind     OutcomeKind
+	Tap      Tap
+	Employee Employee
+	Punch    Punch
+	Err      error // why it Failed
+}
+
+// Booked reports whether the tap became a punch.
+func (o Outcome) Booked() bool { return o.Kind == CheckedIn || o.Kind == CheckedOut }

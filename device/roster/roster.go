@@ -1,0 +1,224 @@
+// Package roster is the badge map: which badge belongs to which employee. It
+// lives in memory for the tap at the door and in one CSV file in the state
+// directory, replaced as a whole with every change, so that a power cut leaves
+// the old map or the new one.
+//
+// The file holds whole UIDs, which are credentials: it is readable only by its
+// owner. The package does not know Zeitstrom and does not judge whether an
+// employee exists there.
+package roster
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"timeclock/device"
+)
+
+var _ device.Roster = (*Roster)(nil)
+
+// Badge is one line of the badge map.
+type Badge struct {
+	UID      device.UID
+	Employee device.Employee
+}
+
+// Roster is the badge map of one state directory. Its methods may be called
+// from any goroutine; processes must take turns.
+type Roster struct {
+	path string
+
+	mu     sync.RWMutex
+	badges map[device.UID]device.Employee
+}
+
+// Open reads the badge map at path; a file that does not exist is an empty map.
+func Open(path string) (*Roster, error) {
+	r := &Roster{path: path, badges: map[device.UID]device.Employee{}}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the badge map: %w", err)
+	}
+	defer f.Close()
+	lines, err := parse(f)
+	if err != nil {
+		return nil, fmt.Errorf("the badge map %s is damaged: %w", path, err)
+	}
+	for _, l := range lines {
+		if l.Reason != "" {
+			return nil, fmt.Errorf("the badge map %s is damaged: line %d: %s", path, l.Number, l.Reason)
+		}
+		r.badges[l.Badge.UID] = l.Badge.Employee
+	}
+	return r, nil
+}
+
+// Lookup returns whose badge it is.
+func (r *Roster) Lookup(uid device.UID) (device.Employee, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	e, ok := r.badges[uid]
+	return e, ok
+}
+
+// Name returns the name kept for an employee, "" if there is none.
+func (r *Roster) Name(id device.EmployeeID) string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, e := range r.badges {
+		if e.ID == id {
+			return e.Name
+		}
+	}
+	return ""
+}
+
+// List returns all badges, by name, employee and UID.
+func (r *Roster) List() []Badge {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	out := make([]Badge, 0, len(r.badges))
+	for uid, e := range r.badges {
+		out = append(out, Badge{uid, e})
+	}
+	slices.SortFunc(out, func(a, b Badge) int {
+		return strings.Compare(
+			a.Employee.Name+"\x00"+string(a.Employee.ID)+a.UID.Hex(),
+			b.Employee.Name+"\x00"+string(b.Employee.ID)+b.UID.Hex())
+	})
+	return out
+}
+
+// Add gives a badge to an employee. A badge that belongs to somebody else is
+// refused: remove it first.
+func (r *Roster) Add(b Badge) (Action, error) {
+	if err := b.check(); err != nil {
+		return Refused, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	owner, known := r.badges[b.UID]
+	if known && owner.ID != b.Employee.ID {
+		return Refused, fmt.Errorf("badge %s belongs to %s (%s): remove it there first, with `timeclock badge remove %s`", b.UID.Hex(), owner.Name, owner.ID, b.UID.Hex())
+	}
+	if known && b.Employee.Name == "" {
+		b.Employee.Name = owner.Name
+	}
+	action := r.action(b)
+	if action == Kept {
+		return action, nil
+	}
+	next := maps.Clone(r.badges)
+	next[b.UID] = b.Employee
+	return action, r.replace(next)
+}
+
+// Remove takes a badge out of the map and returns whose it was.
+func (r *Roster) Remove(uid device.UID) (device.Employee, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	owner, known := r.badges[uid]
+	if !known {
+		return owner, fmt.Errorf("badge %s is not in the badge map: `timeclock badge list` shows those that are", uid.Hex())
+	}
+	next := maps.Clone(r.badges)
+	delete(next, uid)
+	return owner, r.replace(next)
+}
+
+// Import takes over a whole CSV file, or nothing of it if any line is refused.
+// Badges that the file does not name stay. It returns what became of each line.
+func (r *Roster) Import(file io.Reader) ([]Line, error) {
+	lines, err := parse(file)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next := maps.Clone(r.badges)
+	refused := 0
+	for i := range lines {
+		l := &lines[i]
+		if l.Reason != "" {
+			l.Action = Refused
+			refused++
+			continue
+		}
+		l.Action = r.action(l.Badge)
+		next[l.Badge.UID] = l.Badge.Employee
+	}
+	if refused > 0 {
+		return lines, fmt.Errorf("%d of %d lines refused, nothing imported: mend them and import the file again", refused, len(lines))
+	}
+	return lines, r.replace(next)
+}
+
+// action says what taking over b would do.
+func (r *Roster) action(b Badge) Action {
+	switch owner, known := r.badges[b.UID]; {
+	case !known:
+		return Added
+	case owner == b.Employee:
+		return Kept
+	}
+	return Changed
+}
+
+// Export writes the badge map as a CSV file that Import takes.
+func (r *Roster) Export(w io.Writer) error {
+	out := csv.NewWriter(w)
+	out.Write([]string{"uid", "employee_id", "name"})
+	for _, b := range r.List() {
+		out.Write([]string{b.UID.Hex(), string(b.Employee.ID), b.Employee.Name})
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// replace makes next the badge map, on disk before in memory.
+func (r *Roster) replace(next map[device.UID]device.Employee) error {
+	var buf bytes.Buffer
+	if err := (&Roster{badges: next}).Export(&buf); err != nil {
+		return err
+	}
+	if err := writeFile(r.path, buf.Bytes()); err != nil {
+		return fmt.Errorf("badge map not changed: %w", err)
+	}
+	r.badges = next
+	return nil
+}
+
+// writeFile replaces a file so that a power cut leaves the old or the new one.
+func writeFile(path string, content []byte) error {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, filepath.Base(path)+".*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

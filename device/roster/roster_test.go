@@ -1,0 +1,152 @@
+package roster
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"timeclock/device"
+)
+
+const anna, ben = "a1b2c3d4-e5f6-7890-abcd-000000000001", "a1b2c3d4-e5f6-7890-abcd-000000000002"
+
+func open(t *testing.T, path string) *Roster {
+	t.Helper()
+	r, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// describe shows what became of each line, as the command does.
+func describe(lines []Line) string {
+	var b strings.Builder
+	for _, l := range lines {
+		fmt.Fprintf(&b, "%d %s %s %s|%s\n", l.Number, l.Action, l.Badge.UID.Hex(), l.Badge.Employee.Name, l.Reason)
+	}
+	return b.String()
+}
+
+func TestImport(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "roster.csv")
+	r := open(t, path)
+	file := "\xEF\xBB\xBFName, UID ,employee_id,extra\r\n\"Müller, Anna\",a1:b2:c3:d4," + anna + ",x\r\n\r\nBen,04112233445566," + strings.ToUpper(ben) + "\r\n"
+	lines, err := r.Import(strings.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := describe(lines), "2 added A1B2C3D4 Müller, Anna|\n4 added 04112233445566 Ben|\n"; got != want {
+		t.Errorf("import said\n%swant\n%s", got, want)
+	}
+	lines, err = r.Import(strings.NewReader("uid,employee_id,name\nA1B2C3D4," + anna + ",\"Müller, Anna\"\n04112233445566," + ben + ",Benjamin\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := describe(lines), "2 kept A1B2C3D4 Müller, Anna|\n3 changed 04112233445566 Benjamin|\n"; got != want {
+		t.Errorf("second import said\n%swant\n%s", got, want)
+	}
+
+	r = open(t, path)
+	uid, _ := device.ParseUID("A1B2C3D4")
+	if e, ok := r.Lookup(uid); !ok || e != (device.Employee{ID: anna, Name: "Müller, Anna"}) {
+		t.Errorf("after reopening: %+v, %v", e, ok)
+	}
+	var out bytes.Buffer
+	if err := r.Export(&out); err != nil {
+		t.Fatal(err)
+	}
+	if want := "uid,employee_id,name\n04112233445566," + ben + ",Benjamin\nA1B2C3D4," + anna + ",\"Müller, Anna\"\n"; out.String() != want {
+		t.Errorf("Export wrote\n%swant\n%s", out.String(), want)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file holds credentials, yet its mode is %v (%v)", info.Mode(), err)
+	}
+}
+
+func TestOneBadLineAppliesNothing(t *testing.T) {
+	for _, tc := range []struct{ line, reason string }{
+		{"A1B2C3D4E5," + anna + ",Anna", "a UID of 5 bytes does not exist: badges have 4, 7 or 10 bytes (8, 14 or 20 hex digits)"},
+		{"A1B2C3D," + anna + ",Anna", "UID has 7 hex digits: badges have 8, 14 or 20"},
+		{"A1B2C3DG," + anna + ",Anna", "UID has 'G' at digit 8: only 0-9 and A-F are hex digits"},
+		{"08B2C3D4," + anna + ",Anna", "UID 08B2C3D4 begins with 08: such a badge (a phone, some passports) makes up a new number at every tap and can never identify anyone, use another badge"},
+		{"A1B2C3D4,17,Anna", `employee id "17" is not a UUID: copy it from Zeitstrom, it looks like a1b2c3d4-e5f6-7890-abcd-ef1234567890`},
+		{"A1B2C3D4," + anna, `column "name" is missing`},
+		{"A1B2C3D4," + anna + ",\"An\nna\"", "the name has a control character, such as a line break, in it"},
+		{"A1B2C3D4," + anna + ",M\xFCller", `the name is not UTF-8: save the file as "CSV UTF-8"`},
+		{"01020304," + ben + ",Ben", "UID 01020304 is in line 2 already"},
+		{"A1B2C3D4," + anna + ",An\"na", `bare " in non-quoted-field`},
+	} {
+		r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
+		lines, err := r.Import(strings.NewReader("uid,employee_id,name\n01020304," + ben + ",Ben\n" + tc.line + "\n"))
+		if err == nil || err.Error() != "1 of 2 lines refused, nothing imported: mend them and import the file again" {
+			t.Errorf("%q: %v", tc.line, err)
+		}
+		if len(lines) != 2 || lines[1].Action != Refused || lines[1].Number != 3 || lines[1].Reason != tc.reason {
+			t.Errorf("%q: %s", tc.line, describe(lines))
+		}
+		if len(r.List()) != 0 {
+			t.Errorf("%q: something was imported: %v", tc.line, r.List())
+		}
+	}
+}
+
+func TestFilesThatAreNone(t *testing.T) {
+	for file, want := range map[string]string{
+		"":                   "the file is empty: its first line must be uid,employee_id,name",
+		"uid;employee_id\n":  `line 1 has no column "uid": the first line must name the columns uid,employee_id,name`,
+		"uid,employee_id\nx": `line 1 has no column "name": the first line must name the columns uid,employee_id,name`,
+	} {
+		r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
+		if _, err := r.Import(strings.NewReader(file)); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", file, err, want)
+		}
+	}
+}
+
+func TestAddAndRemove(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "roster.csv")
+	r := open(t, path)
+	uid, _ := device.ParseUID("01020304")
+	if a, err := r.Add(Badge{uid, device.Employee{ID: anna, Name: "Anna"}}); a != Added || err != nil {
+		t.Fatalf("Add = %s, %v", a, err)
+	}
+	if a, err := r.Add(Badge{uid, device.Employee{ID: anna}}); a != Kept || err != nil {
+		t.Errorf("adding it again without a name = %s, %v", a, err)
+	}
+	if _, err := r.Add(Badge{uid, device.Employee{ID: ben}}); err == nil {
+		t.Error("a badge moved to another person without a word")
+	}
+	if e, err := r.Remove(uid); err != nil || e.ID != anna {
+		t.Errorf("Remove = %v, %v", e, err)
+	}
+	if _, err := r.Remove(uid); err == nil {
+		t.Error("removed twice")
+	}
+	if got := open(t, path).List(); len(got) != 0 {
+		t.Errorf("on disk there is still %v", got)
+	}
+}
+
+func FuzzImport(f *testing.F) {
+	f.Add([]byte("uid,employee_id,name\n01020304," + ben + ",Ben\n"))
+	f.Add([]byte("uid,employee_id,name\n\"0102\n"))
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, file []byte) {
+		path := filepath.Join(dir, "roster.csv")
+		os.Remove(path)
+		r := open(t, path)
+		if _, err := r.Import(bytes.NewReader(file)); err != nil {
+			if len(r.List()) != 0 {
+				t.Error("a refused file left badges behind")
+			}
+			return
+		}
+		if got, want := len(open(t, path).List()), len(r.List()); got != want {
+			t.Errorf("%d badges came back as %d", want, got)
+		}
+	})
+}

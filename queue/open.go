@@ -1,0 +1,147 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"timeclock/device"
+
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+const (
+	pageSize = 4096 // also on kernels with larger pages: a commit writes whole pages
+	format   = 1
+	// lockTimeout bounds the wait for another process's lock; a daemon that
+	// was told to stop may need a moment.
+	lockTimeout = time.Second
+)
+
+func options() *bolt.Options {
+	return &bolt.Options{
+		Timeout:        lockTimeout,
+		PageSize:       pageSize,
+		NoFreelistSync: true, // else every commit writes the whole list of free pages
+		FreelistType:   bolt.FreelistMapType,
+	}
+}
+
+// Open opens the queue at path and creates it if there is none. A file that is
+// empty or cut short is ErrDamaged, never a new start.
+func Open(path string) (*Store, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := create(path); err != nil {
+			return nil, fmt.Errorf("cannot create the queue: %w", err)
+		}
+	case err != nil:
+		return nil, fmt.Errorf("cannot open the queue: %w", err)
+	case info.Size() < 4*pageSize:
+		return nil, fmt.Errorf("%w: %s has only %d bytes", ErrDamaged, path, info.Size())
+	}
+	db, err := bolt.Open(path, 0o600, options())
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, ErrInUse
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
+		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, path, err)
+	case err != nil:
+		return nil, fmt.Errorf("cannot open the queue: %w", err)
+	}
+	s := &Store{
+		db:      db,
+		changed: make(chan struct{}, 1),
+		next:    1,
+		last:    map[device.EmployeeID]device.Punch{},
+		lanes:   map[device.EmployeeID][]device.Punch{},
+		marks:   map[device.PunchID]mark{},
+	}
+	if err := db.View(s.load); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
+}
+
+// create makes a new queue under another name first: a power cut in between
+// leaves no half-made file under the queue's own name.
+func create(path string) (err error) {
+	temp := path + ".new"
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	db, err := bolt.Open(temp, 0o600, options())
+	if err != nil {
+		return err
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		for _, name := range [][]byte{metaBucket, tailBucket, historyBucket, stateBucket, marksBucket} {
+			if _, err := tx.CreateBucket(name); err != nil {
+				return err
+			}
+		}
+		if err := putSettled(tx, nil); err != nil {
+			return err
+		}
+		return put(tx.Bucket(metaBucket), formatKey, []byte{format})
+	})
+	if err := errors.Join(err, db.Sync(), db.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// load builds what is kept in memory from the file, newest punch first.
+func (s *Store) load(tx *bolt.Tx) error {
+	for _, name := range [][]byte{metaBucket, tailBucket, historyBucket, stateBucket, marksBucket} {
+		if tx.Bucket(name) == nil {
+			return fmt.Errorf("%w: bucket %q is missing", ErrDamaged, name)
+		}
+	}
+	switch v, err := get(tx.Bucket(metaBucket), formatKey); {
+	case err != nil:
+		return err
+	case len(v) != 1 || v[0] != format:
+		return fmt.Errorf("the queue has format %v, this version of timeclock reads format %d: install the version that wrote it", v, format)
+	}
+	var err error
+	if s.settled, err = getSettled(tx); err != nil {
+		return err
+	}
+	if s.marks, err = getMarks(tx); err != nil {
+		return err
+	}
+	ids := map[device.EmployeeID]device.EmployeeID{} // one string per employee, not per punch
+	err = newestFirst(tx, func(p device.Punch) bool {
+		if id, ok := ids[p.Employee]; ok {
+			p.Employee = id
+		} else {
+			ids[p.Employee] = p.Employee
+			s.last[p.Employee] = p
+		}
+		s.next = max(s.next, p.ID+1)
+		if !s.settled.has(p.ID) {
+			s.lanes[p.Employee] = append(s.lanes[p.Employee], p)
+		}
+		return true
+	})
+	for _, lane := range s.lanes {
+		slices.Reverse(lane)
+	}
+	s.inTail = tx.Bucket(tailBucket).Stats().KeyN
+	return err
+}

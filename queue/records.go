@@ -1,0 +1,200 @@
+package queue
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"strings"
+	"time"
+
+	"timeclock/device"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+var (
+	metaBucket    = []byte("meta")
+	tailBucket    = []byte("tail")
+	historyBucket = []byte("history")
+	stateBucket   = []byte("state")
+	marksBucket   = []byte("marks")
+
+	formatKey  = []byte("format")
+	settledKey = []byte("settled")
+)
+
+// tailSize is how many punches stay in the tail. bbolt stores a bucket inside
+// its parent's page while it is smaller than a quarter page: 16 bytes of header
+// and 16 + key + value per punch.
+const tailSize = 16
+
+// mark is what became of a punch that was not simply delivered.
+type mark struct {
+	State  State     `json:"state"`
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
+}
+
+func key(id device.PunchID) []byte {
+	return binary.BigEndian.AppendUint64(nil, uint64(id))
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func checksum(key, value []byte) uint32 {
+	return crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, value)
+}
+
+func put(b *bolt.Bucket, key, value []byte) error {
+	return b.Put(key, append(binary.BigEndian.AppendUint32(nil, checksum(key, value)), value...))
+}
+
+// check takes the CRC off a stored value.
+func check(key, stored []byte) ([]byte, error) {
+	if len(stored) < 4 || binary.BigEndian.Uint32(stored) != checksum(key, stored[4:]) {
+		return nil, fmt.Errorf("%w: checksum of record %x is wrong", ErrDamaged, key)
+	}
+	return stored[4:], nil
+}
+
+func get(b *bolt.Bucket, key []byte) ([]byte, error) {
+	stored := b.Get(key)
+	if stored == nil {
+		return nil, fmt.Errorf("%w: record %q is missing", ErrDamaged, key)
+	}
+	return check(key, stored)
+}
+
+// A punch is stored as its kind, its intent, the employee's UUID in 16 bytes
+// and the time in nanoseconds since 1970.
+const (
+	kindPunch  = 1
+	punchBytes = 1 + 1 + 16 + 8
+)
+
+var intents = []device.Intent{1: device.CheckIn, 2: device.CheckOut}
+
+func encodePunch(p device.Punch) ([]byte, error) {
+	employee, err := hex.DecodeString(strings.ReplaceAll(string(p.Employee), "-", ""))
+	if err != nil || len(employee) != 16 {
+		return nil, fmt.Errorf("employee id %q is not a UUID", p.Employee)
+	}
+	v := []byte{kindPunch, 0}
+	for i, intent := range intents {
+		if i > 0 && intent == p.Intent {
+			v[1] = byte(i)
+		}
+	}
+	if v[1] == 0 {
+		return nil, fmt.Errorf("unknown intent %q", p.Intent)
+	}
+	v = append(v, employee...)
+	return binary.BigEndian.AppendUint64(v, uint64(p.Time.UnixNano())), nil
+}
+
+func decodePunch(k, stored []byte) (device.Punch, error) {
+	v, err := check(k, stored)
+	if err != nil {
+		return device.Punch{}, err
+	}
+	if len(k) != 8 || len(v) != punchBytes || v[0] != kindPunch || v[1] == 0 || int(v[1]) >= len(intents) {
+		return device.Punch{}, fmt.Errorf("%w: record %x is no punch", ErrDamaged, k)
+	}
+	e := hex.EncodeToString(v[2:18])
+	return device.Punch{
+		ID:       device.PunchID(binary.BigEndian.Uint64(k)),
+		Employee: device.EmployeeID(e[:8] + "-" + e[8:12] + "-" + e[12:16] + "-" + e[16:20] + "-" + e[20:]),
+		Intent:   intents[v[1]],
+		Time:     time.Unix(0, int64(binary.BigEndian.Uint64(v[18:]))),
+	}, nil
+}
+
+// appendPunch puts a punch into the tail, after moving a full tail into the
+// history.
+func appendPunch(tx *bolt.Tx, p device.Punch, moveTail bool) error {
+	v, err := encodePunch(p)
+	if err != nil {
+		return err
+	}
+	tail := tx.Bucket(tailBucket)
+	if moveTail {
+		history := tx.Bucket(historyBucket)
+		history.FillPercent = 1 // ids only grow: no page needs room for more
+		if err := tail.ForEach(history.Put); err != nil {
+			return err
+		}
+		if err := tx.DeleteBucket(tailBucket); err != nil {
+			return err
+		}
+		if tail, err = tx.CreateBucket(tailBucket); err != nil {
+			return err
+		}
+	}
+	return put(tail, key(p.ID), v)
+}
+
+func getPunch(tx *bolt.Tx, id device.PunchID) (device.Punch, error) {
+	k := key(id)
+	for _, bucket := range [][]byte{tailBucket, historyBucket} {
+		if v := tx.Bucket(bucket).Get(k); v != nil {
+			return decodePunch(k, v)
+		}
+	}
+	return device.Punch{}, fmt.Errorf("%w: punch %d is missing", ErrDamaged, id)
+}
+
+// newestFirst calls f for each punch until f returns false.
+func newestFirst(tx *bolt.Tx, f func(device.Punch) bool) error {
+	for _, bucket := range [][]byte{tailBucket, historyBucket} {
+		c := tx.Bucket(bucket).Cursor()
+		for k, v := c.Last(); k != nil; k, v = c.Prev() {
+			p, err := decodePunch(k, v)
+			if err != nil {
+				return err
+			}
+			if !f(p) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+func putSettled(tx *bolt.Tx, r ranges) error {
+	return put(tx.Bucket(stateBucket), settledKey, r.encode())
+}
+
+func getSettled(tx *bolt.Tx) (ranges, error) {
+	v, err := get(tx.Bucket(stateBucket), settledKey)
+	if err != nil {
+		return nil, err
+	}
+	return decodeRanges(v)
+}
+
+func putMark(tx *bolt.Tx, id device.PunchID, m mark) error {
+	v, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return put(tx.Bucket(marksBucket), key(id), v)
+}
+
+func getMarks(tx *bolt.Tx) (map[device.PunchID]mark, error) {
+	marks := map[device.PunchID]mark{}
+	err := tx.Bucket(marksBucket).ForEach(func(k, stored []byte) error {
+		v, err := check(k, stored)
+		if err != nil {
+			return err
+		}
+		var m mark
+		if err := json.Unmarshal(v, &m); err != nil || len(k) != 8 {
+			return fmt.Errorf("%w: mark %x cannot be read", ErrDamaged, k)
+		}
+		marks[device.PunchID(binary.BigEndian.Uint64(k))] = m
+		return nil
+	})
+	return marks, err
+}

@@ -1,0 +1,33 @@
+package mfrc522
+
+import "periph.io/x/conn/v3/spi"
+
+// batch collects register accesses that go to the chip in one transfer of the
+// host: one chip-select each, as the data sheet wants it (chapter 8.1.2).
+type batch struct {
+	packets []spi.Packet
+}
+
+// write adds a write of one or more bytes to one register.
+func (b *batch) write(reg byte, data ...byte) {
+	b.packets = append(b.packets, spi.Packet{W: append([]byte{reg << 1}, data...)})
+}
+
+// read adds a read of several registers in one chip-select. The values are in
+// the returned slice once the batch has run.
+func (b *batch) read(regs ...byte) []byte {
+	out := make([]byte, len(regs)+1)
+	for i, reg := range regs {
+		out[i] = 0x80 | reg<<1
+	}
+	in := make([]byte, len(out))
+	b.packets = append(b.packets, spi.Packet{W: out, R: in})
+	return in[1:]
+}
+
+func (d *Dev) run(b batch) error {
+	if err := d.conn.TxPackets(b.packets); err != nil {
+		return &Error{Op: "bus", Err: ErrBus, Cause: err}
+	}
+	return nil
+}

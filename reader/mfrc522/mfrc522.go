@@ -1,0 +1,185 @@
+// Package mfrc522 drives NXP's MFRC522 contactless reader over SPI, as far as
+// a time clock needs it: the UIDs of ISO/IEC 14443-3 type A badges, of 4, 7 and
+// 10 bytes, and whether a badge is still there.
+//
+// It polls; interrupt and reset lines are used where they are wired. It moves
+// several registers per transfer and computes checksums itself, because each
+// transfer of the host costs more than the frame on the air. It will not
+// authenticate, read or write a badge's memory: a badge that stays outside its
+// memory cannot be damaged by a clock.
+//
+// A Dev is not safe for concurrent use: one goroutine owns the chip.
+package mfrc522
+
+import (
+	"fmt"
+	"time"
+
+	"periph.io/x/conn/v3/gpio"
+	"periph.io/x/conn/v3/physic"
+	"periph.io/x/conn/v3/spi"
+)
+
+// Opts says how the chip is wired. The zero Opts is a chip on SPI alone.
+type Opts struct {
+	Speed physic.Frequency // of the bus; 0 means 1 MHz, the chip takes up to 10 MHz
+	Reset gpio.PinOut      // NRSTPD; nil if not wired
+	IRQ   gpio.PinIn       // IRQ; nil if not wired
+}
+
+// Dev is a chip that has been set up.
+type Dev struct {
+	conn    spi.Conn
+	opts    Opts
+	version byte
+	field   bool
+}
+
+// New connects to the chip and sets it up.
+func New(p spi.Port, o Opts) (*Dev, error) {
+	if o.Speed == 0 {
+		o.Speed = physic.MegaHertz
+	}
+	conn, err := p.Connect(o.Speed, spi.Mode0, 8)
+	if err != nil {
+		return nil, &Error{Op: "connect", Err: ErrBus, Cause: err}
+	}
+	d := &Dev{conn: conn, opts: o}
+	if err := d.setUp(); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Name tells which chip it is, by its VersionReg.
+func (d *Dev) Name() string {
+	if name, ok := names[d.version]; ok {
+		return name
+	}
+	return fmt.Sprintf("unknown chip (version %02X)", d.version)
+}
+
+func (d *Dev) String() string { return d.Name() + " on " + d.conn.String() }
+
+// Times of the chip's start: it may take that long after a reset until its
+// oscillator runs (chapter 8.8.2), and a reset pulse must last 100 ns.
+const (
+	startTimeout = 50 * time.Millisecond
+	resetPulse   = time.Millisecond
+)
+
+// setUp resets the chip and writes every register that the driver relies on.
+func (d *Dev) setUp() error {
+	if d.opts.Reset != nil {
+		if err := d.pulseReset(); err != nil {
+			return err
+		}
+	}
+	if d.opts.IRQ != nil {
+		if err := d.opts.IRQ.In(gpio.PullUp, gpio.FallingEdge); err != nil {
+			return &Error{Op: "IRQ pin", Err: ErrBus, Cause: err}
+		}
+	}
+	if err := d.awaitStart(); err != nil {
+		return err
+	}
+	var b batch
+	b.write(commandReg, cmdSoftReset)
+	if err := d.run(b); err != nil {
+		return err
+	}
+	if err := d.awaitStart(); err != nil {
+		return err
+	}
+	b = batch{}
+	for _, c := range config {
+		b.write(c[0], c[1])
+	}
+	if d.opts.IRQ != nil {
+		b.write(comIEnReg, 0x80|irqRx|irqTimer) // IRqInv: active low
+		b.write(divIEnReg, 0x80)                // IRQPushPull
+	}
+	b.write(comIrqReg, irqAll)
+	version := b.read(versionReg)
+	if err := d.run(b); err != nil {
+		return err
+	}
+	d.version, d.field = version[0], false
+	return d.Check()
+}
+
+func (d *Dev) pulseReset() error {
+	for _, level := range []gpio.Level{gpio.Low, gpio.High} {
+		if err := d.opts.Reset.Out(level); err != nil {
+			return &Error{Op: "reset pin", Err: ErrBus, Cause: err}
+		}
+		time.Sleep(resetPulse)
+	}
+	return nil
+}
+
+// awaitStart waits until the chip has left power-down.
+func (d *Dev) awaitStart() error {
+	for deadline := time.Now().Add(startTimeout); ; time.Sleep(time.Millisecond) {
+		var b batch
+		command := b.read(commandReg)
+		if err := d.run(b); err != nil {
+			return err
+		}
+		if command[0]&powerDown == 0 {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return &Error{Op: "start", Err: ErrDead, Cause: fmt.Errorf("CommandReg stays at %02X: check wiring and 3.3 V supply", command[0])}
+		}
+	}
+}
+
+// Check reads the version and two registers that setUp wrote: it notices a
+// broken wire as well as a chip that lost its supply for a moment.
+func (d *Dev) Check() error {
+	var b batch
+	got := b.read(versionReg, txASKReg, tPrescalerReg)
+	if err := d.run(b); err != nil {
+		return err
+	}
+	var cause error
+	switch {
+	case got[0] == 0x00 || got[0] == 0xFF:
+		cause = fmt.Errorf("VersionReg reads %02X: nothing is connected there, check wiring and supply", got[0])
+	case got[0] != d.version || got[1] != 0x40 || got[2] != 169:
+		cause = fmt.Errorf("it lost its settings (version %02X, TxASKReg %02X, TPrescalerReg %02X): was its supply interrupted?", got[0], got[1], got[2])
+	default:
+		return nil
+	}
+	return &Error{Op: "check", Err: ErrDead, Cause: cause}
+}
+
+// fieldGuard is how long a badge may need from field on to its first REQA
+// (ISO/IEC 14443-3, clause 5.1: 5 ms) and a little more.
+const fieldGuard = 5100 * time.Microsecond
+
+func (d *Dev) fieldOn() error {
+	if d.field {
+		return nil
+	}
+	var b batch
+	b.write(txControlReg, antennaOn)
+	if err := d.run(b); err != nil {
+		return err
+	}
+	d.field = true
+	time.Sleep(fieldGuard)
+	return nil
+}
+
+// FieldOff switches the antenna off; badges in front of it lose their power.
+func (d *Dev) FieldOff() error {
+	if !d.field {
+		return nil
+	}
+	var b batch
+	b.write(txControlReg, antennaOff)
+	d.field = false
+	return d.run(b)
+}

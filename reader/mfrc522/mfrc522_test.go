@@ -1,0 +1,172 @@
+package mfrc522_test
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"timeclock/reader/mfrc522"
+	"timeclock/reader/mfrc522/mfrc522test"
+)
+
+var (
+	uid4  = []byte{0xA1, 0xB2, 0xC3, 0xD4}
+	uid7  = []byte{0x04, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66}
+	uid10 = []byte{0x04, 0x01, 0x02, 0x03, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0A}
+)
+
+// newChip returns a strict chip and its driver.
+func newChip(t *testing.T) (*mfrc522test.Chip, *mfrc522.Dev) {
+	t.Helper()
+	chip := &mfrc522test.Chip{Report: func(v string) { t.Error("violation:", v) }}
+	dev, err := mfrc522.New(chip, mfrc522.Opts{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return chip, dev
+}
+
+func TestReadsEveryLength(t *testing.T) {
+	for _, uid := range [][]byte{uid4, uid7, uid10} {
+		synctest.Test(t, func(t *testing.T) {
+			chip, dev := newChip(t)
+			card := &mfrc522test.Card{UID: uid}
+			if got, err := dev.Newcomers(); err != nil || len(got) != 0 {
+				t.Fatalf("empty field: %X, %v", got, err)
+			}
+			chip.Place(card)
+			time.Sleep(10 * time.Millisecond)
+			got, err := dev.Newcomers()
+			if err != nil || len(got) != 1 || !bytes.Equal(got[0], uid) {
+				t.Fatalf("read %X, %v; want %X", got, err, uid)
+			}
+			if got, err := dev.Newcomers(); err != nil || len(got) != 0 {
+				t.Fatalf("the same badge came twice: %X, %v", got, err)
+			}
+			for range 3 {
+				if there, err := dev.Present(uid); err != nil || !there {
+					t.Fatalf("Present = %v, %v while it rests", there, err)
+				}
+			}
+			chip.Remove(card)
+			if there, err := dev.Present(uid); err != nil || there {
+				t.Fatalf("Present = %v, %v after it left", there, err)
+			}
+		})
+	}
+}
+
+func TestBadgeNeedsItsGuardTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		chip, dev := newChip(t)
+		chip.Place(&mfrc522test.Card{UID: uid4})
+		if got, err := dev.Newcomers(); err != nil || len(got) != 1 {
+			t.Fatalf("first poll after field on: %X, %v", got, err)
+		}
+		if err := dev.FieldOff(); err != nil {
+			t.Fatal(err)
+		}
+		if chip.FieldOn() {
+			t.Error("the field is on after FieldOff")
+		}
+		if got, err := dev.Newcomers(); err != nil || len(got) != 1 {
+			t.Fatalf("after the field was off the badge is new again: %X, %v", got, err)
+		}
+	})
+}
+
+func TestSeveralBadgesAreReadWhole(t *testing.T) {
+	sets := [][][]byte{
+		{uid4, {0xA1, 0xB2, 0xC3, 0xD5}},
+		{uid4, uid7},
+		{uid7, {0x04, 0x11, 0x22, 0x33, 0x44, 0x55, 0x67}},
+		{uid4, {0x21, 0xB2, 0xC3, 0xD4}, {0x21, 0x32, 0xC3, 0xD4}},
+		{uid4, uid7, uid10},
+	}
+	for _, want := range sets {
+		synctest.Test(t, func(t *testing.T) {
+			chip, dev := newChip(t)
+			for _, uid := range want {
+				chip.Place(&mfrc522test.Card{UID: uid})
+			}
+			got, err := dev.Newcomers()
+			if err != nil || len(got) != len(want) {
+				t.Fatalf("read %X, %v; want %X", got, err, want)
+			}
+			for _, uid := range want {
+				if !slices.ContainsFunc(got, func(g []byte) bool { return bytes.Equal(g, uid) }) {
+					t.Errorf("%X was not read; got %X", uid, got)
+				}
+				if there, err := dev.Present(uid); err != nil || !there {
+					t.Errorf("Present(%X) = %v, %v", uid, there, err)
+				}
+			}
+		})
+	}
+}
+
+func TestBrokenBus(t *testing.T) {
+	for name, tc := range map[string]struct {
+		bus  mfrc522test.Bus
+		want error
+	}{
+		"low": {mfrc522test.Low, mfrc522.ErrDead}, "high": {mfrc522test.High, mfrc522.ErrDead},
+		"no node": {mfrc522test.NoNode, mfrc522.ErrBus},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				chip, dev := newChip(t)
+				chip.SetBus(tc.bus)
+				if err := dev.Check(); !errors.Is(err, tc.want) || !mfrc522.Fatal(err) {
+					t.Errorf("Check = %v, want %v", err, tc.want)
+				}
+				if _, err := mfrc522.New(chip, mfrc522.Opts{}); !mfrc522.Fatal(err) {
+					t.Errorf("New on a broken bus = %v", err)
+				}
+				chip.SetBus(mfrc522test.BusOK)
+				time.Sleep(10 * time.Millisecond)
+				if err := dev.Check(); !errors.Is(err, mfrc522.ErrDead) {
+					t.Errorf("Check after the supply was gone = %v: the chip has lost its settings", err)
+				}
+				if _, err := mfrc522.New(chip, mfrc522.Opts{}); err != nil {
+					t.Errorf("New after the bus came back: %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestResetAndIRQPins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		chip := &mfrc522test.Chip{Report: func(v string) { t.Error("violation:", v) }}
+		reset := chip.ResetPin()
+		if err := reset.Out(false); err != nil { // held in reset since power-up
+			t.Fatal(err)
+		}
+		chip.Place(&mfrc522test.Card{UID: uid7})
+		dev, err := mfrc522.New(chip, mfrc522.Opts{Reset: reset, IRQ: chip.IRQPin()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		got, err := dev.Newcomers()
+		if err != nil || len(got) != 1 || !bytes.Equal(got[0], uid7) {
+			t.Fatalf("with both pins: %X, %v", got, err)
+		}
+		t.Logf("read in %v", time.Since(start))
+	})
+}
+
+func TestNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for version, want := range map[byte]string{0x92: "MFRC522 v2.0", 0x88: "FM17522 (clone)", 0x77: "unknown chip (version 77)", 0x12: "counterfeit MFRC522 (clone)"} {
+			dev, err := mfrc522.New(&mfrc522test.Chip{Version: version}, mfrc522.Opts{})
+			if err != nil || dev.Name() != want {
+				t.Errorf("version %02X: %v, %v; want %s", version, dev, err, want)
+			}
+		}
+	})
+}

@@ -1,0 +1,342 @@
+package mfrc522test
+
+import (
+	"errors"
+	"time"
+
+	"periph.io/x/conn/v3"
+	"periph.io/x/conn/v3/gpio"
+	"periph.io/x/conn/v3/physic"
+	"periph.io/x/conn/v3/spi"
+)
+
+var (
+	_ spi.PortCloser = (*Chip)(nil)
+	_ spi.Conn       = (*wire)(nil)
+	_ gpio.PinOut    = (*resetPin)(nil)
+	_ gpio.PinIn     = (*irqPin)(nil)
+)
+
+// String implements conn.Resource.
+func (c *Chip) String() string { return "simulated MFRC522" }
+
+// Close implements spi.PortCloser. The chip can be opened again.
+func (c *Chip) Close() error { return nil }
+
+// LimitSpeed implements spi.Port.
+func (c *Chip) LimitSpeed(physic.Frequency) error { return nil }
+
+// Connect implements spi.Port. The chip takes up to 10 MHz in mode 0 (data
+// sheet, chapter 8.1.2).
+func (c *Chip) Connect(f physic.Frequency, mode spi.Mode, bits int) (spi.Conn, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.bus == NoNode {
+		return nil, errNoNode
+	}
+	if f > 10*physic.MegaHertz {
+		c.violate("SPI at %s: the chip takes at most 10 MHz", f)
+	}
+	if mode != spi.Mode0 || bits != 8 {
+		c.violate("SPI in mode %v with %d bits: the chip speaks mode 0 with 8", mode, bits)
+	}
+	return &wire{c}, nil
+}
+
+// wire is the spi.Conn of a Chip.
+type wire struct{ chip *Chip }
+
+func (w *wire) String() string      { return w.chip.String() }
+func (w *wire) Duplex() conn.Duplex { return conn.Full }
+
+// Tx implements conn.Conn: one chip-select.
+func (w *wire) Tx(out, in []byte) error {
+	return w.TxPackets([]spi.Packet{{W: out, R: in}})
+}
+
+// TxPackets implements spi.Conn: one ioctl, a chip-select per packet.
+func (w *wire) TxPackets(packets []spi.Packet) error {
+	c := w.chip
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.transfers.Transactions++
+	for _, p := range packets {
+		c.transfers.Bytes += max(len(p.W), len(p.R))
+	}
+	if c.bus == NoNode {
+		return errNoNode
+	}
+	for _, p := range packets {
+		in := p.R
+		if in == nil {
+			in = make([]byte, len(p.W))
+		}
+		switch {
+		case len(p.W) != len(in):
+			return errors.New("mfrc522test: read and write buffers differ in length")
+		case p.KeepCS:
+			c.violate("KeepCS: each access needs its own chip-select")
+		}
+		c.selected(p.W, in)
+	}
+	return nil
+}
+
+// selected is one chip-select: a write of n bytes to one address, or a read of
+// any number of addresses (data sheet, tables 6 to 8).
+func (c *Chip) selected(out, in []byte) {
+	for i := range in {
+		in[i] = 0x00
+		if c.bus == High {
+			in[i] = 0xFF
+		}
+	}
+	if c.bus != BusOK || c.inReset || len(out) == 0 {
+		return
+	}
+	now := time.Now()
+	c.advance(now)
+	if len(out) < 2 {
+		c.violate("a chip-select with a single byte: neither a read nor a write")
+		return
+	}
+	if out[0]&0x80 == 0 {
+		addr := c.address(out[0])
+		for _, b := range out[1:] {
+			c.write(addr, b, now)
+		}
+		return
+	}
+	for i := range out {
+		last := i == len(out)-1
+		if last {
+			if out[i] != 0 {
+				c.violate("a read must end with a zero byte, not %02X", out[i])
+			}
+			return
+		}
+		if out[i]&0x80 == 0 {
+			c.violate("byte %d of a read is a write address (%02X)", i, out[i])
+			return
+		}
+		in[i+1] = c.read(c.address(out[i]), now)
+	}
+}
+
+func (c *Chip) address(b byte) byte {
+	if b&0x01 != 0 {
+		c.violate("address byte %02X: bit 0 must be 0", b)
+	}
+	addr := b >> 1 & 0x3F
+	if reservedRegs>>addr&1 == 1 {
+		c.violate("access to reserved register %02X", addr)
+	}
+	return addr
+}
+
+func (c *Chip) starting(addr byte, now time.Time) bool {
+	if !now.Before(c.wakes) {
+		return false
+	}
+	if addr != regCommand {
+		c.violate("access to register %02X before the chip has started up", addr)
+	}
+	return true
+}
+
+func (c *Chip) read(addr byte, now time.Time) byte {
+	if c.starting(addr, now) {
+		return powerDown | 0x20
+	}
+	switch addr {
+	case regFIFOData:
+		if len(c.fifo) == 0 {
+			return 0 // no error flag is defined for an underrun
+		}
+		b := c.fifo[0]
+		c.fifo = c.fifo[1:]
+		return b
+	case regFIFOLevel:
+		return byte(len(c.fifo))
+	case regStatus1:
+		v := byte(0x20) // CRCReady
+		if c.irq() {
+			v |= 0x10
+		}
+		if !c.timerEnds.IsZero() {
+			v |= 0x08
+		}
+		return v
+	case regTCounterH, regTCounterL:
+		count := uint16(0)
+		if !c.timerEnds.IsZero() {
+			count = uint16(c.timerEnds.Sub(now) / c.timerTicks(1))
+		}
+		if addr == regTCounterH {
+			return byte(count >> 8)
+		}
+		return byte(count)
+	case regVersion:
+		if c.Version != 0 {
+			return c.Version
+		}
+		return 0x92
+	}
+	return c.regs[addr]
+}
+
+// irq is the level of the interrupt line before IRqInv (table 24).
+func (c *Chip) irq() bool { return c.regs[regComIEn]&c.regs[regComIrq]&0x7F != 0 }
+
+func (c *Chip) write(addr, v byte, now time.Time) {
+	if c.starting(addr, now) {
+		return
+	}
+	switch addr {
+	case regCommand:
+		c.setCommand(v, now)
+	case regComIrq, regDivIrq:
+		if v&0x80 != 0 {
+			c.regs[addr] |= v & 0x7F
+		} else {
+			c.regs[addr] &^= v
+		}
+	case regFIFOData:
+		if len(c.fifo) == fifoSize {
+			c.violate("FIFO written beyond its 64 bytes")
+			c.regs[regError] |= errBufferOvfl
+			return
+		}
+		c.fifo = append(c.fifo, v)
+	case regFIFOLevel:
+		if v&0x80 != 0 {
+			c.fifo = nil
+			c.regs[regError] &^= errBufferOvfl
+		}
+	case regControl:
+		if v&0x80 != 0 {
+			c.timerEnds = time.Time{}
+		} else if v&0x40 != 0 {
+			c.timerEnds = now.Add(c.timerPeriod())
+		}
+	case regBitFraming:
+		c.regs[addr] = v & 0x7F
+		if v&startSend != 0 && c.command() == cmdTransceive {
+			c.transmit(now)
+		}
+	default:
+		mask, limited := writable[addr]
+		if !limited {
+			mask = 0xFF
+		}
+		if mask == 0 {
+			c.violate("write to read-only register %02X", addr)
+		}
+		c.regs[addr] = c.regs[addr]&^mask | v&mask
+		if addr == regTxControl {
+			c.powerCards(now)
+		}
+	}
+}
+
+func (c *Chip) setCommand(v byte, now time.Time) {
+	cmd := v & 0x0F
+	if cmd == cmdNoChange {
+		cmd = c.command()
+	}
+	if cmd != cmdTransceive && c.air != nil {
+		c.air = nil // the running command is cancelled (chapter 10.2)
+	}
+	c.regs[regCommand] = v&0x20 | cmd
+	switch cmd {
+	case cmdIdle, cmdTransceive, cmdReceive:
+	case cmdTransmit:
+		c.transmit(now)
+	case cmdCalcCRC:
+		crc := crcA(c.crcPreset(), c.fifo)
+		c.fifo = nil
+		c.regs[regCRCResultH], c.regs[regCRCResultL] = byte(crc>>8), byte(crc)
+		c.regs[regDivIrq] |= 0x04 // CRCIRq; the command stays active
+	case cmdSoftReset:
+		if c.Version == 0x12 { // this clone does not know it
+			return
+		}
+		c.reset(now)
+	default:
+		c.violate("command %X is not simulated", cmd)
+	}
+}
+
+// IRQPin is the chip's interrupt output.
+func (c *Chip) IRQPin() gpio.PinIn { return &irqPin{pin: pin{"IRQ"}, chip: c} }
+
+type irqPin struct {
+	pin
+	chip *Chip
+}
+
+func (p *irqPin) In(gpio.Pull, gpio.Edge) error { return nil }
+func (p *irqPin) Pull() gpio.Pull               { return gpio.PullNoChange }
+func (p *irqPin) DefaultPull() gpio.Pull        { return gpio.PullNoChange }
+
+// Read implements gpio.PinIn. IRqInv inverts the line (table 24).
+func (p *irqPin) Read() gpio.Level {
+	p.chip.mu.Lock()
+	defer p.chip.mu.Unlock()
+	p.chip.advance(time.Now())
+	return gpio.Level(p.chip.irq() != (p.chip.regs[regComIEn]&0x80 != 0))
+}
+
+// WaitForEdge implements gpio.PinIn: true once the chip signals an interrupt.
+// Like host v3.8.5 on Linux it waits for ever with 0 and not at all with less.
+func (p *irqPin) WaitForEdge(timeout time.Duration) bool {
+	deadline := time.Now().Add(timeout)
+	for {
+		p.chip.mu.Lock()
+		p.chip.advance(time.Now())
+		fired := p.chip.irq()
+		at, happen := p.chip.next()
+		p.chip.mu.Unlock()
+		switch {
+		case fired:
+			return true
+		case timeout != 0 && !time.Now().Before(deadline):
+			return false
+		case happen == nil || timeout != 0 && at.After(deadline):
+			at = deadline
+		}
+		time.Sleep(time.Until(at))
+	}
+}
+
+// ResetPin is the chip's NRSTPD input: low holds it in reset.
+func (c *Chip) ResetPin() gpio.PinOut { return &resetPin{pin: pin{"NRSTPD"}, chip: c} }
+
+type resetPin struct {
+	pin
+	chip *Chip
+}
+
+func (p *resetPin) Out(l gpio.Level) error {
+	c := p.chip
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.inReset && l == gpio.High {
+		c.reset(time.Now())
+	}
+	c.inReset = l == gpio.Low
+	return nil
+}
+
+func (p *resetPin) PWM(gpio.Duty, physic.Frequency) error {
+	return errors.New("mfrc522test: NRSTPD takes no PWM")
+}
+
+// pin is what both pins have in common.
+type pin struct{ name string }
+
+func (p pin) String() string   { return p.name }
+func (p pin) Name() string     { return p.name }
+func (p pin) Number() int      { return -1 }
+func (p pin) Function() string { return "" }
+func (p pin) Halt() error      { return nil }

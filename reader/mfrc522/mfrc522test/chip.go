@@ -1,0 +1,369 @@
+// Package mfrc522test simulates an MFRC522 with badges in front of it, down to
+// registers, FIFO, timer and frame times, behind periph's spi.Port. It is
+// written from NXP's data sheet (Rev. 3.9) and ISO/IEC 14443-3, for tests and
+// for running a whole clock without hardware.
+//
+// It takes its time from package time, so it lives in a synctest bubble as
+// well as in real time. It does not simulate MIFARE authentication, ISO 14443-4
+// or the time that bytes need on the SPI bus.
+package mfrc522test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Bus is the state of the wires between host and chip.
+type Bus uint8
+
+// What can happen to the wires.
+const (
+	BusOK  Bus = iota
+	Low        // every read gives 00, writes are lost: MISO shorted, no supply
+	High       // every read gives FF, writes are lost: nothing connected
+	NoNode     // the device node is gone: every transfer is an error
+)
+
+// Chip is a simulated MFRC522. The zero Chip is powered, wired and has no
+// badge in its field; configure its fields before its first use.
+type Chip struct {
+	// Version is what VersionReg says; 0 means 0x92, version 2.0.
+	Version byte
+	// Report is told of each access that a real chip would not forgive:
+	// reserved registers, a transfer that breaks the SPI format, a FIFO
+	// overrun, use while it starts up. Violations keeps them in any case.
+	Report func(string)
+
+	mu         sync.Mutex
+	booted     bool
+	inReset    bool // NRSTPD is low
+	wakes      time.Time
+	bus        Bus
+	regs       [64]byte
+	fifo       []byte
+	cards      []*Card
+	air        *exchange
+	timerEnds  time.Time // zero: not running
+	violations []string
+	transfers  Traffic
+}
+
+// Traffic counts what went over the bus.
+type Traffic struct {
+	Transactions int // calls of Tx or TxPackets: one ioctl each on Linux
+	Bytes        int
+}
+
+// exchange is one transmission and what the cards answer to it.
+type exchange struct {
+	start, txEnd time.Time
+	fifthBit     time.Time // zero: nobody answers
+	rxEnd        time.Time
+	sent, timed  bool
+	answer       []byte // bits; those of several cards overlaid
+	collision    int    // index of the first bit on which cards differ, -1: none
+	from         []*Card
+	cut          bool // a card left, or the field went, before the end
+}
+
+// Place brings a badge into the field, as someone holding it there would.
+func (c *Chip) Place(card *Card) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.advance(time.Now())
+	card.state, card.halted = off, false
+	c.cards = append(c.cards, card)
+	if c.fieldOn() {
+		card.state, card.powered = idle, time.Now()
+	}
+}
+
+// Remove takes a badge away; what it was just saying is cut off.
+func (c *Chip) Remove(card *Card) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.advance(time.Now())
+	if c.air != nil && slices.Contains(c.air.from, card) {
+		c.air.cut = true
+	}
+	c.cards = slices.DeleteFunc(c.cards, func(o *Card) bool { return o == card })
+	card.state = off
+}
+
+// SetBus breaks or mends the wires. Mending after Low or NoNode is a new power-up.
+func (c *Chip) SetBus(b Bus) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.bus != BusOK && b == BusOK {
+		c.reset(time.Now())
+	}
+	c.bus = b
+}
+
+// BrownOut resets the chip's registers behind the driver's back, as a short
+// dip of the supply does.
+func (c *Chip) BrownOut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reset(time.Now())
+}
+
+// Violations lists the accesses that a real chip would not have forgiven.
+func (c *Chip) Violations() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.violations)
+}
+
+// Traffic returns what went over the bus since the chip was made.
+func (c *Chip) Traffic() Traffic {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.transfers
+}
+
+// FieldOn reports whether the antenna is driven.
+func (c *Chip) FieldOn() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.fieldOn()
+}
+
+func (c *Chip) violate(format string, args ...any) {
+	v := fmt.Sprintf(format, args...)
+	c.violations = append(c.violations, v)
+	if c.Report != nil {
+		c.Report(v)
+	}
+}
+
+// startUp is how long oscillator and logic need after a reset (chapter 8.8.2;
+// a slow crystal).
+const startUp = 2 * time.Millisecond
+
+func (c *Chip) reset(now time.Time) {
+	c.booted = true
+	c.wakes = now.Add(startUp)
+	c.regs = [64]byte{}
+	for r, v := range resetValues {
+		c.regs[r] = v
+	}
+	c.fifo, c.timerEnds = nil, time.Time{}
+	c.powerCards(now)
+}
+
+func (c *Chip) fieldOn() bool { return c.regs[regTxControl]&0x03 != 0 }
+
+// powerCards gives the cards their power or takes it, after the field changed.
+func (c *Chip) powerCards(now time.Time) {
+	on := c.fieldOn()
+	if !on && c.air != nil {
+		c.air.cut = true
+	}
+	for _, card := range c.cards {
+		switch {
+		case !on:
+			card.state = off
+		case card.state == off:
+			card.state, card.halted, card.powered = idle, false, now
+		}
+	}
+}
+
+func (c *Chip) command() byte { return c.regs[regCommand] & 0x0F }
+
+// advance lets everything happen that was due until now, in its order.
+func (c *Chip) advance(now time.Time) {
+	if !c.booted {
+		c.reset(now)
+		c.wakes = now // powered long ago
+	}
+	for {
+		at, happen := c.next()
+		if happen == nil || at.After(now) {
+			return
+		}
+		happen()
+	}
+}
+
+// next returns the earliest thing that is due, and when.
+func (c *Chip) next() (at time.Time, happen func()) {
+	consider := func(t time.Time, f func()) {
+		if !t.IsZero() && (happen == nil || t.Before(at)) {
+			at, happen = t, f
+		}
+	}
+	if x := c.air; x != nil {
+		switch {
+		case !x.sent:
+			consider(x.txEnd, c.transmitted)
+		case !x.fifthBit.IsZero() && !x.timed:
+			consider(x.fifthBit, func() {
+				x.timed = true
+				if c.regs[regRxMode]&0x04 == 0 && c.regs[regTMode]&0x80 != 0 {
+					c.timerEnds = time.Time{} // table 106: stops after the fifth bit
+				}
+			})
+		case !x.fifthBit.IsZero():
+			consider(x.rxEnd, c.received)
+		}
+	}
+	consider(c.timerEnds, func() {
+		c.timerEnds = time.Time{}
+		c.regs[regComIrq] |= irqTimer
+	})
+	return at, happen
+}
+
+// timerPeriod is how long the timer runs from its reload value to zero.
+func (c *Chip) timerPeriod() time.Duration {
+	return c.timerTicks(int64(c.regs[regTReloadH])<<8 + int64(c.regs[regTReloadL]) + 1)
+}
+
+// timerTicks is equation 5 of the data sheet.
+func (c *Chip) timerTicks(n int64) time.Duration {
+	prescaler := int64(c.regs[regTMode]&0x0F)<<8 | int64(c.regs[regTPrescaler])
+	return time.Duration((prescaler*2 + 1) * n * int64(time.Second) / 13_560_000)
+}
+
+func (c *Chip) transmitted() {
+	x := c.air
+	x.sent = true
+	c.regs[regComIrq] |= irqTx
+	if c.command() == cmdTransmit {
+		c.regs[regCommand] &^= 0x0F
+		c.regs[regComIrq] |= irqIdle
+	}
+	if c.regs[regTMode]&0x80 != 0 {
+		c.timerEnds = x.txEnd.Add(c.timerPeriod())
+	}
+	if x.fifthBit.IsZero() {
+		c.air = nil
+	}
+}
+
+// received puts the cards' answer into the FIFO.
+func (c *Chip) received() {
+	x := c.air
+	c.air = nil
+	if c.command() != cmdTransceive && c.command() != cmdReceive {
+		return // nobody listens any more
+	}
+	errs := byte(0)
+	answer := x.answer
+	if x.cut {
+		answer = answer[:len(answer)/2]
+		errs |= errProtocol
+	}
+	c.regs[regColl] |= 0x20
+	if x.collision >= 0 && x.collision < len(answer) {
+		errs |= errColl
+		if x.collision < 32 {
+			c.regs[regColl] = c.regs[regColl]&0x80 | byte(x.collision+1)&0x1F
+		}
+	}
+	align := int(c.regs[regBitFraming] >> 4 & 7)
+	aligned := frame(append(make([]byte, align), answer...))
+	data := aligned.bytes()
+	if c.regs[regRxMode]&0x80 != 0 && errs == 0 { // RxCRCEn: checked and taken off
+		if n := len(data) - 2; n >= 0 && crcA(c.crcPreset(), data[:n]) == uint16(data[n])|uint16(data[n+1])<<8 {
+			data = data[:n]
+		} else {
+			errs |= errCRC
+		}
+	}
+	for _, b := range data {
+		if len(c.fifo) == fifoSize {
+			errs |= errBufferOvfl
+			break
+		}
+		c.fifo = append(c.fifo, b)
+	}
+	c.regs[regControl] = c.regs[regControl]&^0x07 | byte(len(aligned)%8)
+	c.regs[regError] |= errs
+	c.regs[regComIrq] |= irqRx
+	if errs != 0 {
+		c.regs[regComIrq] |= irqErr
+	}
+	if c.command() == cmdReceive {
+		c.regs[regCommand] &^= 0x0F
+		c.regs[regComIrq] |= irqIdle
+	}
+}
+
+func (c *Chip) crcPreset() uint16 {
+	return [4]uint16{0x0000, 0x6363, 0xA671, 0xFFFF}[c.regs[regMode]&0x03]
+}
+
+// transmit sends the FIFO to the cards and works out when they answer what.
+func (c *Chip) transmit(now time.Time) {
+	if c.air != nil && !c.air.sent {
+		c.violate("StartSend while a transmission is under way")
+		return
+	}
+	if len(c.fifo) == 0 {
+		c.violate("StartSend with an empty FIFO")
+		return
+	}
+	c.regs[regError] &= errWr
+	data := c.fifo
+	c.fifo = nil
+	if c.regs[regTxMode]&0x80 != 0 {
+		crc := crcA(c.crcPreset(), data)
+		data = append(data, byte(crc), byte(crc>>8))
+	}
+	f := frame(bits(data))
+	if last := int(c.regs[regBitFraming] & 7); last != 0 {
+		f = f[:len(f)-8+last]
+	}
+	x := &exchange{start: now, collision: -1}
+	// One start bit, a parity bit per whole byte, two etu for the end.
+	etus := 1 + len(f) + len(f)/8 + 2
+	x.txEnd = now.Add(time.Duration(etus) * etu)
+	c.air = x
+	c.timerEnds = time.Time{}
+	modulated := c.fieldOn() && c.regs[regTxASK]&0x40 != 0 // type A needs 100 % ASK
+	if !modulated {
+		return
+	}
+	for _, card := range c.cards {
+		if answer := card.hear(f, now); answer != nil {
+			x.from = append(x.from, card)
+			x.overlay(answer)
+		}
+	}
+	if len(x.from) == 0 || c.command() != cmdTransceive {
+		return
+	}
+	rxStart := x.txEnd.Add(frameDelay)
+	x.fifthBit = rxStart.Add(5 * etu)
+	n := len(x.answer)
+	x.rxEnd = rxStart.Add(time.Duration(1+n+(n+7)/8+1) * etu)
+	if x.collision >= 0 && c.regs[regColl]&0x80 == 0 {
+		clear(x.answer[x.collision:]) // ValuesAfterColl = 0
+	}
+}
+
+// overlay adds a card's answer to those already in the air.
+func (x *exchange) overlay(answer []byte) {
+	if len(x.from) == 1 {
+		x.answer = slices.Clone(answer)
+		return
+	}
+	for i, bit := range answer {
+		if i == len(x.answer) {
+			x.answer = append(x.answer, bit)
+		} else if x.answer[i] != bit {
+			x.answer[i] = 1
+			if x.collision < 0 || i < x.collision {
+				x.collision = i
+			}
+		}
+	}
+}
+
+var errNoNode = errors.New("mfrc522test: no such device or address")

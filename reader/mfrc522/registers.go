@@ -1,0 +1,72 @@
+package mfrc522
+
+// Registers and commands by the names of the data sheet (MFRC522, Rev. 3.9,
+// tables 20 and 149).
+const (
+	commandReg    = 0x01
+	comIEnReg     = 0x02
+	divIEnReg     = 0x03
+	comIrqReg     = 0x04
+	errorReg      = 0x06
+	fifoDataReg   = 0x09
+	fifoLevelReg  = 0x0A
+	controlReg    = 0x0C
+	bitFramingReg = 0x0D
+	collReg       = 0x0E
+	modeReg       = 0x11
+	txControlReg  = 0x14
+	txASKReg      = 0x15
+	tModeReg      = 0x2A
+	tPrescalerReg = 0x2B
+	tReloadRegHi  = 0x2C
+	tReloadRegLo  = 0x2D
+	versionReg    = 0x37
+
+	cmdIdle       = 0x00
+	cmdTransceive = 0x0C
+	cmdSoftReset  = 0x0F
+
+	powerDown = 0x10 // CommandReg: still starting up
+	flushFIFO = 0x80 // FIFOLevelReg
+	startSend = 0x80 // BitFramingReg
+
+	irqRx    = 0x20 // ComIrqReg: the end of an answer
+	irqTimer = 0x01 // ComIrqReg: nobody began to answer in time
+	irqAll   = 0x7F
+
+	errBufferOvfl = 0x10 // ErrorReg
+	errColl       = 0x08
+	errCRC        = 0x04
+	errParity     = 0x02
+	errProtocol   = 0x01
+
+	collPosNotValid = 0x20 // CollReg
+
+	antennaOn  = 0x83 // TxControlReg: its reset value with Tx1RFEn and Tx2RFEn
+	antennaOff = 0x80
+)
+
+// config is what the registers hold while the driver works.
+var config = [][2]byte{
+	{tModeReg, 0x80},     // TAuto: the timer starts when a frame is out
+	{tPrescalerReg, 169}, // 25 µs ticks
+	{tReloadRegHi, 0},    //
+	{tReloadRegLo, 12},   // 325 µs of silence: cards answer after 91 µs
+	{txASKReg, 0x40},     // 100 % modulation, as type A wants
+	{modeReg, 0x3D},      // send only with the field on; CRC preset 6363
+	{collReg, 0x00},      // bits after a collision read as 0
+	{txControlReg, antennaOff},
+}
+
+// names of the chips that answer to this driver, by VersionReg. The table of
+// NXP's own is in chapter 9.3.4.8; the clones were reported by users.
+var names = map[byte]string{
+	0x90: "MFRC522 v0.0",
+	0x91: "MFRC522 v1.0",
+	0x92: "MFRC522 v2.0",
+	0x88: "FM17522 (clone)",
+	0xB2: "FM17522 1 (clone)",
+	0x89: "FM17522E (clone)",
+	0x12: "counterfeit MFRC522 (clone)",
+	0x15: "MFRC522 (clone, version 15)",
+}

@@ -1,0 +1,204 @@
+package mfrc522
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Commands of ISO/IEC 14443-3 (tables 3 and 7, clause 6.4.3).
+const (
+	reqA       = 0x26
+	wupA       = 0x52
+	hltA       = 0x50
+	selectCL1  = 0x93 // then 95 and 97
+	nvbWhole   = 0x70 // the whole level and its checksum follow
+	cascadeTag = 0x88
+	sakCascade = 0x04 // SAK: the UID goes on in the next level
+
+	haltTime = time.Millisecond // a badge that took HLTA is silent that long
+	maxCards = 4                // more do not get power from such an antenna
+	attempts = 3                // at reading one badge before giving up for this poll
+)
+
+// Newcomers returns the UIDs of the badges that came into the field since it
+// was switched on, each once: a badge that was read is sent to sleep (HLTA) and
+// stays silent until it leaves or Present asks for it. The field stays on.
+//
+// A badge that could not be read whole and twice consistent is never returned;
+// err then says why, beside the UIDs of those that were read.
+func (d *Dev) Newcomers() (uids [][]byte, err error) {
+	if err := d.fieldOn(); err != nil {
+		return nil, err
+	}
+	for tries := 0; len(uids) < maxCards && tries < attempts; {
+		switch woken := d.wake(reqA); {
+		case errors.Is(woken, ErrTimeout) && tries > 0:
+			// A badge that was disturbed falls silent once before it
+			// answers again (clause 6.3.2, READY to IDLE).
+			if woken = d.wake(reqA); woken == nil {
+				break
+			}
+			fallthrough
+		case errors.Is(woken, ErrTimeout):
+			return uids, err
+		case woken != nil:
+			return uids, woken
+		}
+		uid, failed := d.readUID()
+		if failed != nil {
+			if err = failed; Fatal(failed) {
+				return uids, failed
+			}
+			tries++
+			continue
+		}
+		if err = d.halt(); err != nil {
+			return uids, err
+		}
+		uids, tries = append(uids, uid), 0
+	}
+	return uids, err
+}
+
+// Present reports whether a badge that Newcomers returned is still there,
+// without disturbing the others.
+func (d *Dev) Present(uid []byte) (bool, error) {
+	if err := d.fieldOn(); err != nil {
+		return false, err
+	}
+	err := d.wake(wupA)
+	for level := 0; err == nil; level++ {
+		frame, last := uidLevel(uid, level)
+		var more bool
+		if more, err = d.selectLevel(level, frame); err == nil && (last || !more) {
+			if last == more {
+				return false, nil // another badge that shares the first bytes
+			}
+			return true, d.halt()
+		}
+	}
+	if Fatal(err) {
+		return false, err
+	}
+	return false, nil
+}
+
+// wake sends REQA or WUPA. Nil means that at least one badge answered: several
+// at once overlay each other, and so might their disturbed bits.
+func (d *Dev) wake(cmd byte) error {
+	_, _, err := d.exchange(request{op: "REQA", data: []byte{cmd}, lastBits: 7, answer: 2})
+	if err != nil && !Fatal(err) && !errors.Is(err, ErrTimeout) {
+		return nil
+	}
+	return err
+}
+
+// halt sends the selected badge to sleep. The badge takes it without a word.
+func (d *Dev) halt() error {
+	err := d.send(request{op: "HLTA", data: appendCRC([]byte{hltA, 0})})
+	time.Sleep(haltTime)
+	return err
+}
+
+// readUID singles out one of the badges that were woken and reads its UID.
+func (d *Dev) readUID() ([]byte, error) {
+	var uid []byte
+	for level := range 3 {
+		frame, err := d.anticollision(level)
+		if err != nil {
+			return nil, err
+		}
+		more, err := d.selectLevel(level, frame)
+		if err != nil {
+			return nil, err
+		}
+		if !more {
+			return append(uid, frame[:4]...), nil
+		}
+		if frame[0] != cascadeTag {
+			return nil, &Error{Op: "SELECT", Err: ErrProtocol, Cause: fmt.Errorf("the UID goes on, but level %d does not begin with %02X", level+1, cascadeTag)}
+		}
+		uid = append(uid, frame[1:4]...)
+	}
+	return nil, &Error{Op: "SELECT", Err: ErrProtocol, Cause: errors.New("the UID does not end after its third level")}
+}
+
+// uidLevel returns the four UID bytes and the check byte of a cascade level,
+// and whether it is the last one.
+func uidLevel(uid []byte, level int) (frame []byte, last bool) {
+	rest := uid[level*3:]
+	if len(rest) == 4 {
+		return append(bytes.Clone(rest), bcc(rest)), true
+	}
+	frame = append([]byte{cascadeTag}, rest[:3]...)
+	return append(frame, bcc(frame)), false
+}
+
+func bcc(b []byte) byte { return b[0] ^ b[1] ^ b[2] ^ b[3] }
+
+// selectLevel selects the badge with this part of the UID and reports whether
+// its UID goes on.
+func (d *Dev) selectLevel(level int, frame []byte) (more bool, err error) {
+	const op = "SELECT"
+	data := appendCRC(append([]byte{selectCL1 + 2*byte(level), nvbWhole}, frame...))
+	sak, _, err := d.exchange(request{op: op, data: data, answer: 3})
+	if err != nil {
+		return false, err
+	}
+	if crc := crcA(sak[:1]); sak[1] != byte(crc) || sak[2] != byte(crc>>8) {
+		return false, &Error{Op: op, Err: ErrCRC}
+	}
+	return sak[0]&sakCascade != 0, nil
+}
+
+// anticollision finds one badge's UID bytes of a cascade level, check byte
+// included, by the loop of clause 6.5.3: where badges differ, those with a 1
+// are followed.
+func (d *Dev) anticollision(level int) ([]byte, error) {
+	const op, uidBits = "ANTICOLLISION", 32
+	known, n := make([]byte, 5), 0 // the first n bits are settled
+	for n < uidBits {
+		part, coll, err := d.exchange(anticollisionRequest(op, level, known, n))
+		if err == nil {
+			merge(known, part, n)
+			if known[4] != bcc(known) {
+				return nil, &Error{Op: op, Err: ErrProtocol, Cause: errors.New("check byte is wrong")}
+			}
+			return known, nil
+		}
+		if !errors.Is(err, ErrCollision) {
+			return nil, err
+		}
+		if coll == 0 || n+coll > uidBits {
+			return nil, err
+		}
+		merge(known, part, n)
+		n += coll
+		setBit(known, n-1)
+	}
+	return nil, &Error{Op: op, Err: ErrCollision}
+}
+
+// anticollisionRequest asks for the rest of a level of which n bits are known.
+// What is known of a partial byte is sent, and the answer's first bit is stored
+// right behind it.
+func anticollisionRequest(op string, level int, known []byte, n int) request {
+	whole, rest := n/8, n%8
+	data := append([]byte{selectCL1 + 2*byte(level), byte(2+whole)<<4 | byte(rest)}, known[:whole]...)
+	if rest != 0 {
+		data = append(data, known[whole]&(1<<rest-1))
+	}
+	return request{op: op, data: data, lastBits: rest, align: rest, answer: 5 - whole}
+}
+
+// merge puts an answer behind the first n bits of known.
+func merge(known, part []byte, n int) {
+	whole, rest := n/8, n%8
+	keep := known[whole] & (1<<rest - 1)
+	copy(known[whole:], part)
+	known[whole] = known[whole]&^(1<<rest-1) | keep
+}
+
+func setBit(b []byte, i int) { b[i/8] |= 1 << (i % 8) }
