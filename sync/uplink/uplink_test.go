@@ -1,0 +1,342 @@
+package uplink
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"timeclock/device"
+	"timeclock/sync/zeitstrom"
+	"timeclock/sync/zeitstrom/zeitstromtest"
+)
+
+// memory is a queue without a disk. The uplink may not import the real one.
+type memory struct {
+	punches []device.Punch
+	state   map[device.PunchID]string
+	changed chan struct{}
+	full    bool // the disk takes nothing
+}
+
+func (m *memory) Heads() (heads []device.Punch) {
+	seen := map[device.EmployeeID]bool{}
+	for _, p := range m.punches {
+		if m.state[p.ID] == "" && !seen[p.Employee] {
+			heads = append(heads, p)
+			seen[p.Employee] = true
+		}
+	}
+	return heads
+}
+
+func (m *memory) Changed() <-chan struct{} { return m.changed }
+
+func (m *memory) Deliver(p device.Punch) error { return m.settle(p, "delivered") }
+
+func (m *memory) Quarantine(p device.Punch, reason string) error { return m.settle(p, reason) }
+
+func (m *memory) settle(p device.Punch, state string) error {
+	if m.full {
+		return io.ErrShortWrite
+	}
+	m.state[p.ID] = state
+	return nil
+}
+
+// clock is an uplink between a queue and a simulated API, in a bubble of time.
+type clock struct {
+	*Uplink
+	t      *testing.T
+	queue  *memory
+	server *zeitstromtest.Server
+	token  string
+	log    strings.Builder
+}
+
+func start(t *testing.T, server *zeitstromtest.Server) *clock {
+	c := &clock{t: t, server: server, token: filepath.Join(t.TempDir(), "token")}
+	c.setToken("good")
+	api, err := zeitstrom.New(zeitstrom.Config{URL: "http://zeitstrom.test/api/v2/", TokenFile: c.token, Timeout: 15 * time.Second, Transport: server})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.queue = &memory{state: map[device.PunchID]string{}, changed: make(chan struct{}, 1)}
+	c.Uplink = New(c.queue, api, slog.New(slog.NewTextHandler(&c.log, nil)))
+	return c
+}
+
+func (c *clock) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.Run(ctx)
+	}()
+	c.t.Cleanup(func() {
+		cancel()
+		<-done
+		time.Sleep(time.Hour) // what the server still does
+	})
+	synctest.Wait()
+}
+
+func (c *clock) setToken(token string) {
+	if err := os.WriteFile(c.token, []byte(token), 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// tap appends a punch of employee n and wakes the uplink.
+func (c *clock) tap(n int) device.PunchID {
+	intent := device.CheckIn
+	if len(c.queue.punches)%2 == 1 {
+		intent = device.CheckOut
+	}
+	p := device.Punch{ID: device.PunchID(len(c.queue.punches) + 1), Employee: employee(n), Intent: intent, Time: time.Now()}
+	c.queue.punches = append(c.queue.punches, p)
+	select {
+	case c.queue.changed <- struct{}{}:
+	default:
+	}
+	synctest.Wait()
+	return p.ID
+}
+
+func employee(n int) device.EmployeeID {
+	return device.EmployeeID(fmt.Sprintf("a1b2c3d4-e5f6-7890-abcd-%012d", n))
+}
+
+// posts keeps only posted timestamps of what a fault function sees.
+func posts(f func(*http.Request) zeitstromtest.Fault) func(*http.Request) zeitstromtest.Fault {
+	return func(r *http.Request) zeitstromtest.Fault {
+		if r.Method != http.MethodPost {
+			return zeitstromtest.Fault{}
+		}
+		return f(r)
+	}
+}
+
+func TestDeliversAtOnceAndInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := start(t, &zeitstromtest.Server{Token: "good"})
+		c.run()
+		if s := c.Status(); !s.Online || s.Problem != "" {
+			t.Errorf("before the first tap: %+v", s)
+		}
+		for n := range 5 {
+			c.tap(n % 2)
+		}
+		var got []string
+		for _, ts := range c.server.Timestamps() {
+			got = append(got, ts.Intent+ts.Employee[35:])
+		}
+		if want := []string{"checkin0", "checkout1", "checkin0", "checkout1", "checkin0"}; !slices.Equal(got, want) {
+			t.Errorf("the server got %v, want %v", got, want)
+		}
+	})
+}
+
+// Until the API answers again: first within a second, then rarer, never more
+// than five minutes apart.
+func TestBackOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var tries []time.Time
+		server := &zeitstromtest.Server{}
+		server.Fault = posts(func(*http.Request) zeitstromtest.Fault {
+			tries = append(tries, time.Now())
+			return zeitstromtest.Fault{DropBefore: true}
+		})
+		c := start(t, server)
+		c.run()
+		c.tap(1)
+		time.Sleep(2 * time.Hour)
+		for i := 1; i < len(tries); i++ {
+			gap := tries[i].Sub(tries[i-1])
+			if i == 1 && gap > time.Second || gap > 5*time.Minute || gap < 200*time.Millisecond {
+				t.Errorf("try %d came %v after the one before", i+1, gap)
+			}
+		}
+		if n := len(tries); n < 30 || n > 70 {
+			t.Errorf("%d tries in two hours", n)
+		}
+		s := c.Status()
+		if s.Online || s.Problem == "" || s.Retry.Before(time.Now()) || s.Retry.After(time.Now().Add(5*time.Minute)) {
+			t.Errorf("Status = %+v", s)
+		}
+		if n := strings.Count(c.log.String(), "delivery waits"); n != 1 {
+			t.Errorf("the same problem was logged %d times", n)
+		}
+
+		server.Fault = nil
+		c.tap(2) // wakes it
+		if n := len(server.Timestamps()); n != 2 {
+			t.Errorf("a new punch did not end the pause: %d delivered", n)
+		}
+		if s := c.Status(); !s.Online || s.Problem != "" {
+			t.Errorf("Status = %+v", s)
+		}
+	})
+}
+
+func TestRetryAfterIsHonoured(t *testing.T) {
+	for _, status := range []int{429, 503} {
+		synctest.Test(t, func(t *testing.T) {
+			busy := zeitstromtest.Fault{Status: status, Header: map[string]string{"Retry-After": "90"}}
+			server := &zeitstromtest.Server{}
+			server.Fault = posts(zeitstromtest.Sequence(busy))
+			c := start(t, server)
+			c.run()
+			c.tap(1)
+			time.Sleep(80 * time.Second)
+			c.tap(2)
+			if n := server.Requests(); n != 1 {
+				t.Errorf("%d: %d requests before the time was over, want 1", status, n)
+			}
+			time.Sleep(11 * time.Second)
+			if n := len(server.Timestamps()); n != 2 {
+				t.Errorf("%d: %d delivered after it", status, n)
+			}
+		})
+	}
+}
+
+func TestRefusedGoesToQuarantine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := start(t, &zeitstromtest.Server{Employees: []string{string(employee(2))}})
+		c.run()
+		refused, good := c.tap(1), c.tap(2)
+		if got := c.queue.state[refused]; !strings.HasPrefix(got, "employee_id: Invalid pk") {
+			t.Errorf("punch of an unknown employee: %q", got)
+		}
+		if got := c.queue.state[good]; got != "delivered" {
+			t.Errorf("punch behind it: %q", got)
+		}
+		time.Sleep(time.Hour)
+		if n := c.server.Requests(); n != 2 {
+			t.Errorf("%d requests, want 2: a refused punch was sent again", n)
+		}
+	})
+}
+
+// One employee whose punches the server chokes on does not hold up the others.
+func TestOneEmployeesTroubleIsTheirs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &zeitstromtest.Server{}
+		server.Fault = posts(func(r *http.Request) zeitstromtest.Fault {
+			body := make([]byte, 200)
+			n, _ := r.GetBody()
+			k, _ := n.Read(body)
+			if strings.Contains(string(body[:k]), string(employee(1))) {
+				return zeitstromtest.HTML(500)
+			}
+			return zeitstromtest.Fault{}
+		})
+		c := start(t, server)
+		c.run()
+		stuck := c.tap(1)
+		time.Sleep(time.Hour)
+		for n := 2; n < 12; n++ {
+			if id := c.tap(n); c.queue.state[id] != "delivered" {
+				t.Errorf("punch %d waits behind another employee's", id)
+			}
+		}
+		if got := c.queue.state[stuck]; got != "" {
+			t.Errorf("the stuck punch became %q: a 500 is no refusal", got)
+		}
+	})
+}
+
+func TestRefusedTokenPauses(t *testing.T) {
+	for name, server := range map[string]*zeitstromtest.Server{
+		"401": {Token: "other"},
+		"403": {ReadOnly: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := start(t, server)
+				c.run()
+				c.tap(1)
+				before := server.Requests()
+				time.Sleep(10 * time.Minute)
+				if n := server.Requests() - before; n < 2 || n > 5 {
+					t.Errorf("%d tries in ten minutes, want one every few minutes", n)
+				}
+				if s := c.Status(); s.Online || !strings.Contains(s.Problem, name) {
+					t.Errorf("Status = %+v", s)
+				}
+				server.ReadOnly = false
+				c.setToken("other")
+				time.Sleep(tokenWatch + time.Second)
+				if n := len(server.Timestamps()); n != 1 {
+					t.Errorf("a new token was not noticed: %d delivered", n)
+				}
+			})
+		})
+	}
+}
+
+func TestMissingTokenIsNoticedAndWatched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := start(t, &zeitstromtest.Server{})
+		os.Remove(c.token)
+		c.run()
+		if s := c.Status(); s.Online || !strings.Contains(s.Problem, "there is no token") {
+			t.Errorf("Status = %+v", s)
+		}
+		c.tap(1)
+		c.setToken("new")
+		time.Sleep(tokenWatch + time.Second)
+		if n := len(c.server.Timestamps()); n != 1 {
+			t.Errorf("%d delivered after the token came", n)
+		}
+	})
+}
+
+// If the outcome cannot be stored, the same punch would go out at every moment.
+func TestFullDiskDoesNotHammer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := start(t, &zeitstromtest.Server{})
+		c.queue.full = true
+		c.run()
+		c.tap(1)
+		time.Sleep(time.Minute)
+		if n := c.server.Requests(); n > 13 {
+			t.Errorf("%d requests in a minute", n)
+		}
+	})
+}
+
+func TestStopsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &zeitstromtest.Server{}
+		server.Fault = posts(func(*http.Request) zeitstromtest.Fault { return zeitstromtest.Fault{Delay: 10 * time.Second} })
+		c := start(t, server)
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			c.Run(ctx)
+		}()
+		synctest.Wait()
+		c.tap(1)
+		began := time.Now()
+		cancel()
+		<-done
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("stopping took %v", took)
+		}
+		if got := c.queue.state[1]; got != "" {
+			t.Errorf("a punch whose request was given up became %q", got)
+		}
+		time.Sleep(time.Minute)
+	})
+}

@@ -1,0 +1,192 @@
+// Package zeitstrom is a client of the Zeitstrom API, version 2, as its public
+// documents describe it.
+//
+// It says what the server answered and never more: a 2xx counts only if it is
+// the API's own, redirects are not followed, and an unclear answer is an error.
+// It does not retry; when to ask again is for the caller to decide.
+package zeitstrom
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"timeclock/device"
+)
+
+// Config is how to reach the API.
+type Config struct {
+	URL       string            // base address with its version and a final slash
+	TokenFile string            // read before each request, so that a new token counts at once
+	CAFile    string            // PEM certificates to trust beside the system's; may be empty
+	Timeout   time.Duration     // of one request, answer included
+	Transport http.RoundTripper // nil: TCP, by the system's proxy settings
+}
+
+// Client talks to the API. Its methods may be called from any goroutine.
+type Client struct {
+	cfg  Config
+	http http.Client
+}
+
+// New makes a client. It reads ca_file but sends nothing yet.
+func New(cfg Config) (*Client, error) {
+	transport := cfg.Transport
+	if transport == nil {
+		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+		t.MaxIdleConnsPerHost = 8
+		if cfg.CAFile != "" {
+			roots, err := loadRoots(cfg.CAFile)
+			if err != nil {
+				return nil, err
+			}
+			t.TLSClientConfig.RootCAs = roots
+		}
+		transport = t
+	}
+	return &Client{cfg: cfg, http: http.Client{
+		Transport: transport,
+		Timeout:   cfg.Timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // whoever redirects is not the API
+		},
+	}}, nil
+}
+
+func loadRoots(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("ca_file: %w", err)
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("ca_file %s holds no certificate in PEM format", file)
+	}
+	return roots, nil
+}
+
+// Token reads the token file.
+func (c *Client) Token() (string, error) {
+	content, err := os.ReadFile(c.cfg.TokenFile)
+	if err != nil {
+		return "", &Error{Kind: NoToken, Cause: err}
+	}
+	token := strings.TrimSpace(string(content))
+	if token == "" || strings.ContainsAny(token, " \t\r\n") {
+		return "", &Error{Kind: NoToken, Cause: fmt.Errorf("%s must hold the API token and nothing else", c.cfg.TokenFile)}
+	}
+	return token, nil
+}
+
+const appTimestamps = "devices/app-timestamps/"
+
+// Post creates an app timestamp from a punch: POST devices/app-timestamps/.
+// The time goes out in UTC, cut to whole seconds. Nil means that the API has
+// it; any error is an *Error.
+func (c *Client) Post(ctx context.Context, p device.Punch) error {
+	body, err := json.Marshal(struct {
+		Intent   device.Intent     `json:"intent"`
+		Employee device.EmployeeID `json:"employee_id"`
+		Time     string            `json:"time"`
+	}{p.Intent, p.Employee, p.Time.UTC().Format(time.RFC3339)})
+	if err != nil {
+		return err
+	}
+	_, err = c.do(ctx, http.MethodPost, appTimestamps, body)
+	return err
+}
+
+// Ping finds out whether the API answers and takes the token, without changing
+// anything: it asks for app timestamps by GET, which the API must refuse with
+// 405 once it has accepted the token.
+func (c *Client) Ping(ctx context.Context) error {
+	_, err := c.do(ctx, http.MethodGet, appTimestamps, nil)
+	if e, ok := err.(*Error); ok && e.Status == http.StatusMethodNotAllowed && e.Detail != "" {
+		return nil
+	}
+	return err
+}
+
+// maxBody bounds what is read of an answer.
+const maxBody = 4 << 20
+
+func (c *Client) do(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	token, err := c.Token()
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.cfg.URL+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, &Error{Kind: Unreachable, Cause: err}
+	}
+	req.Header.Set("Authorization", "Token "+token)
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "timeclock")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, &Error{Kind: Unreachable, Cause: err}
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	if err != nil {
+		return nil, &Error{Kind: Unreachable, Status: resp.StatusCode, Cause: fmt.Errorf("the answer broke off: %w", err)}
+	}
+	return judge(resp, answer)
+}
+
+// judge tells the API's own answers from everybody else's.
+func judge(resp *http.Response, body []byte) ([]byte, error) {
+	body = bytes.TrimSpace(body)
+	contentType := resp.Header.Get("Content-Type")
+	isJSON := len(body) > 0 && json.Valid(body) && (contentType == "" || strings.Contains(contentType, "json"))
+	e := &Error{Status: resp.StatusCode}
+	switch status := resp.StatusCode; {
+	case status >= 200 && status < 300 && (len(body) == 0 || isJSON):
+		return body, nil
+	case status < 400:
+		e.Kind = NotAPI
+		e.Cause = fmt.Errorf("%s with %s: is there a captive portal or a proxy in between?", resp.Status, what(resp, contentType))
+		return nil, e
+	}
+	if isJSON {
+		e.readBody(body)
+	}
+	switch status := resp.StatusCode; {
+	case status == http.StatusUnauthorized:
+		e.Kind = Unauthorized
+	case status == http.StatusForbidden:
+		e.Kind = Forbidden
+	case status == http.StatusTooManyRequests:
+		e.Kind, e.RetryAfter = Throttled, retryAfter(resp.Header.Get("Retry-After"))
+	case (status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) && e.hasWords():
+		e.Kind = Refused
+	default:
+		e.Kind, e.RetryAfter = Unavailable, retryAfter(resp.Header.Get("Retry-After"))
+	}
+	return nil, e
+}
+
+func what(resp *http.Response, contentType string) string {
+	if to := resp.Header.Get("Location"); to != "" {
+		return "a redirect"
+	}
+	if contentType == "" {
+		contentType = "unknown content"
+	}
+	return "a body of " + contentType
+}

@@ -1,0 +1,120 @@
+package zeitstrom
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Kind says what an error means for what happens next.
+type Kind uint8
+
+// The kinds of errors.
+const (
+	Unreachable  Kind = iota // no answer, or one that broke off
+	Unavailable              // an error that may pass: 5xx, 404, 405, 408 and all that is not named here
+	NotAPI                   // an answer that is not the API's: redirect, HTML with status 200
+	Throttled                // 429
+	Refused                  // 400 or 422 in the API's own shape: will never be accepted as it is
+	Unauthorized             // 401: the token is not valid
+	Forbidden                // 403: the token may not do this
+	NoToken                  // there is no token to send
+)
+
+// Error is whatever kept a request from succeeding.
+type Error struct {
+	Kind       Kind
+	Status     int                 // of HTTP; 0 if no answer came
+	Detail     string              // the server's words about the whole request
+	Fields     map[string][]string // the server's words by field
+	RetryAfter time.Duration       // what the server asked for; 0 if it did not
+	Cause      error               // what happened on the way; may be nil
+}
+
+func (e *Error) Error() string {
+	switch e.Kind {
+	case Unreachable:
+		return fmt.Sprintf("Zeitstrom cannot be reached: %v", e.Cause)
+	case NotAPI:
+		return fmt.Sprintf("this was not Zeitstrom answering: %v", e.Cause)
+	case Unauthorized:
+		return "Zeitstrom does not accept the token (401): put a valid one into the token file" + e.quote()
+	case Forbidden:
+		return "the token has no permission for this (403): give it the permission at Zeitstrom, or use another token" + e.quote()
+	case NoToken:
+		return fmt.Sprintf("there is no token: %v", e.Cause)
+	case Throttled:
+		return "Zeitstrom asks to wait (429)" + e.quote()
+	case Refused:
+		return fmt.Sprintf("Zeitstrom refused it (%d)%s", e.Status, e.quote())
+	}
+	return fmt.Sprintf("Zeitstrom is not available (%d)%s", e.Status, e.quote())
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+func (e *Error) quote() string {
+	if words := e.Words(); words != "" {
+		return ": " + words
+	}
+	return ""
+}
+
+// Words returns what the server said, in one line.
+func (e *Error) Words() string {
+	var words []string
+	if e.Detail != "" {
+		words = append(words, e.Detail)
+	}
+	for _, field := range slices.Sorted(maps.Keys(e.Fields)) {
+		words = append(words, field+": "+strings.Join(e.Fields[field], " "))
+	}
+	return strings.Join(words, "; ")
+}
+
+func (e *Error) hasWords() bool { return e.Detail != "" || len(e.Fields) > 0 }
+
+// readBody takes over an error body: {"detail": text} or {"field": [text, ...]};
+// non_field_errors count as detail. Anything else leaves e without words.
+func (e *Error) readBody(body []byte) {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(body, &object) != nil {
+		return
+	}
+	for field, raw := range object {
+		var texts []string
+		var one string
+		if json.Unmarshal(raw, &one) == nil {
+			texts = []string{one}
+		} else if json.Unmarshal(raw, &texts) != nil {
+			continue
+		}
+		switch {
+		case len(texts) == 0:
+		case field == "detail" || field == "non_field_errors":
+			e.Detail = strings.Join(texts, " ")
+		default:
+			if e.Fields == nil {
+				e.Fields = map[string][]string{}
+			}
+			e.Fields[field] = texts
+		}
+	}
+}
+
+// retryAfter reads the header in both forms of RFC 9110, section 10.2.3.
+func retryAfter(h string) time.Duration {
+	if seconds, err := strconv.Atoi(h); err == nil && seconds > 0 {
+		return time.Duration(min(seconds, 24*60*60)) * time.Second
+	}
+	if at, err := http.ParseTime(h); err == nil {
+		return min(max(0, time.Until(at)), 24*time.Hour)
+	}
+	return 0
+}

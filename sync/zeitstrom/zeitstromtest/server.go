@@ -1,0 +1,188 @@
+// Package zeitstromtest is the Zeitstrom API in memory, for tests and for
+// running a whole clock without an account. It keeps state, validates what the
+// API's documents say, answers errors in the API's shape, and fails on demand.
+//
+// A *Server is an http.Handler, to be served over TCP, and an
+// http.RoundTripper, for tests in a synctest bubble. What the documents leave
+// open is a field. The zero Server works.
+package zeitstromtest
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Timestamp is an app timestamp that the server has accepted.
+type Timestamp struct {
+	Intent   string
+	Employee string
+	Time     time.Time
+}
+
+// Server is the API. Set its fields before its first request.
+type Server struct {
+	// Token is the one that is accepted; empty: any.
+	Token string
+	// ReadOnly makes the token one that may not create timestamps (403).
+	ReadOnly bool
+	// Employees are those that exist; nil: everybody does.
+	Employees []string
+	// Strict refuses a check-in while the employee is in, and a check-out while
+	// not, as the API may or may not do.
+	Strict bool
+	// Fault says how to fail a request; nil: not at all.
+	Fault func(*http.Request) Fault
+	// Accepted is called with each timestamp that was accepted.
+	Accepted func(Timestamp)
+
+	mu         sync.Mutex
+	timestamps []Timestamp
+	in         map[string]bool
+	requests   int
+}
+
+// Timestamps returns what the server has accepted, in order.
+func (s *Server) Timestamps() []Timestamp {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.timestamps)
+}
+
+// Requests returns how many timestamps were posted to the server, whatever
+// became of them.
+func (s *Server) Requests() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.requests
+}
+
+// Base is the path under which the API lives.
+const Base = "/api/v2/"
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	path, ok := strings.CutPrefix(r.URL.Path, Base)
+	if ok && path == "devices/app-timestamps/" && r.Method == http.MethodPost {
+		s.mu.Lock()
+		s.requests++
+		s.mu.Unlock()
+	}
+	var fault Fault
+	if s.Fault != nil {
+		fault = s.Fault(r)
+	}
+	fault.serve(w, func(w http.ResponseWriter) {
+		switch problem := s.authorize(r); {
+		case problem != 0:
+			detail(w, problem, authTexts[problem])
+		case !ok || path != "devices/app-timestamps/":
+			detail(w, http.StatusNotFound, "Not found.")
+		case r.Method != http.MethodPost:
+			w.Header().Set("Allow", "POST, OPTIONS")
+			detail(w, http.StatusMethodNotAllowed, `Method "`+r.Method+`" not allowed.`)
+		case !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"):
+			detail(w, http.StatusUnsupportedMediaType, `Unsupported media type "`+r.Header.Get("Content-Type")+`" in request.`)
+		case s.ReadOnly:
+			detail(w, http.StatusForbidden, authTexts[http.StatusForbidden])
+		default:
+			s.postTimestamp(w, body)
+		}
+	})
+}
+
+var authTexts = map[int]string{
+	http.StatusUnauthorized: "Invalid token.",
+	http.StatusForbidden:    "You do not have permission to perform this action.",
+}
+
+func (s *Server) authorize(r *http.Request) int {
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Token ")
+	if !ok || token == "" || s.Token != "" && token != s.Token {
+		return http.StatusUnauthorized
+	}
+	return 0
+}
+
+func detail(w http.ResponseWriter, status int, text string) {
+	reply(w, status, map[string]string{"detail": text})
+}
+
+func reply(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(body)
+}
+
+var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+func (s *Server) postTimestamp(w http.ResponseWriter, body []byte) {
+	var in map[string]any
+	if err := json.Unmarshal(body, &in); err != nil {
+		detail(w, http.StatusBadRequest, "JSON parse error - "+err.Error())
+		return
+	}
+	faults := map[string][]string{}
+	text := func(field string) string {
+		v, ok := in[field]
+		if !ok {
+			faults[field] = []string{"This field is required."}
+		}
+		t, _ := v.(string)
+		return t
+	}
+	ts := Timestamp{Intent: text("intent"), Employee: strings.ToLower(text("employee_id"))}
+	var err error
+	if ts.Time, err = time.Parse(time.RFC3339, text("time")); err != nil && faults["time"] == nil {
+		faults["time"] = []string{"Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."}
+	}
+	if ts.Intent != "checkin" && ts.Intent != "checkout" && faults["intent"] == nil {
+		faults["intent"] = []string{`"` + ts.Intent + `" is not a valid choice.`}
+	}
+	switch {
+	case faults["employee_id"] != nil:
+	case !uuid.MatchString(ts.Employee):
+		faults["employee_id"] = []string{"Must be a valid UUID."}
+	case s.Employees != nil && !slices.Contains(s.Employees, ts.Employee):
+		faults["employee_id"] = []string{`Invalid pk "` + ts.Employee + `" - object does not exist.`}
+	}
+	if len(faults) > 0 {
+		reply(w, http.StatusBadRequest, faults)
+		return
+	}
+	s.mu.Lock()
+	refusal := s.accept(ts)
+	s.mu.Unlock()
+	if refusal != "" {
+		reply(w, http.StatusBadRequest, map[string][]string{"non_field_errors": {refusal}})
+		return
+	}
+	if s.Accepted != nil {
+		s.Accepted(ts)
+	}
+	reply(w, http.StatusCreated, map[string]string{"intent": ts.Intent, "employee_id": ts.Employee, "time": ts.Time.UTC().Format(time.RFC3339)})
+}
+
+func (s *Server) accept(ts Timestamp) (refusal string) {
+	switch in := s.in[ts.Employee]; {
+	case s.Strict && in && ts.Intent == "checkin":
+		return "Employee is already checked in."
+	case s.Strict && !in && ts.Intent == "checkout":
+		return "Employee is not checked in."
+	}
+	if s.in == nil {
+		s.in = map[string]bool{}
+	}
+	s.in[ts.Employee] = ts.Intent == "checkin"
+	s.timestamps = append(s.timestamps, ts)
+	return ""
+}
