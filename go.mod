@@ -10,6 +10,9 @@ require (
 )
 
 require (
+	golang.org/x/image v0.47.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
+	periph.io/x/devices/v3 v3.7.4 // indirect
 )

@@ -1,0 +1,155 @@
+package display
+
+import (
+	"fmt"
+	"image"
+	"image/draw"
+	"time"
+
+	"timeclock/device"
+
+	"periph.io/x/devices/v3/ssd1306/image1bit"
+)
+
+// Size of a picture in pixels.
+const (
+	Width  = 128
+	Height = 64
+)
+
+// Idle is the picture while nobody taps.
+func Idle(now time.Time, f Facts) *image1bit.VerticalLSB {
+	p := newPicture()
+	if f.ReaderBroken {
+		p.line(2, 24, "Out of order")
+		p.line(28, 15, "The reader does")
+		p.line(45, 15, "not answer")
+		return p.VerticalLSB
+	}
+	p.line(0, 36, now.Format("15:04"))
+	date := now.Format("Mon 2 Jan 2006")
+	if !f.Offline {
+		p.line(42, 16, date)
+		return p.VerticalLSB
+	}
+	p.line(33, 14, date)
+	p.invert(image.Rect(0, 49, Width, Height), func() {
+		p.line(49, 14, offline(f.Pending))
+	})
+	return p.VerticalLSB
+}
+
+func offline(pending int) string {
+	if pending == 0 {
+		return "offline"
+	}
+	return fmt.Sprintf("offline, %d saved", pending)
+}
+
+// Answer is the picture after a tap.
+func Answer(o device.Outcome) *image1bit.VerticalLSB {
+	p := newPicture()
+	at := o.Punch.Time.Local().Format("15:04")
+	switch o.Kind {
+	case device.CheckedIn:
+		p.booked("Welcome", o.Employee.Name, arrowIn, at)
+	case device.CheckedOut:
+		p.booked("Goodbye", o.Employee.Name, arrowOut, at)
+	case device.Repeated:
+		p.line(0, 20, "Already booked")
+		p.line(24, 16, o.Employee.Name)
+		if o.Punch.Intent == device.CheckIn {
+			p.line(43, 20, "in at "+at)
+		} else {
+			p.line(43, 20, "out at "+at)
+		}
+	case device.Unknown:
+		p.line(0, 24, "Unknown")
+		p.line(21, 24, "badge")
+		p.line(47, 16, "See the office")
+	default:
+		p.invert(p.Rect, func() {
+			p.line(0, 26, "NOT SAVED")
+			p.line(27, 16, "Please tap again")
+			p.line(45, 15, "or see the office")
+		})
+	}
+	return p.VerticalLSB
+}
+
+type picture struct{ *image1bit.VerticalLSB }
+
+func newPicture() picture {
+	return picture{image1bit.NewVerticalLSB(image.Rect(0, 0, Width, Height))}
+}
+
+// booked is the answer to a tap that became a punch: a word, a name, and the
+// time with an arrow that points in or out.
+func (p picture) booked(word, name string, arrow []string, at string) {
+	p.line(0, 26, word)
+	p.line(26, 17, name)
+	const size = 22
+	text := face(size)
+	w := len(arrow[0]) + 6 + text.width(at)
+	x := (Width - w) / 2
+	for dy, row := range arrow {
+		for dx, pixel := range row {
+			if pixel == '#' {
+				p.SetBit(x+dx, 48+dy, image1bit.On)
+			}
+		}
+	}
+	text.draw(p, x+w-text.width(at), 43, at)
+}
+
+// line writes centred text at y, as large as fits the width but no larger than
+// size; what fits at no size ends in an ellipsis.
+func (p picture) line(y, size int, text string) {
+	f, text := fit(text, size)
+	// A smaller face sits in the middle of the line that a larger one has.
+	f.draw(p, (Width-f.width(text))/2, y+(size-f.size)/2, text)
+}
+
+// invert draws dark on light inside r.
+func (p picture) invert(r image.Rectangle, paint func()) {
+	paint()
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for x := r.Min.X; x < r.Max.X; x++ {
+			p.SetBit(x, y, !p.BitAt(x, y))
+		}
+	}
+}
+
+var _ draw.Image = picture{}
+
+// Arrows of 13×12 pixels: into the door, and out of it.
+var (
+	arrowIn = []string{
+		"      #......",
+		"      ##.....",
+		"      ###....",
+		"      ####...",
+		"############.",
+		"#############",
+		"#############",
+		"############.",
+		"      ####...",
+		"      ###....",
+		"      ##.....",
+		"      #......",
+	}
+	arrowOut = []string{
+		"......#      ",
+		".....##      ",
+		"....###      ",
+		"...####      ",
+		".############",
+		"#############",
+		"#############",
+		".############",
+		"...####      ",
+		"....###      ",
+		".....##      ",
+		"......#      ",
+	}
+)

@@ -1,0 +1,215 @@
+// Package reader turns what a reader chip sees into taps: a badge that arrives
+// is one tap, however long it stays and however badly the chip hears it. It
+// keeps the chip alive: one that stops answering is set up again, with pauses,
+// for as long as it takes.
+//
+// It does not know whose badges they are, and it drives no chip itself.
+package reader
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"timeclock/device"
+)
+
+// Chip is a reader chip that was set up. One goroutine uses it at a time.
+type Chip interface {
+	fmt.Stringer
+	// Newcomers returns the UIDs of badges that came since the last call. The
+	// error may come beside UIDs that were read.
+	Newcomers() ([][]byte, error)
+	// Present reports whether a badge that was a newcomer is still there.
+	Present(uid []byte) (bool, error)
+	// FieldOff saves power until the next call.
+	FieldOff() error
+	// Check notices a chip that stopped working. Its errors are fatal.
+	Check() error
+	// Close gives the bus back.
+	Close() error
+}
+
+// Source opens the chip and tells its errors apart.
+type Source struct {
+	Open  func() (Chip, error)
+	Fatal func(error) bool // after such an error the chip must be opened again
+}
+
+// Times of the reader loop.
+const (
+	// pollEvery is short enough for a badge that is only waved past (60 ms).
+	pollEvery = 40 * time.Millisecond
+	// checkEvery polls the chip itself is looked at: twice a second.
+	checkEvery = 12
+	// A badge that does not answer so many times in a row has left: one that
+	// is held at a slant misses a poll now and then.
+	missesToLeave = 3
+	// Pauses between attempts at a chip that does not answer.
+	firstPause, longestPause = 250 * time.Millisecond, 2 * time.Second
+)
+
+// Health is the state of the reader, for status and display.
+type Health struct {
+	Healthy  bool
+	Chip     string    // its name, once it has answered
+	Problem  string    // why it is not healthy, and what to do
+	Since    time.Time // when Healthy last changed
+	Restarts int       // how often a chip that had worked was set up again
+	Errors   int       // badges read badly; they are tried again at the next poll
+}
+
+// Reader is the reader loop.
+type Reader struct {
+	source Source
+	taps   chan<- device.Tap
+	log    *slog.Logger
+
+	mu     sync.Mutex
+	health Health
+
+	present map[device.UID]int // badges in the field, and their misses
+}
+
+// New makes a reader that sends its taps to taps; Run starts it.
+func New(source Source, taps chan<- device.Tap, log *slog.Logger) *Reader {
+	return &Reader{source: source, taps: taps, log: log}
+}
+
+func (r *Reader) String() string { return "reader" }
+
+// Health may be called from any goroutine.
+func (r *Reader) Health() Health {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.health
+}
+
+// Run reads until ctx ends. It returns nil: a chip that fails is not the end of
+// the clock.
+func (r *Reader) Run(ctx context.Context) error {
+	pause := firstPause
+	for ctx.Err() == nil {
+		chip, err := r.source.Open()
+		if err == nil {
+			r.works(chip)
+			pause = firstPause
+			err = r.poll(ctx, chip)
+			chip.Close()
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		r.fails(err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, longestPause)
+	}
+	return nil
+}
+
+// poll reads badges until the chip fails or ctx ends.
+func (r *Reader) poll(ctx context.Context, chip Chip) error {
+	r.present = map[device.UID]int{}
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-ctx.Done():
+			return chip.FieldOff()
+		case <-tick.C:
+		}
+		now := time.Now()
+		uids, err := chip.Newcomers()
+		for _, uid := range uids {
+			r.arrived(ctx, uid, now)
+		}
+		if err == nil {
+			err = r.departures(chip)
+		}
+		if err == nil && len(r.present) == 0 {
+			err = chip.FieldOff()
+		}
+		if err != nil {
+			if r.source.Fatal(err) {
+				return err
+			}
+			r.note(func(h *Health) { h.Errors++ })
+			r.log.Debug("badge read badly", "error", err)
+		}
+		if err != nil || n%checkEvery == 0 { // bad reads may be the chip's fault
+			if err := chip.Check(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (r *Reader) arrived(ctx context.Context, b []byte, at time.Time) {
+	uid, err := device.NewUID(b)
+	if err != nil {
+		r.log.Error("the chip gave an impossible UID", "error", err)
+		return
+	}
+	_, rests := r.present[uid]
+	r.present[uid] = 0
+	if rests { // it had lost its power for a moment
+		return
+	}
+	select {
+	case r.taps <- device.Tap{UID: uid, Time: at}:
+	case <-ctx.Done():
+	}
+}
+
+// departures forgets the badges that left.
+func (r *Reader) departures(chip Chip) error {
+	for uid, misses := range r.present {
+		there, err := chip.Present(uid.Bytes())
+		switch {
+		case err != nil:
+			return err
+		case there:
+			r.present[uid] = 0
+		case misses+1 >= missesToLeave:
+			delete(r.present, uid)
+		default:
+			r.present[uid] = misses + 1
+		}
+	}
+	return nil
+}
+
+func (r *Reader) works(chip Chip) {
+	r.note(func(h *Health) {
+		if h.Chip != "" {
+			h.Restarts++
+		}
+		h.Healthy, h.Chip, h.Problem, h.Since = true, chip.String(), "", time.Now()
+	})
+	r.log.Info("reader ready", "chip", chip.String())
+}
+
+// fails notes why there is no reader. It is logged when it is new, not at each
+// attempt.
+func (r *Reader) fails(err error) {
+	r.note(func(h *Health) {
+		if h.Healthy || h.Since.IsZero() {
+			h.Since = time.Now()
+		}
+		if h.Problem != err.Error() {
+			r.log.Error("reader does not work, trying again", "error", err)
+		}
+		h.Healthy, h.Problem = false, err.Error()
+	})
+}
+
+func (r *Reader) note(f func(*Health)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f(&r.health)
+}
