@@ -49,32 +49,56 @@ func offline(pending int) string {
 // Answer is the picture after a tap.
 func Answer(o device.Outcome) *image1bit.VerticalLSB {
 	p := newPicture()
-	at := o.Punch.Time.Local().Format("15:04")
+	w := words(o)
 	switch o.Kind {
 	case device.CheckedIn:
-		p.booked("Welcome", o.Employee.Name, arrowIn, at)
+		p.booked(w, arrowIn)
 	case device.CheckedOut:
-		p.booked("Goodbye", o.Employee.Name, arrowOut, at)
+		p.booked(w, arrowOut)
 	case device.Repeated:
-		p.line(0, 20, "Already booked")
-		p.line(24, 16, o.Employee.Name)
-		if o.Punch.Intent == device.CheckIn {
-			p.line(43, 20, "in at "+at)
-		} else {
-			p.line(43, 20, "out at "+at)
-		}
+		p.line(0, 20, w.big)
+		p.line(24, 16, w.name)
+		p.line(43, 20, w.more)
 	case device.Unknown:
-		p.line(0, 24, "Unknown")
-		p.line(21, 24, "badge")
-		p.line(47, 16, "See the office")
+		p.line(3, 22, w.big)
+		p.line(36, 16, w.more)
 	default:
 		p.invert(p.Rect, func() {
-			p.line(0, 26, "NOT SAVED")
-			p.line(27, 16, "Please tap again")
-			p.line(45, 15, "or see the office")
+			p.line(3, 26, w.big)
+			p.line(38, 16, w.more)
 		})
 	}
 	return p.VerticalLSB
+}
+
+// Line is the answer to a tap in one line of text.
+func Line(o device.Outcome) string {
+	w := words(o)
+	if w.name != "" {
+		return w.big + ", " + w.name + ": " + w.more
+	}
+	return w.big + ": " + w.more
+}
+
+// text is what an answer says: one big word, a name, and what else there is.
+type text struct{ big, name, more string }
+
+func words(o device.Outcome) text {
+	at := o.Punch.Time.Local().Format("15:04")
+	switch o.Kind {
+	case device.CheckedIn:
+		return text{"Welcome", o.Employee.Name, at}
+	case device.CheckedOut:
+		return text{"Goodbye", o.Employee.Name, at}
+	case device.Repeated:
+		if o.Punch.Intent == device.CheckIn {
+			return text{"Already booked", o.Employee.Name, "in at " + at}
+		}
+		return text{"Already booked", o.Employee.Name, "out at " + at}
+	case device.Unknown:
+		return text{"Unknown badge", "", "see the office"}
+	}
+	return text{"NOT SAVED", "", "please tap again"}
 }
 
 type picture struct{ *image1bit.VerticalLSB }
@@ -85,13 +109,12 @@ func newPicture() picture {
 
 // booked is the answer to a tap that became a punch: a word, a name, and the
 // time with an arrow that points in or out.
-func (p picture) booked(word, name string, arrow []string, at string) {
-	p.line(0, 26, word)
-	p.line(26, 17, name)
-	const size = 22
-	text := face(size)
-	w := len(arrow[0]) + 6 + text.width(at)
-	x := (Width - w) / 2
+func (p picture) booked(w text, arrow []string) {
+	p.line(0, 26, w.big)
+	p.line(26, 17, w.name)
+	f := face(22)
+	width := len(arrow[0]) + 6 + f.width(w.more)
+	x := (Width - width) / 2
 	for dy, row := range arrow {
 		for dx, pixel := range row {
 			if pixel == '#' {
@@ -99,7 +122,7 @@ func (p picture) booked(word, name string, arrow []string, at string) {
 			}
 		}
 	}
-	text.draw(p, x+w-text.width(at), 43, at)
+	f.draw(p, x+width-f.width(w.more), 43, w.more)
 }
 
 // line writes centred text at y, as large as fits the width but no larger than

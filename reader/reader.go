@@ -67,9 +67,8 @@ type Reader struct {
 	taps   chan<- device.Tap
 	log    *slog.Logger
 
-	mu     sync.Mutex
-	health Health
-
+	mu      sync.Mutex
+	health  Health
 	present map[device.UID]int // badges in the field, and their misses
 }
 
@@ -85,6 +84,15 @@ func (r *Reader) Health() Health {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.health
+}
+
+// Resting reports whether a badge is in the field, or left it so short a while
+// ago that its return would not be a new tap.
+func (r *Reader) Resting(uid device.UID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, rests := r.present[uid]
+	return rests
 }
 
 // Run reads until ctx ends. It returns nil: a chip that fails is not the end of
@@ -114,7 +122,9 @@ func (r *Reader) Run(ctx context.Context) error {
 
 // poll reads badges until the chip fails or ctx ends.
 func (r *Reader) poll(ctx context.Context, chip Chip) error {
+	r.mu.Lock()
 	r.present = map[device.UID]int{}
+	r.mu.Unlock()
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for n := 1; ; n++ {
@@ -155,9 +165,9 @@ func (r *Reader) arrived(ctx context.Context, b []byte, at time.Time) {
 		r.log.Error("the chip gave an impossible UID", "error", err)
 		return
 	}
-	_, rests := r.present[uid]
-	r.present[uid] = 0
-	if rests { // it had lost its power for a moment
+	rested := r.Resting(uid)
+	r.misses(uid, 0)
+	if rested { // it had lost its power for a moment
 		return
 	}
 	select {
@@ -168,20 +178,28 @@ func (r *Reader) arrived(ctx context.Context, b []byte, at time.Time) {
 
 // departures forgets the badges that left.
 func (r *Reader) departures(chip Chip) error {
-	for uid, misses := range r.present {
+	for uid, misses := range r.present { // only this goroutine changes it
 		there, err := chip.Present(uid.Bytes())
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case there:
-			r.present[uid] = 0
-		case misses+1 >= missesToLeave:
-			delete(r.present, uid)
-		default:
-			r.present[uid] = misses + 1
 		}
+		if misses++; there {
+			misses = 0
+		}
+		r.misses(uid, misses)
 	}
 	return nil
+}
+
+// misses notes how often in a row a badge was not there.
+func (r *Reader) misses(uid device.UID, n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n < missesToLeave {
+		r.present[uid] = n
+	} else {
+		delete(r.present, uid)
+	}
 }
 
 func (r *Reader) works(chip Chip) {

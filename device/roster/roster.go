@@ -10,6 +10,7 @@ package roster
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -74,30 +75,41 @@ func (r *Roster) Lookup(uid device.UID) (device.Employee, bool) {
 	return e, ok
 }
 
-// Name returns the name kept for an employee, "" if there is none.
-func (r *Roster) Name(id device.EmployeeID) string {
+// Len returns the number of badges.
+func (r *Roster) Len() int {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	for _, e := range r.badges {
-		if e.ID == id {
-			return e.Name
-		}
-	}
-	return ""
+	return len(r.badges)
 }
 
-// List returns all badges, by name, employee and UID.
-func (r *Roster) List() []Badge {
+// Names returns the employees' names.
+func (r *Roster) Names() map[device.EmployeeID]string {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	out := make([]Badge, 0, len(r.badges))
-	for uid, e := range r.badges {
+	names := make(map[device.EmployeeID]string, len(r.badges))
+	for _, e := range r.badges {
+		names[e.ID] = e.Name
+	}
+	return names
+}
+
+// List returns all badges, by name, employee and UID. The error is always nil.
+func (r *Roster) List() ([]Badge, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return list(r.badges), nil
+}
+
+func list(badges map[device.UID]device.Employee) []Badge {
+	out := make([]Badge, 0, len(badges))
+	for uid, e := range badges {
 		out = append(out, Badge{uid, e})
 	}
 	slices.SortFunc(out, func(a, b Badge) int {
-		return strings.Compare(
-			a.Employee.Name+"\x00"+string(a.Employee.ID)+a.UID.Hex(),
-			b.Employee.Name+"\x00"+string(b.Employee.ID)+b.UID.Hex())
+		return cmp.Or(
+			strings.Compare(a.Employee.Name, b.Employee.Name),
+			strings.Compare(string(a.Employee.ID), string(b.Employee.ID)),
+			strings.Compare(a.UID.Hex(), b.UID.Hex()))
 	})
 	return out
 }
@@ -177,11 +189,11 @@ func (r *Roster) action(b Badge) Action {
 	return Changed
 }
 
-// Export writes the badge map as a CSV file that Import takes.
-func (r *Roster) Export(w io.Writer) error {
+// Export writes badges as a CSV file that Import takes.
+func Export(w io.Writer, badges []Badge) error {
 	out := csv.NewWriter(w)
 	out.Write([]string{"uid", "employee_id", "name"})
-	for _, b := range r.List() {
+	for _, b := range badges {
 		out.Write([]string{b.UID.Hex(), string(b.Employee.ID), b.Employee.Name})
 	}
 	out.Flush()
@@ -191,7 +203,7 @@ func (r *Roster) Export(w io.Writer) error {
 // replace makes next the badge map, on disk before in memory.
 func (r *Roster) replace(next map[device.UID]device.Employee) error {
 	var buf bytes.Buffer
-	if err := (&Roster{badges: next}).Export(&buf); err != nil {
+	if err := Export(&buf, list(next)); err != nil {
 		return err
 	}
 	if err := writeFile(r.path, buf.Bytes()); err != nil {

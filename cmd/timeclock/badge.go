@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+
+	"timeclock/device"
+	"timeclock/device/config"
+	"timeclock/device/control"
+	"timeclock/device/roster"
+)
+
+// withBadges runs f on the badge map: the running daemon's, or the file's if no
+// daemon runs.
+func (c *call) withBadges(f func(control.Badges) error) error {
+	cfg, err := config.Load(c.config)
+	if err != nil {
+		return err
+	}
+	client := control.Dial(cfg.StateDir)
+	if _, err := client.Status(); err == nil {
+		return f(client)
+	} else if !errors.Is(err, control.ErrNoDaemon) {
+		return err
+	}
+	state, err := openState(cfg)
+	if errors.Is(err, errHeld) {
+		return fmt.Errorf("%w, but does not answer: is it just starting? Try again in a moment", errHeld)
+	}
+	if err != nil {
+		return err
+	}
+	defer state.Close()
+	r, err := roster.Open(rosterPath(cfg))
+	if err != nil {
+		return err
+	}
+	return f(r)
+}
+
+func rosterPath(cfg config.Config) string { return filepath.Join(cfg.StateDir, "roster.csv") }
+
+func badgeList(_ context.Context, c *call) error {
+	if err := c.want(0, 0); err != nil {
+		return err
+	}
+	return c.withBadges(func(b control.Badges) error {
+		badges, err := b.List()
+		if err != nil {
+			return err
+		}
+		if c.json {
+			type row struct {
+				UID      string            `json:"uid"`
+				Employee device.EmployeeID `json:"employee_id"`
+				Name     string            `json:"name"`
+			}
+			rows := make([]row, len(badges))
+			for i, b := range badges {
+				rows[i] = row{b.UID.Hex(), b.Employee.ID, b.Employee.Name}
+			}
+			return json.NewEncoder(c.stdout).Encode(rows)
+		}
+		w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "UID\tEMPLOYEE\tNAME")
+		for _, b := range badges {
+			fmt.Fprintf(w, "%s\t%s\t%s\n", b.UID.Hex(), b.Employee.ID, b.Employee.Name)
+		}
+		return w.Flush()
+	})
+}
+
+func badgeAdd(_ context.Context, c *call) error {
+	if err := c.want(2, 3); err != nil {
+		return err
+	}
+	var b roster.Badge
+	var err error
+	if b.UID, err = device.ParseUID(c.args[0]); err != nil {
+		return err
+	}
+	if b.Employee.ID, err = device.ParseEmployeeID(c.args[1]); err != nil {
+		return err
+	}
+	if len(c.args) == 3 {
+		b.Employee.Name = c.args[2]
+	}
+	return c.withBadges(func(badges control.Badges) error {
+		action, err := badges.Add(b)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(c.stdout, "%s: badge %s of %s %s\n", action, b.UID.Hex(), b.Employee.ID, b.Employee.Name)
+		return err
+	})
+}
+
+func badgeRemove(_ context.Context, c *call) error {
+	if err := c.want(1, 1); err != nil {
+		return err
+	}
+	uid, err := device.ParseUID(c.args[0])
+	if err != nil {
+		return err
+	}
+	return c.withBadges(func(badges control.Badges) error {
+		owner, err := badges.Remove(uid)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(c.stdout, "removed: badge %s of %s %s\n", uid.Hex(), owner.ID, owner.Name)
+		return err
+	})
+}
+
+func badgeImport(_ context.Context, c *call) error {
+	if err := c.want(1, 1); err != nil {
+		return err
+	}
+	file, err := os.ReadFile(c.args[0]) // before root becomes the state directory's owner
+	if err != nil {
+		return err
+	}
+	return c.withBadges(func(badges control.Badges) error {
+		lines, failed := badges.Import(bytes.NewReader(file))
+		if err := printImport(c.stdout, lines); err != nil {
+			return err
+		}
+		if failed != nil {
+			return fmt.Errorf("%s: %w", c.args[0], failed)
+		}
+		return nil
+	})
+}
+
+// printImport says what became of each line, and how many there were of each.
+func printImport(w io.Writer, lines []roster.Line) error {
+	count := map[roster.Action]int{}
+	var out bytes.Buffer
+	for _, l := range lines {
+		count[l.Action]++
+		if l.Action == roster.Refused {
+			fmt.Fprintf(&out, "line %d: refused: %s: %s\n", l.Number, l.Reason, l.Text)
+			continue
+		}
+		fmt.Fprintf(&out, "line %d: %s %s %s %s\n", l.Number, l.Action, l.Badge.UID.Hex(), l.Badge.Employee.ID, l.Badge.Employee.Name)
+	}
+	fmt.Fprintf(&out, "%d added, %d changed, %d kept, %d refused\n", count[roster.Added], count[roster.Changed], count[roster.Kept], count[roster.Refused])
+	_, err := out.WriteTo(w)
+	return err
+}
+
+func badgeExport(_ context.Context, c *call) error {
+	if err := c.want(0, 0); err != nil {
+		return err
+	}
+	return c.withBadges(func(badges control.Badges) error {
+		all, err := badges.List()
+		if err != nil {
+			return err
+		}
+		return roster.Export(c.stdout, all)
+	})
+}

@@ -1,0 +1,305 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"image"
+	"image/color"
+	"image/png"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"timeclock/device"
+	"timeclock/device/config"
+	"timeclock/device/roster"
+	"timeclock/display"
+	"timeclock/reader/mfrc522/mfrc522test"
+	"timeclock/sync/zeitstrom/zeitstromtest"
+
+	"golang.org/x/sync/errgroup"
+	"periph.io/x/devices/v3/ssd1306/image1bit"
+)
+
+//go:embed demo.html
+var demoHTML string
+
+var demoPage = template.Must(template.New("demo").Parse(demoHTML))
+
+// demoBadge is a badge on the demo's page.
+type demoBadge struct {
+	UID, Employee, Name, Kind string
+}
+
+var demoBadges = []demoBadge{
+	{"5A1F3C7E", "a1b2c3d4-e5f6-7890-abcd-ef1234567890", "Anna Müller", "4-byte badge"},
+	{"04A21B7C5D6E80", "b2c3d4e5-f6a7-4801-bcde-f12345678901", "Jörg Weiß", "7-byte badge"},
+	{"04B1C2D3E4F5061728A9", "c3d4e5f6-a7b8-4912-8def-123456789012", "Zoë Öztürk", "10-byte badge"},
+	{"9C44E201", "", "Nobody's", "unknown badge"},
+}
+
+// demoLockout is short, so that one may come and go without waiting.
+const demoLockout = 5 * time.Second
+
+// demo is a clock, a Zeitstrom for it, and a page that shows both.
+type demo struct {
+	out        io.Writer
+	daemon     *daemon
+	zeitstrom  *zeitstromtest.Server
+	down       atomic.Bool // the network
+	dead       atomic.Bool // the reader
+	answerTime time.Duration
+
+	mu      sync.Mutex
+	picture []byte // PNG
+	says    string
+	until   time.Time
+}
+
+var (
+	_ device.Screen = (*demo)(nil)
+	_ display.Panel = (*demo)(nil)
+)
+
+func runDemo(ctx context.Context, c *call) error {
+	if err := c.want(0, 0); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "timeclock-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	page, err := net.Listen("tcp", c.listen)
+	if err != nil {
+		page, err = net.Listen("tcp", "127.0.0.1:0") // it is taken: any other will do
+	}
+	if err != nil {
+		return err
+	}
+	api, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		page.Close()
+		return err
+	}
+	d, err := newDemo(dir, "http://"+api.Addr().String()+zeitstromtest.Base, c)
+	if err != nil {
+		page.Close()
+		api.Close()
+		return err
+	}
+	defer d.daemon.Close()
+	fmt.Fprintf(c.stdout, "The clock runs. Open http://%s in a browser and tap badges; Ctrl-C ends it.\n", page.Addr())
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return d.daemon.Run(ctx) })
+	group.Go(func() error { return serve(ctx, api, d.zeitstrom) })
+	group.Go(func() error { return serve(ctx, page, d.handler()) })
+	return group.Wait()
+}
+
+// newDemo wires the clock to a Zeitstrom at url, with everything it keeps in dir.
+func newDemo(dir, url string, c *call) (*demo, error) {
+	const token = "demo"
+	cfg := config.Default()
+	cfg.StateDir = dir
+	cfg.Zeitstrom.URL = url
+	cfg.Zeitstrom.TokenFile = filepath.Join(dir, "token")
+	cfg.Reader.Driver = config.Simulated
+	cfg.Display.Driver = config.NoDisplay
+	cfg.Terminal.Lockout = demoLockout
+	if err := os.WriteFile(cfg.Zeitstrom.TokenFile, []byte(token), 0o600); err != nil {
+		return nil, err
+	}
+	d := &demo{out: c.stdout, answerTime: cfg.Display.AnswerTime}
+	d.zeitstrom = &zeitstromtest.Server{Token: token, Fault: func(*http.Request) zeitstromtest.Fault {
+		return zeitstromtest.Fault{DropBefore: d.down.Load()}
+	}}
+	log := slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	var err error
+	if d.daemon, err = newDaemon(cfg, log, extras{screens: []device.Screen{d}, panels: []display.Panel{d}}); err != nil {
+		return nil, err
+	}
+	for _, b := range demoBadges {
+		if b.Employee == "" {
+			continue
+		}
+		uid, err := device.ParseUID(b.UID)
+		if err == nil {
+			_, err = d.daemon.clock.Roster.Add(roster.Badge{UID: uid, Employee: device.Employee{ID: device.EmployeeID(b.Employee), Name: b.Name}})
+		}
+		if err != nil {
+			d.daemon.Close()
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+func serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	srv := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		BaseContext:       func(net.Listener) context.Context { return ctx }, // ends event streams
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+	}
+	defer context.AfterFunc(ctx, func() { srv.Close() })()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func (d *demo) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		demoPage.Execute(w, map[string]any{"Badges": demoBadges, "Lockout": demoLockout})
+	})
+	mux.HandleFunc("GET /events", d.events)
+	mux.HandleFunc("POST /tap/{uid}", func(w http.ResponseWriter, r *http.Request) {
+		uid, err := device.ParseUID(r.PathValue("uid"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		go d.tap(uid) // the page shows what becomes of it
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("POST /switch/{what}/{to}", func(w http.ResponseWriter, r *http.Request) {
+		broken := r.PathValue("to") == "broken"
+		switch r.PathValue("what") {
+		case "network":
+			d.down.Store(broken)
+		case "reader":
+			d.dead.Store(broken)
+			bus := mfrc522test.BusOK
+			if broken {
+				bus = mfrc522test.Low
+			}
+			d.daemon.chip.SetBus(bus)
+		default:
+			http.NotFound(w, r)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	return http.NewCrossOriginProtection().Handler(mux)
+}
+
+func (d *demo) tap(uid device.UID) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if _, err := d.daemon.clock.Tap(ctx, uid); err != nil {
+		fmt.Fprintf(d.out, "%s  no answer: the reader is dead\n", time.Now().Format(time.TimeOnly))
+	}
+}
+
+// Show implements device.Screen: a line per tap.
+func (d *demo) Show(o device.Outcome) {
+	line := display.Line(o)
+	fmt.Fprintf(d.out, "%s  %s\n", time.Now().Format(time.TimeOnly), line)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.says, d.until = line, time.Now().Add(d.answerTime)
+}
+
+// String implements display.Panel.
+func (d *demo) String() string { return "page" }
+
+// Draw implements display.Panel.
+func (d *demo) Draw(p *image1bit.VerticalLSB) error {
+	lit := image.NewPaletted(p.Rect, color.Palette{color.Black, color.RGBA{0xBF, 0xE9, 0xFF, 0xFF}})
+	for y := range display.Height {
+		for x := range display.Width {
+			if p.BitAt(x, y) {
+				lit.SetColorIndex(x, y, 1)
+			}
+		}
+	}
+	var buf bytes.Buffer
+	if err := png.Encode(&buf, lit); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.picture = buf.Bytes()
+	return nil
+}
+
+// view is what the page shows.
+type view struct {
+	Picture  string // PNG as a data URL
+	Says     string // the same in words
+	Network  bool
+	Reader   bool
+	Pending  int
+	Received []received // newest first
+}
+
+type received struct{ ID, Name, Intent, Time string }
+
+func (d *demo) view() view {
+	s := d.daemon.clock.Status()
+	d.mu.Lock()
+	v := view{
+		Picture: "data:image/png;base64," + base64.StdEncoding.EncodeToString(d.picture),
+		Says:    time.Now().Format("15:04"),
+		Network: !d.down.Load(),
+		Reader:  !d.dead.Load(),
+		Pending: s.Pending,
+	}
+	if time.Now().Before(d.until) {
+		v.Says = d.says
+	}
+	d.mu.Unlock()
+	names := d.daemon.clock.Roster.Names()
+	all := d.zeitstrom.Timestamps()
+	for i, t := range slices.Backward(all[max(0, len(all)-12):]) {
+		v.Received = append(v.Received, received{
+			ID:     fmt.Sprint(i),
+			Name:   names[device.EmployeeID(t.Employee)],
+			Intent: t.Intent,
+			Time:   t.Time.Format(time.RFC3339),
+		})
+	}
+	return v
+}
+
+// events streams the view whenever it changes, as server-sent events.
+func (d *demo) events(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	var last []byte
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	for {
+		now, err := json.Marshal(d.view())
+		if err != nil {
+			return
+		}
+		if !bytes.Equal(now, last) {
+			last = now
+			if _, err := fmt.Fprintf(w, "data: %s\n\n", now); err != nil {
+				return
+			}
+			http.NewResponseController(w).Flush()
+		}
+		select {
+		case <-r.Context().Done():
+			return
+		case <-look.C:
+		}
+	}
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+
+	"timeclock/device/config"
+	"timeclock/display"
+	"timeclock/reader"
+	"timeclock/reader/mfrc522"
+	"timeclock/reader/mfrc522/mfrc522test"
+
+	"periph.io/x/conn/v3/gpio"
+	"periph.io/x/conn/v3/gpio/gpioreg"
+	"periph.io/x/conn/v3/i2c"
+	"periph.io/x/conn/v3/spi"
+	"periph.io/x/host/v3"
+	"periph.io/x/host/v3/sysfs"
+)
+
+// readerSource opens the reader that is configured. With a simulated one the
+// chip is returned too.
+func readerSource(cfg config.Config) (reader.Source, *mfrc522test.Chip) {
+	if cfg.Reader.Driver == config.Simulated {
+		chip := &mfrc522test.Chip{}
+		return reader.Source{Fatal: mfrc522.Fatal, Open: func() (reader.Chip, error) {
+			return openChip(chip, mfrc522.Opts{})
+		}}, chip
+	}
+	return reader.Source{Fatal: mfrc522.Fatal, Open: func() (reader.Chip, error) {
+		reset, err := pin(cfg.Reader.ResetPin, "reset_pin")
+		if err != nil {
+			return nil, err
+		}
+		irq, err := pin(cfg.Reader.IRQPin, "irq_pin")
+		if err != nil {
+			return nil, err
+		}
+		opts := mfrc522.Opts{}
+		if reset != nil {
+			opts.Reset = reset
+		}
+		if irq != nil {
+			opts.IRQ = irq
+		}
+		port, err := openSPI(cfg.Reader.SPI)
+		if err != nil {
+			return nil, err
+		}
+		return openChip(port, opts)
+	}}, nil
+}
+
+// chip is a driver with the port that it holds.
+type chip struct {
+	*mfrc522.Dev
+	spi.PortCloser
+}
+
+func (c chip) String() string { return c.Dev.String() }
+
+func openChip(port spi.PortCloser, opts mfrc522.Opts) (reader.Chip, error) {
+	dev, err := mfrc522.New(port, opts)
+	if err != nil {
+		port.Close()
+		return nil, err
+	}
+	return chip{dev, port}, nil
+}
+
+func openSPI(path string) (spi.PortCloser, error) {
+	var bus, cs int
+	if _, err := fmt.Sscanf(path, "/dev/spidev%d.%d", &bus, &cs); err != nil {
+		return nil, fmt.Errorf("%s is no SPI device", path)
+	}
+	if err := openable(path, "spi", "dtparam=spi=on"); err != nil {
+		return nil, err
+	}
+	return sysfs.NewSPI(bus, cs)
+}
+
+func openI2C(path string) (i2c.BusCloser, error) {
+	var bus int
+	if _, err := fmt.Sscanf(path, "/dev/i2c-%d", &bus); err != nil {
+		return nil, fmt.Errorf("%s is no I2C bus", path)
+	}
+	if err := openable(path, "i2c", "dtparam=i2c_arm=on"); err != nil {
+		return nil, err
+	}
+	return sysfs.NewI2C(bus)
+}
+
+// openable says in a technician's words why a device cannot be opened.
+func openable(path, group, setting string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s does not exist: put %s into /boot/firmware/config.txt and restart the Pi", path, setting)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s may not be opened by this user: add it to the group %s (usermod -aG %s USER)", path, group, group)
+	case err != nil:
+		return err
+	}
+	return f.Close()
+}
+
+// hostInit finds the GPIO pins, once.
+var hostInit = sync.OnceValue(func() error {
+	_, err := host.Init()
+	return err
+})
+
+// pin finds a GPIO by its name; nil for a line that is not wired.
+func pin(name, key string) (gpio.PinIO, error) {
+	if name == "" {
+		return nil, nil
+	}
+	if err := hostInit(); err != nil {
+		return nil, fmt.Errorf("reader.%s: GPIO cannot be used: %w", key, err)
+	}
+	p := gpioreg.ByName(name)
+	if p == nil {
+		return nil, fmt.Errorf("reader.%s: this computer has no pin %s: leave it empty if the line is not wired", key, name)
+	}
+	return p, nil
+}
+
+// panels returns the display that is configured.
+func panels(cfg config.Config) []display.Panel {
+	if cfg.Display.Driver == config.NoDisplay {
+		return nil
+	}
+	return []display.Panel{&display.OLED{Open: func() (i2c.BusCloser, error) { return openI2C(cfg.Display.I2C) }}}
+}

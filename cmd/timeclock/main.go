@@ -1,0 +1,178 @@
+// Command timeclock is the whole time clock: the daemon at the door, and the
+// tools of the technician and the admin. `timeclock help` lists what it can do.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"timeclock/device/config"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, env{os.Args[1:], os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// env is what a command gets from its surroundings.
+type env struct {
+	args   []string
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+}
+
+// command is a subcommand. Those with verbs have one entry per verb.
+type command struct {
+	name string // with its verb
+	args string
+	help string
+	run  func(context.Context, *call) error
+}
+
+var commands = []command{
+	{"run", "", "run the clock: the daemon at the door", runDaemon},
+	{"demo", "", "the whole clock on this computer, without hardware or account", runDemo},
+	{"tap", "UID", "bring a badge to the simulated reader of the running clock", runTap},
+	{"status", "", "how the running clock is", runStatus},
+	{"badge list", "", "list the badge map", badgeList},
+	{"badge add", "UID EMPLOYEE [NAME]", "give a badge to an employee", badgeAdd},
+	{"badge remove", "UID", "take a badge out of the map", badgeRemove},
+	{"badge import", "FILE", "take over a CSV file with columns uid,employee_id,name", badgeImport},
+	{"badge export", "", "write the badge map as CSV", badgeExport},
+	{"queue list", "", "list what Zeitstrom does not have yet; -all: the newest of all", queueList},
+	{"config default", "", "print the commented reference of all settings", configDefault},
+	{"config check", "[FILE]", "judge a settings file", configCheck},
+	{"version", "", "print the version", runVersion},
+}
+
+// errUsage is a call that cannot be understood; exit code 2.
+var errUsage = errors.New("wrong usage")
+
+// run runs one command and returns its exit code: 0 done, 1 failed, 2 wrong usage.
+func run(ctx context.Context, e env) int {
+	cmd, rest := find(e.args)
+	if cmd == nil {
+		return help(e)
+	}
+	c := newCall(e, cmd)
+	err := c.parse(rest)
+	if err == nil {
+		err = cmd.run(ctx, c)
+	}
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, errUsage):
+		fmt.Fprintf(e.stderr, "timeclock %s: %v\nusage: %s\n", cmd.name, err, cmd.usage())
+		return 2
+	case !errors.Is(err, errSaid):
+		fmt.Fprintf(e.stderr, "timeclock %s: %v\n", cmd.name, err)
+	}
+	return 1
+}
+
+// errSaid fails a command whose output has said why.
+var errSaid = errors.New("said")
+
+// find returns the command that args begin with, and what follows it.
+func find(args []string) (*command, []string) {
+	for words := min(2, len(args)); words > 0; words-- {
+		name := strings.Join(args[:words], " ")
+		for i := range commands {
+			if commands[i].name == name {
+				return &commands[i], args[words:]
+			}
+		}
+	}
+	return nil, nil
+}
+
+func (c command) usage() string {
+	return strings.TrimSpace("timeclock " + c.name + " [-config FILE] [flags] " + c.args)
+}
+
+// help lists the commands, or those of a group whose verb is missing or unknown.
+func help(e env) int {
+	asked := len(e.args) > 0 && (e.args[0] == "help" || e.args[0] == "-h" || e.args[0] == "-help" || e.args[0] == "--help")
+	out, code := e.stderr, 2
+	if asked {
+		out, code = e.stdout, 0
+	} else if len(e.args) > 0 {
+		fmt.Fprintf(out, "timeclock: there is no command %q\n\n", strings.Join(e.args, " "))
+	}
+	fmt.Fprintln(out, "usage: timeclock COMMAND [VERB] [-config FILE] [flags] [arguments]")
+	fmt.Fprintln(out)
+	for _, c := range commands {
+		fmt.Fprintf(out, "  %-34s %s\n", c.name+" "+c.args, c.help)
+	}
+	fmt.Fprintf(out, "\nSettings are read from %s unless -config names another file.\n", config.DefaultPath)
+	return code
+}
+
+// call is one use of a command: its surroundings, flags and arguments.
+type call struct {
+	env
+	cmd    *command
+	flags  *flag.FlagSet
+	config string
+	json   bool
+	all    bool
+	listen string
+}
+
+func newCall(e env, cmd *command) *call {
+	c := &call{env: e, cmd: cmd, flags: flag.NewFlagSet("timeclock "+cmd.name, flag.ContinueOnError)}
+	c.flags.SetOutput(io.Discard)
+	c.flags.StringVar(&c.config, "config", config.DefaultPath, "the settings `file`")
+	switch cmd.name {
+	case "tap", "status", "badge list", "queue list", "version":
+		c.flags.BoolVar(&c.json, "json", false, "answer in JSON, for scripts")
+	case "demo":
+		c.flags.StringVar(&c.listen, "listen", "127.0.0.1:8470", "`address` of the page")
+	}
+	if cmd.name == "queue list" {
+		c.flags.BoolVar(&c.all, "all", false, "also what was delivered, newest first")
+	}
+	return c
+}
+
+// parse reads the flags, which may stand before, between and behind arguments.
+func (c *call) parse(args []string) error {
+	c.args = nil
+	for {
+		err := c.flags.Parse(args)
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintf(c.stdout, "%s\n%s\n", c.cmd.help, "usage: "+c.cmd.usage())
+			c.flags.SetOutput(c.stdout)
+			c.flags.PrintDefaults()
+			return err
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w", errUsage, err)
+		}
+		if c.flags.NArg() == 0 {
+			return nil
+		}
+		c.args, args = append(c.args, c.flags.Arg(0)), c.flags.Args()[1:]
+	}
+}
+
+// want checks the number of arguments.
+func (c *call) want(least, most int) error {
+	switch n := len(c.args); {
+	case n < least:
+		return fmt.Errorf("%w: an argument is missing", errUsage)
+	case n > most:
+		return fmt.Errorf("%w: %q is one argument too many", errUsage, c.args[most])
+	}
+	return nil
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+
+	"timeclock/device/config"
+)
+
+func runDaemon(ctx context.Context, c *call) error {
+	if err := c.want(0, 0); err != nil {
+		return err
+	}
+	cfg, err := config.Load(c.config)
+	if err != nil {
+		return err
+	}
+	log := newLog(c.stderr)
+	d, err := newDaemon(cfg, log, extras{})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if warning := tokenWarning(cfg); warning != "" {
+		log.Warn("token file", "problem", warning)
+	}
+	s := d.clock.Status()
+	log.Info("timeclock runs", "version", s.Version, "badges", s.Badges, "pending", s.Pending, "reader", cfg.Reader.Driver)
+	defer log.Info("timeclock stopped")
+	return d.Run(ctx)
+}
+
+// newLog logs for journald, which adds the time itself, or with it for people.
+func newLog(w io.Writer) *slog.Logger {
+	opts := &slog.HandlerOptions{}
+	if os.Getenv("JOURNAL_STREAM") != "" {
+		opts.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) == 0 && a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+
+	"timeclock/device/config"
+)
+
+// stateDir is the state directory, held against other daemons and tools.
+type stateDir struct {
+	path string
+	dir  *os.File
+}
+
+// errHeld says that another process holds the state directory.
+var errHeld = errors.New("another timeclock is running on this state directory")
+
+// openState makes the state directory if there is none, and takes it. Root acts
+// as its owner from then on, so that no file is left that the daemon cannot read.
+func openState(cfg config.Config) (*stateDir, error) {
+	path := cfg.StateDir
+	if err := os.MkdirAll(path, 0o750); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	if err := actAsOwner(path); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	dir, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	err = syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		err = fmt.Errorf("%w (%s): stop that one first, or give this one a state_dir of its own", errHeld, path)
+	}
+	if err != nil {
+		dir.Close()
+		return nil, err
+	}
+	s := &stateDir{path, dir}
+	if err := s.writable(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close lets others have the directory.
+func (s *stateDir) Close() error { return s.dir.Close() }
+
+func (s *stateDir) writable() error {
+	f, err := os.CreateTemp(s.path, ".writable-*")
+	if err != nil {
+		return fmt.Errorf("state directory %s takes no files: %w: give it to the user that runs the clock (chown), and see that its disk is not full", s.path, errors.Unwrap(err))
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// actAsOwner makes root's process one of the directory's owner, with the groups
+// that give the owner its devices.
+func actAsOwner(path string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || owner.Uid == 0 {
+		return nil
+	}
+	gid := int(owner.Gid)
+	groups := []int{gid}
+	if u, err := user.LookupId(strconv.Itoa(int(owner.Uid))); err == nil {
+		ids, err := u.GroupIds()
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if n, err := strconv.Atoi(id); err == nil {
+				groups = append(groups, n)
+			}
+		}
+		if gid, err = strconv.Atoi(u.Gid); err != nil {
+			return err
+		}
+	}
+	return errors.Join(syscall.Setgroups(groups), syscall.Setgid(gid), syscall.Setuid(int(owner.Uid)))
+}
+
+// tokenWarning says what is wrong with the token file; empty if nothing is.
+func tokenWarning(cfg config.Config) string {
+	path := cfg.Zeitstrom.TokenFile
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Sprintf("there is no token: put the API token into %s (mode 600)", path)
+	case err != nil:
+		return fmt.Sprintf("the token cannot be read: %v", err)
+	case info.Mode().Perm()&0o077 != 0:
+		return fmt.Sprintf("the token in %s can be read by others (mode %o): chmod 600 %s", path, info.Mode().Perm(), path)
+	}
+	return ""
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"timeclock/device/config"
+	"timeclock/device/control"
+)
+
+func runStatus(_ context.Context, c *call) error {
+	if err := c.want(0, 0); err != nil {
+		return err
+	}
+	cfg, err := config.Load(c.config)
+	if err != nil {
+		return err
+	}
+	s, err := control.Dial(cfg.StateDir).Status()
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return json.NewEncoder(c.stdout).Encode(s)
+	}
+	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "version\t%s\n", s.Version)
+	fmt.Fprintf(w, "bookings\t%d pending, %d delivered, %d quarantined\n", s.Pending, s.Delivered, s.Quarantined)
+	if s.OldestPending != nil {
+		fmt.Fprintf(w, "\tthe oldest pending one is of %s\n", s.OldestPending.Local().Format(time.DateTime))
+	}
+	fmt.Fprintf(w, "badges\t%d\n", s.Badges)
+	fmt.Fprintf(w, "reader\t%s\n", describe(s.Reader.Healthy, s.Reader.Chip, s.Reader.Problem))
+	if s.Reader.Restarts+s.Reader.Errors > 0 {
+		fmt.Fprintf(w, "\t%d restarts, %d bad reads\n", s.Reader.Restarts, s.Reader.Errors)
+	}
+	fmt.Fprintf(w, "uplink\t%s\n", describe(s.Uplink.Online, "online", s.Uplink.Problem))
+	if s.Uplink.Retry != nil {
+		fmt.Fprintf(w, "\tnext try at %s\n", s.Uplink.Retry.Local().Format(time.TimeOnly))
+	}
+	fmt.Fprintf(w, "clock\t%s\n", describe(s.Clock.Trusted, "trusted: "+s.Clock.Source, s.Clock.Source))
+	return w.Flush()
+}
+
+func describe(good bool, how, problem string) string {
+	switch {
+	case good:
+		return "ok: " + how
+	case problem == "":
+		return "not known yet"
+	}
+	return "PROBLEM: " + problem
+}

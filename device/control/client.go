@@ -1,0 +1,131 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"path/filepath"
+
+	"timeclock/device"
+	"timeclock/device/roster"
+)
+
+var _ Badges = (*Client)(nil)
+
+// Client reaches a running daemon through its control socket.
+type Client struct{ http http.Client }
+
+// Dial returns a client of the daemon on a state directory; whether there is
+// one shows with the first call, as ErrNoDaemon.
+func Dial(stateDir string) *Client {
+	path := filepath.Join(stateDir, SocketName)
+	return &Client{http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			c, err := new(net.Dialer).DialContext(ctx, "unix", path)
+			switch {
+			case errors.Is(err, fs.ErrPermission):
+				return nil, fmt.Errorf("%s may not be opened by you: use sudo, or join the group that owns it", path)
+			case err != nil:
+				return nil, ErrNoDaemon
+			}
+			return c, nil
+		},
+	}}}
+}
+
+// ErrNoDaemon says that nobody answers on the control socket.
+var ErrNoDaemon = errors.New("no clock is running on this state directory: start it with `timeclock run` or `systemctl start timeclock`")
+
+// call sends a request and decodes its result, which may come beside an error.
+func (c *Client) call(method, path string, body io.Reader, result any) error {
+	req, err := http.NewRequest(method, "http://timeclock"+path, body)
+	if err != nil {
+		return err
+	}
+	resp, err := c.http.Do(req)
+	switch {
+	case errors.Is(err, ErrNoDaemon):
+		return ErrNoDaemon
+	case err != nil:
+		return fmt.Errorf("the running clock does not answer: %w", err)
+	}
+	defer resp.Body.Close()
+	var e envelope
+	if err := json.NewDecoder(resp.Body).Decode(&e); err != nil {
+		return fmt.Errorf("the running clock gave an answer that is none (is it another version?): %w", err)
+	}
+	if err := json.Unmarshal(e.Result, result); err != nil && e.Error == "" {
+		return fmt.Errorf("the running clock gave an answer that is none (is it another version?): %w", err)
+	}
+	if e.Error != "" {
+		return errors.New(e.Error)
+	}
+	return nil
+}
+
+// Status tells how the clock is.
+func (c *Client) Status() (s Status, err error) {
+	return s, c.call(http.MethodGet, "/status", nil, &s)
+}
+
+// Tap brings a badge to the simulated reader.
+func (c *Client) Tap(uid device.UID) (a Answer, err error) {
+	return a, c.call(http.MethodPost, "/tap/"+uid.Hex(), nil, &a)
+}
+
+// Punches lists what Zeitstrom does not have yet; with all, the newest punches.
+func (c *Client) Punches(all bool) (out []Punch, err error) {
+	path := "/punches"
+	if all {
+		path += "?all=1"
+	}
+	return out, c.call(http.MethodGet, path, nil, &out)
+}
+
+// List implements Badges.
+func (c *Client) List() ([]roster.Badge, error) {
+	var in []badge
+	if err := c.call(http.MethodGet, "/badges", nil, &in); err != nil {
+		return nil, err
+	}
+	out := make([]roster.Badge, len(in))
+	for i, b := range in {
+		var err error
+		if out[i], err = b.roster(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// Add implements Badges.
+func (c *Client) Add(b roster.Badge) (action roster.Action, err error) {
+	body, err := json.Marshal(newBadge(b))
+	if err != nil {
+		return "", err
+	}
+	return action, c.call(http.MethodPost, "/badges", bytes.NewReader(body), &action)
+}
+
+// Remove implements Badges.
+func (c *Client) Remove(uid device.UID) (e device.Employee, err error) {
+	return e, c.call(http.MethodDelete, "/badges/"+uid.Hex(), nil, &e)
+}
+
+// Import implements Badges.
+func (c *Client) Import(file io.Reader) ([]roster.Line, error) {
+	var in []line
+	err := c.call(http.MethodPost, "/badges/import", file, &in)
+	out := make([]roster.Line, len(in))
+	for i, l := range in {
+		b, _ := l.Badge.roster() // a refused line may have none
+		out[i] = roster.Line{Number: l.Number, Badge: b, Action: l.Action, Text: l.Text, Reason: l.Reason}
+	}
+	return out, err
+}

@@ -1,0 +1,163 @@
+// Package control is what an admin can do with a running clock. Each ability
+// exists once, here; the command line reaches it through the control socket.
+//
+// The socket speaks HTTP with JSON bodies, for this program's own use. Whoever
+// may open the socket may do everything: its file mode is the access control.
+package control
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"timeclock/device"
+	"timeclock/device/clock"
+	"timeclock/device/roster"
+	"timeclock/display"
+	"timeclock/queue"
+	"timeclock/reader"
+	"timeclock/sync/uplink"
+)
+
+// SocketName is the control socket's name in the state directory.
+const SocketName = "control.sock"
+
+// Clock is a running clock. Roster, Queue, Reader and Uplink are its rooms.
+type Clock struct {
+	Version string
+	Roster  *roster.Roster
+	Queue   *queue.Store
+	Reader  *reader.Reader
+	Uplink  *uplink.Uplink
+	Trust   func() clock.Trust
+	// Bring brings a badge to a simulated reader and returns the answer; nil
+	// with a real reader: nobody clocks in by shell.
+	Bring func(context.Context, device.UID) (device.Outcome, error)
+}
+
+// Status is the state of a clock, in the form that scripts read.
+type Status struct {
+	Version       string     `json:"version"`
+	Pending       int        `json:"pending"`
+	Delivered     int        `json:"delivered"`
+	Quarantined   int        `json:"quarantined"`
+	Unclaimed     int        `json:"unclaimed"`
+	OldestPending *time.Time `json:"oldest_pending"` // null if nothing is pending
+	Badges        int        `json:"badges"`
+	Reader        struct {
+		Healthy  bool   `json:"healthy"`
+		Chip     string `json:"chip"`
+		Problem  string `json:"problem"`
+		Restarts int    `json:"restarts"`
+		Errors   int    `json:"errors"`
+	} `json:"reader"`
+	Uplink struct {
+		Online  bool       `json:"online"`
+		Problem string     `json:"problem"`
+		Retry   *time.Time `json:"retry"` // null if nothing waits
+	} `json:"uplink"`
+	Clock struct {
+		Trusted bool   `json:"trusted"`
+		Source  string `json:"source"`
+	} `json:"clock"`
+}
+
+// Status tells how the clock is.
+func (c *Clock) Status() Status {
+	s := Status{Version: c.Version, Badges: c.Roster.Len()}
+	q := c.Queue.Stats()
+	s.Pending, s.Delivered, s.Quarantined = q.Pending, q.Delivered, q.Quarantined
+	s.OldestPending = optional(q.OldestPending)
+	h := c.Reader.Health()
+	s.Reader.Healthy, s.Reader.Chip, s.Reader.Problem = h.Healthy, h.Chip, h.Problem
+	s.Reader.Restarts, s.Reader.Errors = h.Restarts, h.Errors
+	u := c.Uplink.Status()
+	s.Uplink.Online, s.Uplink.Problem, s.Uplink.Retry = u.Online, u.Problem, optional(u.Retry)
+	trust := c.Trust()
+	s.Clock.Trusted, s.Clock.Source = trust.Trusted, trust.Source
+	return s
+}
+
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC().Truncate(time.Second)
+	return &t
+}
+
+// Answer is what became of a tap, in the form that scripts read.
+type Answer struct {
+	Outcome  device.OutcomeKind `json:"outcome"`
+	Employee device.EmployeeID  `json:"employee_id"`
+	Time     time.Time          `json:"time"`     // UTC, whole seconds
+	Punch    string             `json:"punch_id"` // empty if there is none
+	Text     string             `json:"text"`     // what the employee sees
+	Problem  string             `json:"problem,omitempty"`
+}
+
+// NewAnswer puts an outcome into the form that scripts read.
+func NewAnswer(o device.Outcome) Answer {
+	a := Answer{Outcome: o.Kind, Employee: o.Employee.ID, Time: o.Punch.Time.UTC().Truncate(time.Second), Text: display.Line(o)}
+	if o.Punch.ID != 0 {
+		a.Punch = o.Punch.ID.String()
+	}
+	if o.Err != nil {
+		a.Problem = o.Err.Error()
+	}
+	return a
+}
+
+// ErrRealReader refuses Tap on a clock with a real reader.
+var ErrRealReader = errors.New("this clock has a real reader: hold the badge to it (timeclock tap is for driver = \"simulated\")")
+
+// Tap brings a badge to the simulated reader.
+func (c *Clock) Tap(ctx context.Context, uid device.UID) (device.Outcome, error) {
+	if c.Bring == nil {
+		return device.Outcome{}, ErrRealReader
+	}
+	return c.Bring(ctx, uid)
+}
+
+// Punch is a stored punch, in the form that scripts read.
+type Punch struct {
+	ID       device.PunchID    `json:"punch_id"`
+	Employee device.EmployeeID `json:"employee_id"`
+	Name     string            `json:"name"`
+	Intent   device.Intent     `json:"intent"`
+	Time     time.Time         `json:"time"`
+	State    queue.State       `json:"state"`
+	Reason   string            `json:"reason,omitempty"`
+}
+
+// recent is how many punches Punches returns of those that were delivered.
+const recent = 1000
+
+// Punches lists what Zeitstrom does not have yet, in order; with all, the
+// newest punches of any state, newest first.
+func (c *Clock) Punches(all bool) ([]Punch, error) {
+	list := c.Queue.Undelivered
+	if all {
+		list = func() ([]queue.Entry, error) { return c.Queue.Recent(recent) }
+	}
+	entries, err := list()
+	if err != nil {
+		return nil, err
+	}
+	names := c.Roster.Names()
+	out := make([]Punch, len(entries))
+	for i, e := range entries {
+		out[i] = Punch{ID: e.ID, Employee: e.Employee, Name: names[e.Employee], Intent: e.Intent, Time: e.Time.UTC(), State: e.State, Reason: e.Reason}
+	}
+	return out, nil
+}
+
+// Badges is what can be done with a badge map: by a *roster.Roster in this
+// process, or by a *Client in the daemon.
+type Badges interface {
+	List() ([]roster.Badge, error)
+	Add(roster.Badge) (roster.Action, error)
+	Remove(device.UID) (device.Employee, error)
+	Import(io.Reader) ([]roster.Line, error)
+}

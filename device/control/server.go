@@ -1,0 +1,176 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"timeclock/device"
+	"timeclock/device/roster"
+)
+
+// Server answers on the control socket.
+type Server struct {
+	clock    *Clock
+	listener net.Listener
+	log      *slog.Logger
+}
+
+// Listen opens the control socket at path. The caller must own the state
+// directory: a socket that is there already is what a crash left behind.
+func Listen(path string, clock *Clock, log *slog.Logger) (*Server, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o660); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	return &Server{clock: clock, listener: l, log: log}, nil
+}
+
+func (s *Server) String() string { return "control socket" }
+
+// Run serves until ctx ends.
+func (s *Server) Run(ctx context.Context) error {
+	srv := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		srv.Shutdown(soon)
+	})
+	defer stop()
+	if err := srv.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	<-stopped
+	return nil
+}
+
+func (s *Server) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, s.clock.Status(), nil)
+	})
+	mux.HandleFunc("POST /tap/{uid}", func(w http.ResponseWriter, r *http.Request) {
+		withUID(w, r, func(uid device.UID) (any, error) {
+			o, err := s.clock.Tap(r.Context(), uid)
+			return NewAnswer(o), err
+		})
+	})
+	mux.HandleFunc("GET /punches", func(w http.ResponseWriter, r *http.Request) {
+		punches, err := s.clock.Punches(r.FormValue("all") != "")
+		reply(w, punches, err)
+	})
+	mux.HandleFunc("GET /badges", func(w http.ResponseWriter, _ *http.Request) {
+		badges, _ := s.clock.Roster.List()
+		out := make([]badge, len(badges))
+		for i, b := range badges {
+			out[i] = newBadge(b)
+		}
+		reply(w, out, nil)
+	})
+	mux.HandleFunc("POST /badges", func(w http.ResponseWriter, r *http.Request) {
+		var in badge
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+			reply(w, nil, err)
+			return
+		}
+		b, err := in.roster()
+		var action roster.Action
+		if err == nil {
+			action, err = s.clock.Roster.Add(b)
+		}
+		reply(w, action, err)
+	})
+	mux.HandleFunc("DELETE /badges/{uid}", func(w http.ResponseWriter, r *http.Request) {
+		withUID(w, r, func(uid device.UID) (any, error) { return s.clock.Roster.Remove(uid) })
+	})
+	mux.HandleFunc("POST /badges/import", func(w http.ResponseWriter, r *http.Request) {
+		lines, err := s.clock.Roster.Import(r.Body)
+		if err == nil {
+			s.log.Info("badge map imported", "lines", len(lines))
+		}
+		out := make([]line, len(lines))
+		for i, l := range lines {
+			out[i] = newLine(l)
+		}
+		reply(w, out, err)
+	})
+	return mux
+}
+
+func withUID(w http.ResponseWriter, r *http.Request, f func(device.UID) (any, error)) {
+	uid, err := device.ParseUID(r.PathValue("uid"))
+	if err != nil {
+		reply(w, nil, err)
+		return
+	}
+	answer, err := f(uid)
+	reply(w, answer, err)
+}
+
+// envelope is every answer: a result, an error, or for imports both.
+type envelope struct {
+	Result json.RawMessage `json:"result"`
+	Error  string          `json:"error,omitempty"`
+}
+
+func reply(w http.ResponseWriter, result any, err error) {
+	e := envelope{}
+	if err != nil {
+		e.Error = err.Error()
+	}
+	raw, err := json.Marshal(result)
+	if err != nil {
+		e.Error = err.Error()
+	}
+	e.Result = raw
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(e)
+}
+
+// badge and line carry UIDs whole: they go to the operator who owns the map.
+type badge struct {
+	UID      string            `json:"uid"`
+	Employee device.EmployeeID `json:"employee_id"`
+	Name     string            `json:"name"`
+}
+
+func newBadge(b roster.Badge) badge {
+	return badge{b.UID.Hex(), b.Employee.ID, b.Employee.Name}
+}
+
+func (b badge) roster() (roster.Badge, error) {
+	uid, err := device.ParseUID(b.UID)
+	if err != nil {
+		return roster.Badge{}, err
+	}
+	id, err := device.ParseEmployeeID(string(b.Employee))
+	return roster.Badge{UID: uid, Employee: device.Employee{ID: id, Name: b.Name}}, err
+}
+
+type line struct {
+	Number int           `json:"line"`
+	Badge  badge         `json:"badge"`
+	Action roster.Action `json:"action"`
+	Text   string        `json:"text,omitempty"`
+	Reason string        `json:"reason,omitempty"`
+}
+
+func newLine(l roster.Line) line {
+	return line{l.Number, newBadge(l.Badge), l.Action, l.Text, l.Reason}
+}
