@@ -12,9 +12,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -113,7 +115,8 @@ func (c *Client) Post(ctx context.Context, p device.Punch) error {
 // 405 once it has accepted the token.
 func (c *Client) Ping(ctx context.Context) error {
 	_, err := c.do(ctx, http.MethodGet, appTimestamps, nil)
-	if e, ok := err.(*Error); ok && e.Status == http.StatusMethodNotAllowed && e.Detail != "" {
+	var e *Error
+	if errors.As(err, &e) && e.Status == http.StatusMethodNotAllowed && e.Detail != "" {
 		return nil
 	}
 	return err
@@ -139,6 +142,10 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) ([]by
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
+		var around *url.Error
+		if errors.As(err, &around) { // says again what was asked for
+			err = around.Err
+		}
 		return nil, &Error{Kind: Unreachable, Cause: err}
 	}
 	defer resp.Body.Close()
