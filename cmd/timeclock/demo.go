@@ -51,7 +51,7 @@ var demoBadges = []demoBadge{
 	{"9C44E201", "", "Nobody's", "unknown badge"},
 }
 
-// demoLockout is short, so that one may come and go without waiting.
+// demoLockout is short, so that one may come and go; the page says five seconds.
 const demoLockout = 5 * time.Second
 
 // demo is a clock, a Zeitstrom for it, and a page that shows both.
@@ -165,7 +165,7 @@ func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 func (d *demo) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		demoPage.Execute(w, map[string]any{"Badges": demoBadges, "Lockout": demoLockout})
+		demoPage.Execute(w, demoBadges)
 	})
 	mux.HandleFunc("GET /events", d.events)
 	mux.HandleFunc("POST /tap/{uid}", func(w http.ResponseWriter, r *http.Request) {

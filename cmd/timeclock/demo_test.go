@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+var update = flag.Bool("update", false, "write the picture of the demo anew")
+
+// output is what a command prints, to be read while it runs.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// startDemo runs `timeclock demo` and returns its address and what it prints.
+func startDemo(t *testing.T) (address string, out *output) {
+	t.Helper()
+	out = &output{}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan int)
+	go func() {
+		done <- run(ctx, env{args: []string{"demo", "-listen", "127.0.0.1:0"}, stdout: out, stderr: out})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if code := <-done; code != 0 {
+			t.Errorf("the demo ended with %d: %s", code, out)
+		}
+	})
+	if err := until(func() error {
+		if found := regexp.MustCompile(`http://[0-9.:]+`).FindString(out.String()); found != "" {
+			address = found
+			return nil
+		}
+		return context.DeadlineExceeded
+	}); err != nil {
+		t.Fatal(err, out)
+	}
+	return address, out
+}
+
+// browser starts a headless Chromium. Without one the test is skipped, unless
+// the environment asks for it, as CI does.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	if path == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatal("there is no browser: install chromium")
+		}
+		t.Skip("SKIPPED: there is no chromium on this computer, so the demo's page was not driven in a browser")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.Flag("no-sandbox", true), chromedp.Flag("disable-gpu", true),
+		chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1160, 760),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
+	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(stop)
+	ctx, stop = chromedp.NewContext(ctx)
+	t.Cleanup(stop)
+	ctx, stop = context.WithTimeout(ctx, time.Minute)
+	t.Cleanup(stop)
+	return ctx
+}
+
+// step is something a person does with the page, or waits to see on it.
+type step = chromedp.Action[chromedp.Void]
+
+// A person taps badges on the demo's page, breaks things and mends them.
+func TestDemoInBrowser(t *testing.T) {
+	ctx := browser(t)
+	address, out := startDemo(t)
+	const (
+		annaIn  = `#received tr[data-name="Anna Müller"][data-intent="checkin"]`
+		annaOut = `#received tr[data-name="Anna Müller"][data-intent="checkout"]`
+		joergIn = `#received tr[data-name="Jörg Weiß"][data-intent="checkin"]`
+	)
+	click, see, gone := chromedp.Click[string], chromedp.WaitVisible[string], chromedp.WaitNotPresent[string]
+	says := func(text string) step { return see(`#display[alt*="` + text + `"]`) }
+	steps := []struct {
+		what string
+		do   []step
+	}{
+		{"open the page", []step{chromedp.Navigate(address), says(":")}},
+		{"tap a badge", []step{click(`[data-uid="5A1F3C7E"]`), says("Welcome, Anna Müller"), see(annaIn)}},
+		{"tap it again", []step{click(`[data-uid="5A1F3C7E"]`), says("Already booked, Anna Müller")}},
+		{"tap an unknown badge", []step{click(`[data-uid="9C44E201"]`), says("Unknown badge")}},
+		{"cut the network and tap", []step{
+			click(`[data-switch="network"]`), click(`[data-uid="04A21B7C5D6E80"]`), says("Welcome, Jörg Weiß"),
+			see(`//p[@id="pending" and contains(., "1 saved on the clock")]`),
+			gone(joergIn),
+		}},
+		{"mend the network", []step{click(`[data-switch="network"]`), see(joergIn)}},
+		{"kill the reader", []step{
+			click(`[data-switch="reader"]`), see(`#reader.dead`), chromedp.Sleep(time.Second),
+			click(`[data-uid="5A1F3C7E"]`), gone(annaOut),
+		}},
+		{"mend the reader", []step{click(`[data-switch="reader"]`), see(`#reader:not(.dead)`)}},
+	}
+	for _, s := range steps {
+		if err := chromedp.Do(ctx, s.do...); err != nil {
+			t.Fatalf("%s: %v\n%s", s.what, err, out)
+		}
+	}
+	// After the lock-out the badge books the other way. The reader needs a
+	// moment to come back, so the badge may be tapped more than once.
+	if err := until(func() error {
+		short, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		return chromedp.Do(short, click(`[data-uid="5A1F3C7E"]`), see(annaOut))
+	}); err != nil {
+		t.Fatalf("tap after the lock-out: %v\n%s", err, out)
+	}
+	picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile("demo.png", picture, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, line := range []string{"Welcome, Anna Müller", "Unknown badge", "Welcome, Jörg Weiß", "Goodbye, Anna Müller"} {
+		if n := strings.Count(out.String(), line); n != 1 {
+			t.Errorf("%q was printed %d times, want once:\n%s", line, n, out)
+		}
+	}
+}
