@@ -47,8 +47,32 @@ func (p *fakePanel) shows(img *image1bit.VerticalLSB) bool {
 	return slices.Equal(p.pix, img.Pix)
 }
 
-func start(t *testing.T, log io.Writer, facts *Facts, panels ...Panel) *Display {
-	d := New(func() Facts { return *facts }, 3*time.Second, slog.New(slog.NewTextHandler(log, nil)), panels...)
+// facts may change while a display asks for them.
+type facts struct {
+	mu  sync.Mutex
+	now Facts
+}
+
+func (f *facts) get() Facts {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.now
+}
+
+func (f *facts) set(now Facts) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now = now
+}
+
+func (p *fakePanel) drawn() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.draws
+}
+
+func start(t *testing.T, log io.Writer, f *facts, panels ...Panel) *Display {
+	d := New(f.get, 3*time.Second, slog.New(slog.NewTextHandler(log, nil)), panels...)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- d.Run(ctx) }()
@@ -68,7 +92,7 @@ func tapped(name string) device.Outcome {
 
 func TestAnswerShowsAtOnceAndGoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		panel, facts := &fakePanel{}, &Facts{}
+		panel, facts := &fakePanel{}, &facts{}
 		d := start(t, io.Discard, facts, panel)
 		if !panel.shows(Idle(time.Now(), Facts{})) {
 			t.Error("no idle picture at start")
@@ -90,15 +114,15 @@ func TestAnswerShowsAtOnceAndGoes(t *testing.T) {
 		if !panel.shows(Answer(second)) {
 			t.Error("the second answer did not get its whole time")
 		}
-		facts.Offline, facts.Pending = true, 2
+		facts.set(Facts{Offline: true, Pending: 2})
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if !panel.shows(Idle(time.Now(), *facts)) {
+		if !panel.shows(Idle(time.Now(), facts.get())) {
 			t.Error("no idle picture after the answer")
 		}
-		draws := panel.draws
+		draws := panel.drawn()
 		time.Sleep(time.Hour)
-		if n := panel.draws - draws; n != 60 {
+		if n := panel.drawn() - draws; n != 60 {
 			t.Errorf("%d pictures in an idle hour, want one a minute", n)
 		}
 	})
@@ -108,7 +132,7 @@ func TestBrokenPanelsHoldUpNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
 		good, dead, stuck := &fakePanel{}, &fakePanel{fail: errors.New("no answer")}, &fakePanel{hang: time.Hour}
-		d := start(t, &log, &Facts{}, dead, stuck, good)
+		d := start(t, &log, &facts{}, dead, stuck, good)
 		for range 100 {
 			o := tapped("Anna")
 			d.Show(o)

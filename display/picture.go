@@ -110,7 +110,7 @@ func newPicture() picture {
 // booked is the answer to a tap that became a punch: a word, a name, and the
 // time with an arrow that points in or out.
 func (p picture) booked(w text, arrow []string) {
-	p.line(0, 26, w.big)
+	p.line(-3, 26, w.big) // its capitals begin four pixels further down
 	p.line(26, 17, w.name)
 	f := face(22)
 	width := len(arrow[0]) + 6 + f.width(w.more)

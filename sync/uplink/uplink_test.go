@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,13 +22,17 @@ import (
 
 // memory is a queue without a disk. The uplink may not import the real one.
 type memory struct {
-	punches []device.Punch
-	state   map[device.PunchID]string
 	changed chan struct{}
 	full    bool // the disk takes nothing
+
+	mu      sync.Mutex
+	punches []device.Punch
+	state   map[device.PunchID]string
 }
 
 func (m *memory) Heads() (heads []device.Punch) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	seen := map[device.EmployeeID]bool{}
 	for _, p := range m.punches {
 		if m.state[p.ID] == "" && !seen[p.Employee] {
@@ -48,8 +53,29 @@ func (m *memory) settle(p device.Punch, state string) error {
 	if m.full {
 		return io.ErrShortWrite
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.state[p.ID] = state
 	return nil
+}
+
+// became returns "delivered", a refusal's words, or nothing while pending.
+func (m *memory) became(id device.PunchID) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.state[id]
+}
+
+func (m *memory) append(n int) device.PunchID {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	intent := device.CheckIn
+	if len(m.punches)%2 == 1 {
+		intent = device.CheckOut
+	}
+	p := device.Punch{ID: device.PunchID(len(m.punches) + 1), Employee: employee(n), Intent: intent, Time: time.Now()}
+	m.punches = append(m.punches, p)
+	return p.ID
 }
 
 // clock is an uplink between a queue and a simulated API, in a bubble of time.
@@ -59,7 +85,25 @@ type clock struct {
 	queue  *memory
 	server *zeitstromtest.Server
 	token  string
-	log    strings.Builder
+	log    logBuffer
+}
+
+// logBuffer is a log that may be read while it is written.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf strings.Builder
+}
+
+func (l *logBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(b)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
 }
 
 func start(t *testing.T, server *zeitstromtest.Server) *clock {
@@ -97,18 +141,13 @@ func (c *clock) setToken(token string) {
 
 // tap appends a punch of employee n and wakes the uplink.
 func (c *clock) tap(n int) device.PunchID {
-	intent := device.CheckIn
-	if len(c.queue.punches)%2 == 1 {
-		intent = device.CheckOut
-	}
-	p := device.Punch{ID: device.PunchID(len(c.queue.punches) + 1), Employee: employee(n), Intent: intent, Time: time.Now()}
-	c.queue.punches = append(c.queue.punches, p)
+	id := c.queue.append(n)
 	select {
 	case c.queue.changed <- struct{}{}:
 	default:
 	}
 	synctest.Wait()
-	return p.ID
+	return id
 }
 
 func employee(n int) device.EmployeeID {
@@ -149,16 +188,21 @@ func TestDeliversAtOnceAndInOrder(t *testing.T) {
 // than five minutes apart.
 func TestBackOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var tries []time.Time
+		mended := false
 		server := &zeitstromtest.Server{}
 		server.Fault = posts(func(*http.Request) zeitstromtest.Fault {
+			mu.Lock()
+			defer mu.Unlock()
 			tries = append(tries, time.Now())
-			return zeitstromtest.Fault{DropBefore: true}
+			return zeitstromtest.Fault{DropBefore: !mended}
 		})
 		c := start(t, server)
 		c.run()
 		c.tap(1)
 		time.Sleep(2 * time.Hour)
+		mu.Lock()
 		for i := 1; i < len(tries); i++ {
 			gap := tries[i].Sub(tries[i-1])
 			if i == 1 && gap > time.Second || gap > 5*time.Minute || gap < 200*time.Millisecond {
@@ -176,7 +220,8 @@ func TestBackOff(t *testing.T) {
 			t.Errorf("the same problem was logged %d times", n)
 		}
 
-		server.Fault = nil
+		mended = true
+		mu.Unlock()
 		c.tap(2) // wakes it
 		if n := len(server.Timestamps()); n != 2 {
 			t.Errorf("a new punch did not end the pause: %d delivered", n)
@@ -214,10 +259,10 @@ func TestRefusedGoesToQuarantine(t *testing.T) {
 		c := start(t, &zeitstromtest.Server{Employees: []string{string(employee(2))}})
 		c.run()
 		refused, good := c.tap(1), c.tap(2)
-		if got := c.queue.state[refused]; !strings.HasPrefix(got, "employee_id: Invalid pk") {
+		if got := c.queue.became(refused); !strings.HasPrefix(got, "employee_id: Invalid pk") {
 			t.Errorf("punch of an unknown employee: %q", got)
 		}
-		if got := c.queue.state[good]; got != "delivered" {
+		if got := c.queue.became(good); got != "delivered" {
 			t.Errorf("punch behind it: %q", got)
 		}
 		time.Sleep(time.Hour)
@@ -245,23 +290,30 @@ func TestOneEmployeesTroubleIsTheirs(t *testing.T) {
 		stuck := c.tap(1)
 		time.Sleep(time.Hour)
 		for n := 2; n < 12; n++ {
-			if id := c.tap(n); c.queue.state[id] != "delivered" {
+			if id := c.tap(n); c.queue.became(id) != "delivered" {
 				t.Errorf("punch %d waits behind another employee's", id)
 			}
 		}
-		if got := c.queue.state[stuck]; got != "" {
+		if got := c.queue.became(stuck); got != "" {
 			t.Errorf("the stuck punch became %q: a 500 is no refusal", got)
 		}
 	})
 }
 
 func TestRefusedTokenPauses(t *testing.T) {
-	for name, server := range map[string]*zeitstromtest.Server{
-		"401": {Token: "other"},
-		"403": {ReadOnly: true},
+	for name, refusal := range map[string]zeitstromtest.Fault{
+		"401": zeitstromtest.JSON(401, `{"detail": "Invalid token."}`),
+		"403": zeitstromtest.JSON(403, `{"detail": "You do not have permission to perform this action."}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
+				server := &zeitstromtest.Server{}
+				server.Fault = posts(func(r *http.Request) zeitstromtest.Fault {
+					if r.Header.Get("Authorization") == "Token other" {
+						return zeitstromtest.Fault{}
+					}
+					return refusal
+				})
 				c := start(t, server)
 				c.run()
 				c.tap(1)
@@ -273,7 +325,6 @@ func TestRefusedTokenPauses(t *testing.T) {
 				if s := c.Status(); s.Online || !strings.Contains(s.Problem, name) {
 					t.Errorf("Status = %+v", s)
 				}
-				server.ReadOnly = false
 				c.setToken("other")
 				time.Sleep(tokenWatch + time.Second)
 				if n := len(server.Timestamps()); n != 1 {
@@ -334,7 +385,7 @@ func TestStopsInTime(t *testing.T) {
 		if took := time.Since(began); took > 2*time.Second {
 			t.Errorf("stopping took %v", took)
 		}
-		if got := c.queue.state[1]; got != "" {
+		if got := c.queue.became(1); got != "" {
 			t.Errorf("a punch whose request was given up became %q", got)
 		}
 		time.Sleep(time.Minute)
