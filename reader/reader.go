@@ -19,6 +19,9 @@ import (
 // Chip is a reader chip that was set up. One goroutine uses it at a time.
 type Chip interface {
 	fmt.Stringer
+	// Sniff reports whether anything answers at all, at little cost. The field is
+	// off before and afterwards.
+	Sniff() (bool, error)
 	// Newcomers returns the UIDs of badges that came since the last call. The
 	// error may come beside UIDs that were read.
 	Newcomers() ([][]byte, error)
@@ -133,17 +136,7 @@ func (r *Reader) poll(ctx context.Context, chip Chip) error {
 			return chip.FieldOff()
 		case <-tick.C:
 		}
-		now := time.Now()
-		uids, err := chip.Newcomers()
-		for _, uid := range uids {
-			r.arrived(ctx, uid, now)
-		}
-		if err == nil {
-			err = r.departures(chip)
-		}
-		if err == nil && len(r.present) == 0 {
-			err = chip.FieldOff()
-		}
+		err := r.look(ctx, chip)
 		if err != nil {
 			if r.source.Fatal(err) {
 				return err
@@ -157,6 +150,33 @@ func (r *Reader) poll(ctx context.Context, chip Chip) error {
 			}
 		}
 	}
+}
+
+// look is one poll. While nobody is there it only sniffs; while a badge rests
+// the field stays on, so that the badge stays asleep and newcomers are seen.
+func (r *Reader) look(ctx context.Context, chip Chip) error {
+	now := time.Now()
+	if len(r.present) == 0 {
+		if someone, err := chip.Sniff(); err != nil || !someone {
+			return err
+		}
+	}
+	uids, err := chip.Newcomers()
+	for _, uid := range uids {
+		r.arrived(ctx, uid, now)
+	}
+	if err != nil && r.source.Fatal(err) {
+		return err
+	}
+	if left := r.departures(chip); left != nil {
+		return left
+	}
+	if len(r.present) == 0 {
+		if off := chip.FieldOff(); off != nil {
+			return off
+		}
+	}
+	return err
 }
 
 func (r *Reader) arrived(ctx context.Context, b []byte, at time.Time) {

@@ -14,18 +14,13 @@ import (
 	"timeclock/reader/mfrc522/mfrc522test"
 )
 
-type chip struct{ *mfrc522.Dev }
-
-func (chip) Close() error { return nil }
-
 // start runs a reader on a simulated chip.
 func start(t *testing.T) (*mfrc522test.Chip, *reader.Reader, chan device.Tap) {
 	sim := &mfrc522test.Chip{Report: func(v string) { t.Error("violation:", v) }}
 	taps := make(chan device.Tap, 1000)
 	r := reader.New(reader.Source{
 		Open: func() (reader.Chip, error) {
-			dev, err := mfrc522.New(sim, mfrc522.Opts{})
-			return chip{dev}, err
+			return mfrc522.New(sim, mfrc522.Opts{})
 		},
 		Fatal: mfrc522.Fatal,
 	}, taps, slog.New(slog.NewTextHandler(io.Discard, nil)))

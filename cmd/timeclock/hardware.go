@@ -27,7 +27,7 @@ func readerSource(cfg config.Config) (reader.Source, *mfrc522test.Chip) {
 	if cfg.Reader.Driver == config.Simulated {
 		chip := &mfrc522test.Chip{}
 		return reader.Source{Fatal: mfrc522.Fatal, Open: func() (reader.Chip, error) {
-			return openChip(chip, mfrc522.Opts{})
+			return mfrc522.New(chip, mfrc522.Opts{})
 		}}, chip
 	}
 	return reader.Source{Fatal: mfrc522.Fatal, Open: func() (reader.Chip, error) {
@@ -50,25 +50,8 @@ func readerSource(cfg config.Config) (reader.Source, *mfrc522test.Chip) {
 		if err != nil {
 			return nil, err
 		}
-		return openChip(port, opts)
+		return mfrc522.New(port, opts)
 	}}, nil
-}
-
-// chip is a driver with the port that it holds.
-type chip struct {
-	*mfrc522.Dev
-	spi.PortCloser
-}
-
-func (c chip) String() string { return c.Dev.String() }
-
-func openChip(port spi.PortCloser, opts mfrc522.Opts) (reader.Chip, error) {
-	dev, err := mfrc522.New(port, opts)
-	if err != nil {
-		port.Close()
-		return nil, err
-	}
-	return chip{dev, port}, nil
 }
 
 func openSPI(path string) (spi.PortCloser, error) {

@@ -29,12 +29,12 @@ func (r request) airTime() time.Duration {
 }
 
 func (r request) start(b *batch) {
-	b.write(commandReg, cmdIdle)
+	b.write(commandReg, cmdIdle, cmdTransceive)
 	b.write(comIrqReg, irqAll)
 	b.write(fifoLevelReg, flushFIFO)
 	b.write(fifoDataReg, r.data...)
-	b.write(commandReg, cmdTransceive)
-	b.write(bitFramingReg, startSend|byte(r.align)<<4|byte(r.lastBits))
+	framing := byte(r.align)<<4 | byte(r.lastBits)
+	b.write(bitFramingReg, framing, startSend|framing) // it starts with the step from 0 to 1
 }
 
 // send transmits a frame that no badge answers.
@@ -44,24 +44,30 @@ func (d *Dev) send(r request) error {
 	if err := d.run(b); err != nil {
 		return err
 	}
+	d.sent = true
 	time.Sleep(r.airTime())
 	return nil
 }
+
+// slack is what badges and clocks may add to the nominal times.
+const slack = 60 * time.Microsecond
 
 // exchange sends a frame and returns the answer. An answer of another length
 // than expected is ErrProtocol. With ErrCollision the answer is valid up to bit
 // position coll, counted from 1 in the received bits; 0 means out of range.
 func (d *Dev) exchange(r request) (answer []byte, coll int, err error) {
+	d.drainIRQ()
 	var b batch
 	r.start(&b)
 	if err := d.run(b); err != nil {
 		return nil, 0, err
 	}
-	wait := r.airTime()
+	d.sent = true
+	wait := r.airTime() + slack
 	// The chip's timer ends silence; only a chip that hangs takes longer.
 	deadline := time.Now().Add(wait + silence + 20*time.Millisecond)
-	for first := true; ; first = false {
-		d.await(wait, first)
+	for {
+		signalled := d.await(wait)
 		b = batch{}
 		status := b.read(comIrqReg, errorReg, fifoLevelReg, controlReg, collReg)
 		data := b.read(repeat(fifoDataReg, r.answer)...)
@@ -75,21 +81,34 @@ func (d *Dev) exchange(r request) (answer []byte, coll int, err error) {
 			return nil, 0, &Error{Op: r.op, Err: ErrTimeout}
 		case time.Now().After(deadline):
 			return nil, 0, &Error{Op: r.op, Err: ErrHung}
+		case signalled:
+			d.irq = nil // it signals what did not happen: poll from now on
 		}
 		wait = silence / 2
 	}
 }
 
-// await lets t pass, or less where an interrupt is wired and comes. What
-// happened is read from the registers in either case, and only the first wait
-// of an exchange trusts the interrupt: a line that floats or is stuck does no
-// harm. t must be positive: WaitForEdge of host v3.8.5 waits for ever with 0.
-func (d *Dev) await(t time.Duration, first bool) {
-	if d.opts.IRQ != nil && first {
-		d.opts.IRQ.WaitForEdge(t)
-		return
+// await sleeps, or waits for the interrupt where one is wired and honest; true
+// means that it came. A line that never signals does no harm: what happened is
+// read from the registers. t must be positive: WaitForEdge of host v3.8.5 waits
+// for ever with 0.
+func (d *Dev) await(t time.Duration) (signalled bool) {
+	if d.irq != nil {
+		return d.irq.WaitForEdge(t)
 	}
 	time.Sleep(t)
+	return false
+}
+
+// drainIRQ takes the signals of earlier frames off the interrupt line. A line
+// that has no end of them is not honest.
+func (d *Dev) drainIRQ() {
+	const most = 8
+	for n := 0; d.irq != nil && d.irq.WaitForEdge(time.Microsecond); n++ {
+		if n == most {
+			d.irq = nil
+		}
+	}
 }
 
 func (d *Dev) judge(r request, status, data []byte) ([]byte, int, error) {

@@ -22,34 +22,58 @@ import (
 
 // Opts says how the chip is wired. The zero Opts is a chip on SPI alone.
 type Opts struct {
-	Speed physic.Frequency // of the bus; 0 means 1 MHz, the chip takes up to 10 MHz
+	Speed physic.Frequency // of the bus; 0 means 4 MHz, the chip takes up to 10 MHz
+	Gain  int              // of the receiver in dB: 18, 23, 33, 38, 43 or 48; 0 means 33
 	Reset gpio.PinOut      // NRSTPD; nil if not wired
 	IRQ   gpio.PinIn       // IRQ; nil if not wired
 }
 
 // Dev is a chip that has been set up.
 type Dev struct {
+	port    spi.PortCloser
 	conn    spi.Conn
 	opts    Opts
+	irq     gpio.PinIn // nil: not wired, or found to be dishonest
 	version byte
 	field   bool
+	sent    bool // a frame, since the chip was set up
 }
 
-// New connects to the chip and sets it up.
-func New(p spi.Port, o Opts) (*Dev, error) {
+// New connects to the chip and sets it up. The Dev owns the port: a failed New
+// closes it.
+func New(p spi.PortCloser, o Opts) (*Dev, error) {
 	if o.Speed == 0 {
-		o.Speed = physic.MegaHertz
+		o.Speed = 4 * physic.MegaHertz
 	}
-	conn, err := p.Connect(o.Speed, spi.Mode0, 8)
-	if err != nil {
-		return nil, &Error{Op: "connect", Err: ErrBus, Cause: err}
+	if o.Gain == 0 {
+		o.Gain = 33
 	}
-	d := &Dev{conn: conn, opts: o}
-	if err := d.setUp(); err != nil {
+	d := &Dev{port: p, opts: o}
+	if err := d.open(); err != nil {
+		p.Close()
 		return nil, err
 	}
 	return d, nil
 }
+
+func (d *Dev) open() (err error) {
+	if _, ok := rxGain[d.opts.Gain]; !ok {
+		return fmt.Errorf("mfrc522: a gain of %d dB does not exist", d.opts.Gain)
+	}
+	if d.conn, err = d.port.Connect(maxSpeed, spi.Mode0, 8); err != nil {
+		return &Error{Op: "connect", Err: ErrBus, Cause: err}
+	}
+	if err := d.port.LimitSpeed(d.opts.Speed); err != nil {
+		return &Error{Op: "bus speed", Err: ErrBus, Cause: err}
+	}
+	return d.setUp()
+}
+
+// Close gives the bus back. The chip keeps its settings, and its field as it is.
+func (d *Dev) Close() error { return d.port.Close() }
+
+// maxSpeed of the bus (chapter 8.1.2).
+const maxSpeed = 10 * physic.MegaHertz
 
 // Name tells which chip it is, by its VersionReg.
 func (d *Dev) Name() string {
@@ -79,6 +103,7 @@ func (d *Dev) setUp() error {
 		if err := d.opts.IRQ.In(gpio.PullUp, gpio.FallingEdge); err != nil {
 			return &Error{Op: "IRQ pin", Err: ErrBus, Cause: err}
 		}
+		d.irq = d.opts.IRQ
 	}
 	if err := d.awaitStart(); err != nil {
 		return err
@@ -95,9 +120,10 @@ func (d *Dev) setUp() error {
 	for _, c := range config {
 		b.write(c[0], c[1])
 	}
+	b.write(rfCfgReg, rxGain[d.opts.Gain])
 	if d.opts.IRQ != nil {
-		b.write(comIEnReg, 0x80|irqRx|irqTimer) // IRqInv: active low
-		b.write(divIEnReg, 0x80)                // IRQPushPull
+		b.write(comIEnReg, 0x80|irqRx) // IRqInv: active low
+		b.write(divIEnReg, 0x80)       // IRQPushPull
 	}
 	b.write(comIrqReg, irqAll)
 	version := b.read(versionReg)
@@ -135,51 +161,22 @@ func (d *Dev) awaitStart() error {
 	}
 }
 
-// Check reads the version and two registers that setUp wrote: it notices a
-// broken wire as well as a chip that lost its supply for a moment.
+// Check reads the version and two registers that setUp wrote, and whether the
+// last frame came to an end: it notices a broken wire, a chip that lost its
+// supply for a moment, and one that hangs.
 func (d *Dev) Check() error {
 	var b batch
-	got := b.read(versionReg, txASKReg, tPrescalerReg)
+	got := b.read(versionReg, txASKReg, tPrescalerReg, comIrqReg)
 	if err := d.run(b); err != nil {
 		return err
 	}
-	var cause error
 	switch {
 	case got[0] == 0x00 || got[0] == 0xFF:
-		cause = fmt.Errorf("VersionReg reads %02X: nothing is connected there, check wiring and supply", got[0])
+		return &Error{Op: "check", Err: ErrDead, Cause: fmt.Errorf("VersionReg reads %02X: nothing is connected there, check wiring and supply", got[0])}
 	case got[0] != d.version || got[1] != 0x40 || got[2] != 169:
-		cause = fmt.Errorf("it lost its settings (version %02X, TxASKReg %02X, TPrescalerReg %02X): was its supply interrupted?", got[0], got[1], got[2])
-	default:
-		return nil
+		return &Error{Op: "check", Err: ErrDead, Cause: fmt.Errorf("it lost its settings (version %02X, TxASKReg %02X, TPrescalerReg %02X): was its supply interrupted?", got[0], got[1], got[2])}
+	case d.sent && got[3]&(irqRx|irqTimer) == 0:
+		return &Error{Op: "check", Err: ErrHung}
 	}
-	return &Error{Op: "check", Err: ErrDead, Cause: cause}
-}
-
-// fieldGuard is how long a badge may need from field on to its first REQA
-// (ISO/IEC 14443-3, clause 5.1: 5 ms) and a little more.
-const fieldGuard = 5100 * time.Microsecond
-
-func (d *Dev) fieldOn() error {
-	if d.field {
-		return nil
-	}
-	var b batch
-	b.write(txControlReg, antennaOn)
-	if err := d.run(b); err != nil {
-		return err
-	}
-	d.field = true
-	time.Sleep(fieldGuard)
 	return nil
-}
-
-// FieldOff switches the antenna off; badges in front of it lose their power.
-func (d *Dev) FieldOff() error {
-	if !d.field {
-		return nil
-	}
-	var b batch
-	b.write(txControlReg, antennaOff)
-	d.field = false
-	return d.run(b)
 }

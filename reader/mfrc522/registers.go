@@ -13,9 +13,14 @@ const (
 	controlReg    = 0x0C
 	bitFramingReg = 0x0D
 	collReg       = 0x0E
+	status2Reg    = 0x08
 	modeReg       = 0x11
+	txModeReg     = 0x12
+	rxModeReg     = 0x13
 	txControlReg  = 0x14
 	txASKReg      = 0x15
+	modWidthReg   = 0x24
+	rfCfgReg      = 0x26
 	tModeReg      = 0x2A
 	tPrescalerReg = 0x2B
 	tReloadRegHi  = 0x2C
@@ -46,8 +51,14 @@ const (
 	antennaOff = 0x80
 )
 
-// config is what the registers hold while the driver works.
+// config is what the registers hold while the driver works. It also names
+// registers whose reset value is right: some clones ignore SoftReset, and
+// another program may have left them as it liked.
 var config = [][2]byte{
+	{txModeReg, 0x00},    // 106 kbit/s, checksums are the driver's
+	{rxModeReg, 0x00},    // the same
+	{status2Reg, 0x00},   // no MIFARE encryption
+	{modWidthReg, 0x26},  // Miller modulation of type A
 	{tModeReg, 0x80},     // TAuto: the timer starts when a frame is out
 	{tPrescalerReg, 169}, // 25 µs ticks
 	{tReloadRegHi, 0},    //
@@ -57,6 +68,10 @@ var config = [][2]byte{
 	{collReg, 0x00},      // bits after a collision read as 0
 	{txControlReg, antennaOff},
 }
+
+// rxGain is RFCfgReg by the receiver's gain in dB (table 98); bit 3 keeps its
+// reset value.
+var rxGain = map[int]byte{18: 0x08, 23: 0x18, 33: 0x48, 38: 0x58, 43: 0x68, 48: 0x78}
 
 // names of the chips that answer to this driver, by VersionReg. The table of
 // NXP's own is in chapter 9.3.4.8; the clones were reported by users.

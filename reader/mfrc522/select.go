@@ -156,27 +156,35 @@ func (d *Dev) selectLevel(level int, frame []byte) (more bool, err error) {
 // anticollision finds one badge's UID bytes of a cascade level, check byte
 // included, by the loop of clause 6.5.3: where badges differ, those with a 1
 // are followed.
+//
+// The data sheet does not say whether CollPos counts from the first bit of the
+// answer or of its first byte. The loop takes the nearer of the two places; if
+// that was not where badges differ, nobody may have a 1 there, and silence says
+// so.
 func (d *Dev) anticollision(level int) ([]byte, error) {
 	const op, uidBits = "ANTICOLLISION", 32
 	known, n := make([]byte, 5), 0 // the first n bits are settled
+	guessed := false               // the last of them is a 1 that nobody has confirmed
 	for n < uidBits {
 		part, coll, err := d.exchange(anticollisionRequest(op, level, known, n))
-		if err == nil {
+		switch {
+		case err == nil:
 			merge(known, part, n)
 			if known[4] != bcc(known) {
 				return nil, &Error{Op: op, Err: ErrProtocol, Cause: errors.New("check byte is wrong")}
 			}
 			return known, nil
-		}
-		if !errors.Is(err, ErrCollision) {
-			return nil, err
-		}
-		if coll == 0 || n+coll > uidBits {
+		case errors.Is(err, ErrTimeout) && guessed:
+			known[(n-1)/8] &^= 1 << ((n - 1) % 8)
+			guessed = false
+			continue
+		case !errors.Is(err, ErrCollision) || coll == 0:
 			return nil, err
 		}
 		merge(known, part, n)
-		n += coll
-		setBit(known, n-1)
+		n = max(n+1, n-n%8+coll)
+		known[(n-1)/8] |= 1 << ((n - 1) % 8)
+		guessed = true
 	}
 	return nil, &Error{Op: op, Err: ErrCollision}
 }
@@ -200,5 +208,3 @@ func merge(known, part []byte, n int) {
 	copy(known[whole:], part)
 	known[whole] = known[whole]&^(1<<rest-1) | keep
 }
-
-func setBit(b []byte, i int) { b[i/8] |= 1 << (i % 8) }

@@ -23,8 +23,13 @@ func (c *Chip) String() string { return "simulated MFRC522" }
 // Close implements spi.PortCloser. The chip can be opened again.
 func (c *Chip) Close() error { return nil }
 
-// LimitSpeed implements spi.Port.
-func (c *Chip) LimitSpeed(physic.Frequency) error { return nil }
+// LimitSpeed implements spi.Port. It may change at any time.
+func (c *Chip) LimitSpeed(f physic.Frequency) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.limit = f
+	return nil
+}
 
 // Connect implements spi.Port. The chip takes up to 10 MHz in mode 0 (data
 // sheet, chapter 8.1.2).
@@ -34,17 +39,17 @@ func (c *Chip) Connect(f physic.Frequency, mode spi.Mode, bits int) (spi.Conn, e
 	if c.bus == NoNode {
 		return nil, errNoNode
 	}
-	if f > 10*physic.MegaHertz {
-		c.violate("SPI at %s: the chip takes at most 10 MHz", f)
-	}
 	if mode != spi.Mode0 || bits != 8 {
 		c.violate("SPI in mode %v with %d bits: the chip speaks mode 0 with 8", mode, bits)
 	}
-	return &wire{c}, nil
+	return &wire{c, f}, nil
 }
 
 // wire is the spi.Conn of a Chip.
-type wire struct{ chip *Chip }
+type wire struct {
+	chip  *Chip
+	speed physic.Frequency
+}
 
 func (w *wire) String() string      { return w.chip.String() }
 func (w *wire) Duplex() conn.Duplex { return conn.Full }
@@ -54,18 +59,36 @@ func (w *wire) Tx(out, in []byte) error {
 	return w.TxPackets([]spi.Packet{{W: out, R: in}})
 }
 
-// TxPackets implements spi.Conn: one ioctl, a chip-select per packet.
+// ioctlTime is what a host needs for a transfer beside the bytes: a fast Pi's.
+const ioctlTime = 40 * time.Microsecond
+
+// TxPackets implements spi.Conn: one ioctl, a chip-select per packet. It takes
+// as long as on a Pi.
 func (w *wire) TxPackets(packets []spi.Packet) error {
-	c := w.chip
+	took, err := w.chip.transfer(packets, w.speed)
+	time.Sleep(took)
+	return err
+}
+
+func (c *Chip) transfer(packets []spi.Packet, speed physic.Frequency) (time.Duration, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.transfers.Transactions++
+	c.traffic.Transfers++
 	for _, p := range packets {
-		c.transfers.Bytes += max(len(p.W), len(p.R))
+		c.traffic.Bytes += max(len(p.W), len(p.R))
 	}
 	if c.bus == NoNode {
-		return errNoNode
+		return 0, errNoNode
 	}
+	if c.limit != 0 {
+		speed = min(speed, c.limit)
+	}
+	if speed > 10*physic.MegaHertz {
+		c.violate("SPI at %s: the chip takes at most 10 MHz", speed)
+	}
+	c.byteTime = 8 * speed.Period()
+	start := time.Now()
+	c.now = start.Add(ioctlTime)
 	for _, p := range packets {
 		in := p.R
 		if in == nil {
@@ -73,13 +96,13 @@ func (w *wire) TxPackets(packets []spi.Packet) error {
 		}
 		switch {
 		case len(p.W) != len(in):
-			return errors.New("mfrc522test: read and write buffers differ in length")
+			return 0, errors.New("mfrc522test: read and write buffers differ in length")
 		case p.KeepCS:
 			c.violate("KeepCS: each access needs its own chip-select")
 		}
 		c.selected(p.W, in)
 	}
-	return nil
+	return c.now.Sub(start), nil
 }
 
 // selected is one chip-select: a write of n bytes to one address, or a read of
@@ -92,35 +115,40 @@ func (c *Chip) selected(out, in []byte) {
 		}
 	}
 	if c.bus != BusOK || c.inReset || len(out) == 0 {
+		c.now = c.now.Add(time.Duration(len(out)) * c.byteTime)
 		return
 	}
-	now := time.Now()
-	c.advance(now)
 	if len(out) < 2 {
 		c.violate("a chip-select with a single byte: neither a read nor a write")
-		return
 	}
+	c.tick()
+	addr := c.address(out[0])
 	if out[0]&0x80 == 0 {
-		addr := c.address(out[0])
 		for _, b := range out[1:] {
-			c.write(addr, b, now)
+			c.tick()
+			c.write(addr, b, c.now)
 		}
 		return
 	}
-	for i := range out {
-		last := i == len(out)-1
-		if last {
-			if out[i] != 0 {
-				c.violate("a read must end with a zero byte, not %02X", out[i])
-			}
-			return
-		}
-		if out[i]&0x80 == 0 {
+	for i := 1; i < len(out); i++ {
+		in[i] = c.read(addr, c.now)
+		c.tick()
+		switch last := i == len(out)-1; {
+		case last && out[i] != 0:
+			c.violate("a read must end with a zero byte, not %02X", out[i])
+		case last:
+		case out[i]&0x80 == 0:
 			c.violate("byte %d of a read is a write address (%02X)", i, out[i])
-			return
+		default:
+			addr = c.address(out[i])
 		}
-		in[i+1] = c.read(c.address(out[i]), now)
 	}
+}
+
+// tick lets the time of one byte pass.
+func (c *Chip) tick() {
+	c.now = c.now.Add(c.byteTime)
+	c.advance(c.now)
 }
 
 func (c *Chip) address(b byte) byte {
@@ -261,7 +289,7 @@ func (c *Chip) setCommand(v byte, now time.Time) {
 		if c.Version == 0x12 { // this clone does not know it
 			return
 		}
-		c.reset(now)
+		c.reset(now, softStart)
 	default:
 		c.violate("command %X is not simulated", cmd)
 	}
@@ -288,7 +316,6 @@ func (p *irqPin) Read() gpio.Level {
 }
 
 // WaitForEdge implements gpio.PinIn: true once the chip signals an interrupt.
-// Like host v3.8.5 on Linux it waits for ever with 0 and not at all with less.
 func (p *irqPin) WaitForEdge(timeout time.Duration) bool {
 	deadline := time.Now().Add(timeout)
 	for {
@@ -297,15 +324,19 @@ func (p *irqPin) WaitForEdge(timeout time.Duration) bool {
 		fired := p.chip.irq()
 		at, happen := p.chip.next()
 		p.chip.mu.Unlock()
+		now := time.Now()
 		switch {
 		case fired:
 			return true
-		case timeout != 0 && !time.Now().Before(deadline):
+		case timeout >= 0 && !now.Before(deadline):
 			return false
-		case happen == nil || timeout != 0 && at.After(deadline):
+		case happen == nil: // until somebody starts something
+			at = now.Add(time.Millisecond)
+		}
+		if timeout >= 0 && at.After(deadline) {
 			at = deadline
 		}
-		time.Sleep(time.Until(at))
+		time.Sleep(at.Sub(now))
 	}
 }
 
@@ -322,7 +353,7 @@ func (p *resetPin) Out(l gpio.Level) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.inReset && l == gpio.High {
-		c.reset(time.Now())
+		c.reset(time.Now(), hardStart)
 	}
 	c.inReset = l == gpio.Low
 	return nil

@@ -2,6 +2,7 @@ package mfrc522test
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"time"
 )
@@ -13,15 +14,17 @@ const (
 	// A card answers 1236 carrier periods after the reader's last pulse
 	// (table 6, n = 9, last bit 1).
 	frameDelay = 1236 * time.Second / 13_560_000
-	// A card must understand REQA 5 ms after it got its power (clause 5.1),
-	// and this one takes every bit of that.
-	wakeTime = 5 * time.Millisecond
+	// A card must understand REQA 5 ms after it got its power (clause 5.1).
+	slowestWake = 5 * time.Millisecond
 )
 
 // Card is a simulated badge: ISO/IEC 14443-3 type A up to its UID. UID must
 // have 4, 7 or 10 bytes.
 type Card struct {
 	UID []byte
+	// Wake is how long it takes from power to the first REQA; 0 means 5 ms, all
+	// that the standard allows.
+	Wake time.Duration
 
 	state   cardState
 	halted  bool // woken from HALT: falls back there instead of to IDLE
@@ -64,7 +67,7 @@ func (c *Card) fallBack() {
 // hear lets the card take a frame from the reader and returns its answer as
 // single bits, lowest first; nil is silence.
 func (c *Card) hear(f frame, now time.Time) []byte {
-	if c.state == off || now.Sub(c.powered) < wakeTime {
+	if c.state == off || now.Sub(c.powered) < cmp.Or(c.Wake, slowestWake) {
 		return nil
 	}
 	if f.short() {

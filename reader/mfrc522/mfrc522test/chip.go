@@ -4,8 +4,8 @@
 // for running a whole clock without hardware.
 //
 // It takes its time from package time, so it lives in a synctest bubble as
-// well as in real time. It does not simulate MIFARE authentication, ISO 14443-4
-// or the time that bytes need on the SPI bus.
+// well as in real time. It does not simulate MIFARE authentication or
+// ISO 14443-4.
 package mfrc522test
 
 import (
@@ -14,6 +14,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"periph.io/x/conn/v3/physic"
 )
 
 // Bus is the state of the wires between host and chip.
@@ -36,10 +38,17 @@ type Chip struct {
 	// reserved registers, a transfer that breaks the SPI format, a FIFO
 	// overrun, use while it starts up. Violations keeps them in any case.
 	Report func(string)
+	// AlignedCollPos makes CollPos count from the first bit of the byte that an
+	// answer begins in (RxAlign), not from its first bit: the data sheet leaves
+	// that open.
+	AlignedCollPos bool
+	// Noise disturbs what badges answer; nil leaves it as it is.
+	Noise func(*Answer)
 
 	mu         sync.Mutex
 	booted     bool
 	inReset    bool // NRSTPD is low
+	hung       bool
 	wakes      time.Time
 	bus        Bus
 	regs       [64]byte
@@ -48,13 +57,18 @@ type Chip struct {
 	air        *exchange
 	timerEnds  time.Time // zero: not running
 	violations []string
-	transfers  Traffic
+	traffic    Traffic
+	fieldTime  time.Duration    // with the field on, until it was last switched
+	fieldSince time.Time        // it is on; zero: off
+	limit      physic.Frequency // of the bus; 0: none
+	byteTime   time.Duration    // on the bus, in the transfer under way
+	now        time.Time        // of the transfer under way
 }
 
 // Traffic counts what went over the bus.
 type Traffic struct {
-	Transactions int // calls of Tx or TxPackets: one ioctl each on Linux
-	Bytes        int
+	Transfers int // calls of Tx or TxPackets: one ioctl each on Linux
+	Bytes     int
 }
 
 // exchange is one transmission and what the cards answer to it.
@@ -67,6 +81,13 @@ type exchange struct {
 	collision    int    // index of the first bit on which cards differ, -1: none
 	from         []*Card
 	cut          bool // a card left, or the field went, before the end
+	parity       bool // a parity bit was disturbed
+}
+
+// Answer is what badges say to one frame, as the antenna hears it.
+type Answer struct {
+	Bits   []byte // one bit each, lowest first, without parity; may be changed and cut
+	Parity bool   // a parity bit is wrong: set when a flipped bit is to be noticed
 }
 
 // Place brings a badge into the field, as someone holding it there would.
@@ -98,7 +119,7 @@ func (c *Chip) SetBus(b Bus) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.bus != BusOK && b == BusOK {
-		c.reset(time.Now())
+		c.reset(time.Now(), hardStart)
 	}
 	c.bus = b
 }
@@ -108,7 +129,15 @@ func (c *Chip) SetBus(b Bus) {
 func (c *Chip) BrownOut() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.reset(time.Now())
+	c.reset(time.Now(), hardStart)
+}
+
+// Hang makes the chip stop in whatever command it is given next: its registers
+// answer, but nothing is sent. A reset ends that.
+func (c *Chip) Hang() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hung = true
 }
 
 // Violations lists the accesses that a real chip would not have forgiven.
@@ -122,14 +151,17 @@ func (c *Chip) Violations() []string {
 func (c *Chip) Traffic() Traffic {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.transfers
+	return c.traffic
 }
 
-// FieldOn reports whether the antenna is driven.
-func (c *Chip) FieldOn() bool {
+// FieldTime returns for how long the antenna was driven so far.
+func (c *Chip) FieldTime() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.fieldOn()
+	if c.fieldOn() {
+		return c.fieldTime + time.Since(c.fieldSince)
+	}
+	return c.fieldTime
 }
 
 func (c *Chip) violate(format string, args ...any) {
@@ -140,13 +172,17 @@ func (c *Chip) violate(format string, args ...any) {
 	}
 }
 
-// startUp is how long oscillator and logic need after a reset (chapter 8.8.2;
-// a slow crystal).
-const startUp = 2 * time.Millisecond
+// How long the chip needs after a reset (chapters 8.6.3 and 8.8.2): 1024 clocks
+// of 27.12 MHz once its oscillator runs, and before that, after a power-up or a
+// pulse at NRSTPD, the start of a slow crystal.
+const (
+	softStart = 37740 * time.Nanosecond
+	hardStart = 2*time.Millisecond + softStart
+)
 
-func (c *Chip) reset(now time.Time) {
-	c.booted = true
-	c.wakes = now.Add(startUp)
+func (c *Chip) reset(now time.Time, start time.Duration) {
+	c.booted, c.hung = true, false
+	c.wakes = now.Add(start)
 	c.regs = [64]byte{}
 	for r, v := range resetValues {
 		c.regs[r] = v
@@ -160,6 +196,13 @@ func (c *Chip) fieldOn() bool { return c.regs[regTxControl]&0x03 != 0 }
 // powerCards gives the cards their power or takes it, after the field changed.
 func (c *Chip) powerCards(now time.Time) {
 	on := c.fieldOn()
+	switch {
+	case on && c.fieldSince.IsZero():
+		c.fieldSince = now
+	case !on && !c.fieldSince.IsZero():
+		c.fieldTime += now.Sub(c.fieldSince)
+		c.fieldSince = time.Time{}
+	}
 	if !on && c.air != nil {
 		c.air.cut = true
 	}
@@ -178,8 +221,7 @@ func (c *Chip) command() byte { return c.regs[regCommand] & 0x0F }
 // advance lets everything happen that was due until now, in its order.
 func (c *Chip) advance(now time.Time) {
 	if !c.booted {
-		c.reset(now)
-		c.wakes = now // powered long ago
+		c.reset(now, 0) // powered long ago
 	}
 	for {
 		at, happen := c.next()
@@ -255,18 +297,25 @@ func (c *Chip) received() {
 	}
 	errs := byte(0)
 	answer := x.answer
+	align := int(c.regs[regBitFraming] >> 4 & 7)
 	if x.cut {
 		answer = answer[:len(answer)/2]
 		errs |= errProtocol
 	}
+	if x.parity {
+		errs |= errParity
+	}
 	c.regs[regColl] |= 0x20
 	if x.collision >= 0 && x.collision < len(answer) {
 		errs |= errColl
-		if x.collision < 32 {
-			c.regs[regColl] = c.regs[regColl]&0x80 | byte(x.collision+1)&0x1F
+		pos := x.collision + 1
+		if c.AlignedCollPos {
+			pos += align
+		}
+		if pos <= 32 {
+			c.regs[regColl] = c.regs[regColl]&0x80 | byte(pos)&0x1F
 		}
 	}
-	align := int(c.regs[regBitFraming] >> 4 & 7)
 	aligned := frame(append(make([]byte, align), answer...))
 	data := aligned.bytes()
 	if c.regs[regRxMode]&0x80 != 0 && errs == 0 { // RxCRCEn: checked and taken off
@@ -301,6 +350,9 @@ func (c *Chip) crcPreset() uint16 {
 
 // transmit sends the FIFO to the cards and works out when they answer what.
 func (c *Chip) transmit(now time.Time) {
+	if c.hung {
+		return
+	}
 	if c.air != nil && !c.air.sent {
 		c.violate("StartSend while a transmission is under way")
 		return
@@ -339,11 +391,19 @@ func (c *Chip) transmit(now time.Time) {
 	if len(x.from) == 0 || c.command() != cmdTransceive {
 		return
 	}
+	if c.Noise != nil {
+		a := Answer{Bits: x.answer}
+		c.Noise(&a)
+		x.answer, x.parity = a.Bits, a.Parity
+	}
+	if len(x.answer) == 0 {
+		return
+	}
 	rxStart := x.txEnd.Add(frameDelay)
 	x.fifthBit = rxStart.Add(5 * etu)
 	n := len(x.answer)
 	x.rxEnd = rxStart.Add(time.Duration(1+n+(n+7)/8+1) * etu)
-	if x.collision >= 0 && c.regs[regColl]&0x80 == 0 {
+	if x.collision >= 0 && x.collision < n && c.regs[regColl]&0x80 == 0 {
 		clear(x.answer[x.collision:]) // ValuesAfterColl = 0
 	}
 }
