@@ -77,15 +77,17 @@ func TestOneTapHoweverLongItRests(t *testing.T) {
 func TestFieldRestsWhenNobodyIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sim, _, _ := start(t)
-		on := 0
-		for range 1000 {
-			time.Sleep(997 * time.Microsecond)
-			if sim.FieldOn() {
-				on++
-			}
+		on, before := sim.FieldTime(), sim.Traffic()
+		time.Sleep(100 * time.Second)
+		after := sim.Traffic()
+		share := float64(sim.FieldTime()-on) / float64(100*time.Second)
+		rate := float64(after.Transfers-before.Transfers) / 100
+		t.Logf("field on for %.1f %% of the time, %.1f transfers a second", 100*share, rate)
+		if share > 0.15 {
+			t.Errorf("the field was on for %.1f %% of the time, want at most 15", 100*share)
 		}
-		if on > 150 {
-			t.Errorf("the field was on for %.1f %% of the time, want at most 15", float64(on)/10)
+		if rate > 60 {
+			t.Errorf("%.1f transfers a second, want at most 60", rate)
 		}
 	})
 }
@@ -95,6 +97,7 @@ func TestHealsADeadChip(t *testing.T) {
 		"MISO low":  func(c *mfrc522test.Chip) { c.SetBus(mfrc522test.Low) },
 		"MISO high": func(c *mfrc522test.Chip) { c.SetBus(mfrc522test.High) },
 		"no node":   func(c *mfrc522test.Chip) { c.SetBus(mfrc522test.NoNode) },
+		"hung":      func(c *mfrc522test.Chip) { c.Hang(); c.IgnoreReset(true) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -109,6 +112,7 @@ func TestHealsADeadChip(t *testing.T) {
 				}
 				time.Sleep(time.Hour)
 				sim.SetBus(mfrc522test.BusOK)
+				sim.IgnoreReset(false)
 				time.Sleep(5 * time.Second)
 				if h := r.Health(); !h.Healthy || h.Restarts != 1 || h.Problem != "" {
 					t.Errorf("5 s after it came back: %+v", h)
@@ -133,6 +137,50 @@ func TestHealsABrownOut(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 		if h := r.Health(); !h.Healthy || h.Restarts != 1 || len(taps) != 1 {
 			t.Errorf("after a brown-out: %+v, %d taps", h, len(taps))
+		}
+	})
+}
+
+// A badge that is only waved past is read, whenever it comes.
+func TestSixtyMillisecondsAreEnough(t *testing.T) {
+	for _, uid := range [][]byte{{1, 2, 3, 4}, {4, 1, 2, 3, 4, 5, 6}, {4, 1, 2, 3, 4, 5, 6, 7, 8, 9}} {
+		synctest.Test(t, func(t *testing.T) {
+			sim, r, taps := start(t)
+			for phase := time.Duration(0); phase < 45*time.Millisecond; phase += 250 * time.Microsecond {
+				time.Sleep(time.Second + phase)
+				card := &mfrc522test.Card{UID: uid}
+				sim.Place(card)
+				time.Sleep(60 * time.Millisecond)
+				sim.Remove(card)
+				time.Sleep(time.Second)
+				if len(taps) != 1 {
+					t.Fatalf("a UID of %d bytes, phase %v: %d taps, want 1; %+v", len(uid), phase, len(taps), r.Health())
+				}
+				<-taps
+			}
+		})
+	}
+}
+
+// A queue at shift's start: one badge after the other, none missed, none twice.
+func TestFiveHundredBadges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim, _, taps := start(t)
+		for n := range 500 {
+			card := &mfrc522test.Card{UID: []byte{0x20, byte(n >> 8), byte(n), 0x55}}
+			sim.Place(card)
+			time.Sleep(150 * time.Millisecond)
+			sim.Remove(card)
+		}
+		time.Sleep(time.Second)
+		if len(taps) != 500 {
+			t.Errorf("%d taps of 500 badges", len(taps))
+		}
+		for n := range len(taps) {
+			want, _ := device.NewUID([]byte{0x20, byte(n >> 8), byte(n), 0x55})
+			if tap := <-taps; tap.UID != want {
+				t.Fatalf("tap %d is of another badge", n+1)
+			}
 		}
 	})
 }

@@ -37,6 +37,8 @@ type Dev struct {
 	version byte
 	field   bool
 	sent    bool // a frame, since the chip was set up
+
+	collAligned bool // CollPos counts from the byte, see anticollision
 }
 
 // New connects to the chip and sets it up. The Dev owns the port: a failed New
@@ -130,7 +132,13 @@ func (d *Dev) setUp() error {
 	if err := d.run(b); err != nil {
 		return err
 	}
-	d.version, d.field = version[0], false
+	d.version, d.field, d.sent = version[0], false, false
+	if err := d.Check(); err != nil {
+		return err
+	}
+	if _, err := d.Sniff(); err != nil { // a chip that hangs shows in its first frame
+		return err
+	}
 	return d.Check()
 }
 

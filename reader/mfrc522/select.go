@@ -158,13 +158,12 @@ func (d *Dev) selectLevel(level int, frame []byte) (more bool, err error) {
 // are followed.
 //
 // The data sheet does not say whether CollPos counts from the first bit of the
-// answer or of its first byte. The loop takes the nearer of the two places; if
-// that was not where badges differ, nobody may have a 1 there, and silence says
-// so.
+// answer or of the byte that it begins in. The driver assumes one until nobody
+// follows it, then the other; the badges are woken again for that.
 func (d *Dev) anticollision(level int) ([]byte, error) {
 	const op, uidBits = "ANTICOLLISION", 32
 	known, n := make([]byte, 5), 0 // the first n bits are settled
-	guessed := false               // the last of them is a 1 that nobody has confirmed
+	doubtful := false              // the last of them may be at the wrong place
 	for n < uidBits {
 		part, coll, err := d.exchange(anticollisionRequest(op, level, known, n))
 		switch {
@@ -174,17 +173,22 @@ func (d *Dev) anticollision(level int) ([]byte, error) {
 				return nil, &Error{Op: op, Err: ErrProtocol, Cause: errors.New("check byte is wrong")}
 			}
 			return known, nil
-		case errors.Is(err, ErrTimeout) && guessed:
-			known[(n-1)/8] &^= 1 << ((n - 1) % 8)
-			guessed = false
-			continue
+		case errors.Is(err, ErrTimeout) && doubtful:
+			d.collAligned = !d.collAligned
+			return nil, err
 		case !errors.Is(err, ErrCollision) || coll == 0:
 			return nil, err
 		}
 		merge(known, part, n)
-		n = max(n+1, n-n%8+coll)
+		doubtful = n%8 != 0
+		if d.collAligned {
+			coll -= n % 8
+		}
+		if n += coll; coll <= 0 || n > uidBits {
+			d.collAligned = !d.collAligned
+			return nil, err
+		}
 		known[(n-1)/8] |= 1 << ((n - 1) % 8)
-		guessed = true
 	}
 	return nil, &Error{Op: op, Err: ErrCollision}
 }

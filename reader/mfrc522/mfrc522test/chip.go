@@ -49,6 +49,7 @@ type Chip struct {
 	booted     bool
 	inReset    bool // NRSTPD is low
 	hung       bool
+	stubborn   bool // no reset ends that
 	wakes      time.Time
 	bus        Bus
 	regs       [64]byte
@@ -140,6 +141,13 @@ func (c *Chip) Hang() {
 	c.hung = true
 }
 
+// IgnoreReset makes a chip that hangs stay so, whatever resets it.
+func (c *Chip) IgnoreReset(yes bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stubborn = yes
+}
+
 // Violations lists the accesses that a real chip would not have forgiven.
 func (c *Chip) Violations() []string {
 	c.mu.Lock()
@@ -181,7 +189,7 @@ const (
 )
 
 func (c *Chip) reset(now time.Time, start time.Duration) {
-	c.booted, c.hung = true, false
+	c.booted, c.hung = true, c.hung && c.stubborn
 	c.wakes = now.Add(start)
 	c.regs = [64]byte{}
 	for r, v := range resetValues {
@@ -350,7 +358,8 @@ func (c *Chip) crcPreset() uint16 {
 
 // transmit sends the FIFO to the cards and works out when they answer what.
 func (c *Chip) transmit(now time.Time) {
-	if c.hung {
+	const txWaitRF = 0x20
+	if c.hung || c.regs[regMode]&txWaitRF != 0 && !c.fieldOn() {
 		return
 	}
 	if c.air != nil && !c.air.sent {
