@@ -47,8 +47,9 @@ const (
 
 // Tap is one badge brought to the reader at an instant.
 type Tap struct {
-	UID  UID
-	Time time.Time
+	UID     UID
+	Time    time.Time
+	Several bool // several badges at once where only one is wanted; UID is zero
 }
 
 // PunchID is a punch's place in the queue's journal, counted from 1. It is
@@ -77,12 +78,13 @@ const (
 	CheckedOut OutcomeKind = "checkout" // the punch is on disk
 	Repeated   OutcomeKind = "repeated" // within the lock-out: nothing was written
 	Unknown    OutcomeKind = "unknown"  // the badge is not in the roster
+	Several    OutcomeKind = "several"  // badges at once: none of them counts
 	Failed     OutcomeKind = "failed"   // the punch could not be stored: the employee must tap again
 )
 
 // Outcome is the answer to a tap. Punch is the punch just stored or, for
-// Repeated, the earlier one that this tap would have repeated; for Unknown and
-// Failed only its time is set, to the tap's.
+// Repeated, the earlier one that this tap would have repeated; for the
+// others only its time is set, to the tap's.
 type Outcome struct {
 	Kind     OutcomeKind
 	Tap      Tap

@@ -156,13 +156,16 @@ func TestTerminal(t *testing.T) {
 		{"04112233445566", time.Hour, CheckedIn, 4, time.Hour},
 		{"01020304", -time.Hour, CheckedOut, 5, -time.Hour}, // the clock was set back
 	} {
-		o := term.Answer(Tap{uid(t, step.uid), eight.Add(step.after)})
+		o := term.Answer(Tap{UID: uid(t, step.uid), Time: eight.Add(step.after)})
 		if o.Kind != step.kind || o.Punch.ID != step.punch || !o.Punch.Time.Equal(eight.Add(step.at)) {
 			t.Errorf("step %d: %s, punch %d at %v; want %s, %d, %v", i+1, o.Kind, o.Punch.ID, o.Punch.Time, step.kind, step.punch, step.at)
 		}
 		if o.Kind == Repeated && o.Punch.Intent != CheckIn {
 			t.Errorf("step %d: repeats %s", i+1, o.Punch.Intent)
 		}
+	}
+	if o := term.Answer(Tap{Several: true, Time: eight}); o.Kind != Several {
+		t.Errorf("several badges at once: %s", o.Kind)
 	}
 	if len(d.stored) != 5 {
 		t.Errorf("%d punches stored, want 5", len(d.stored))
@@ -171,9 +174,9 @@ func TestTerminal(t *testing.T) {
 
 func TestNothingSaysOKBeforeItIsStored(t *testing.T) {
 	term, d := newTerminal(t)
-	term.Answer(Tap{uid(t, "A1B2C3D4"), time.Now()})
+	term.Answer(Tap{UID: uid(t, "A1B2C3D4"), Time: time.Now()})
 	d.broken = errors.New("no space left on device")
-	o := term.Answer(Tap{uid(t, "01020304"), time.Now()})
+	o := term.Answer(Tap{UID: uid(t, "01020304"), Time: time.Now()})
 	if o.Kind != Failed || !errors.Is(o.Err, d.broken) || o.Booked() {
 		t.Errorf("with a full disk: %+v", o)
 	}

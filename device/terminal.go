@@ -68,6 +68,10 @@ func (t *Terminal) Answer(tap Tap) Outcome {
 
 func (t *Terminal) decide(tap Tap) Outcome {
 	o := Outcome{Tap: tap, Punch: Punch{Time: tap.Time}}
+	if tap.Several {
+		o.Kind = Several
+		return o
+	}
 	employee, known := t.Roster.Lookup(tap.UID)
 	if !known {
 		o.Kind = Unknown

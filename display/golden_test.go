@@ -53,6 +53,7 @@ func TestPictures(t *testing.T) {
 		"checkin-no-name": Answer(device.Outcome{Kind: device.CheckedIn, Punch: device.Punch{Time: at}}),
 		"repeated":        answer(device.Repeated, device.CheckIn),
 		"unknown":         answer(device.Unknown, ""),
+		"several":         answer(device.Several, ""),
 		"failed":          answer(device.Failed, ""),
 	} {
 		t.Run(name, func(t *testing.T) {

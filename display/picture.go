@@ -59,7 +59,7 @@ func Answer(o device.Outcome) *image1bit.VerticalLSB {
 		p.line(0, 20, w.big)
 		p.line(24, 16, w.name)
 		p.line(43, 20, w.more)
-	case device.Unknown:
+	case device.Unknown, device.Several:
 		p.line(3, 22, w.big)
 		p.line(36, 16, w.more)
 	default:
@@ -97,6 +97,8 @@ func words(o device.Outcome) text {
 		return text{"Already booked", o.Employee.Name, "out at " + at}
 	case device.Unknown:
 		return text{"Unknown badge", "", "see the office"}
+	case device.Several:
+		return text{"One badge", "", "please, not several"}
 	}
 	return text{"NOT SAVED", "", "please tap again"}
 }

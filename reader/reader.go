@@ -41,12 +41,19 @@ type Source struct {
 	Fatal func(error) bool // after such an error the chip must be opened again
 }
 
+// Options say how to read.
+type Options struct {
+	// Poll is how often to look; 40 ms is short enough for a badge that is only
+	// waved past.
+	Poll time.Duration
+	// One makes several badges at once count for none.
+	One bool
+}
+
 // Times of the reader loop.
 const (
-	// pollEvery is short enough for a badge that is only waved past (60 ms).
-	pollEvery = 40 * time.Millisecond
-	// checkEvery polls the chip itself is looked at: twice a second.
-	checkEvery = 12
+	// checkEvery is how often the chip itself is looked at.
+	checkEvery = 480 * time.Millisecond
 	// A badge that does not answer so many times in a row has left: one that
 	// is held at a slant misses a poll now and then.
 	missesToLeave = 3
@@ -61,14 +68,18 @@ type Health struct {
 	Problem  string    // why it is not healthy, and what to do
 	Since    time.Time // when Healthy last changed
 	Restarts int       // how often a chip that had worked was set up again
+	Reads    int       // badges read
 	Errors   int       // badges read badly; they are tried again at the next poll
+	Asked    int       // how often a resting badge was asked whether it is still there
+	Answered int       // how often it said so: each one that leaves misses three
 }
 
 // Reader is the reader loop.
 type Reader struct {
-	source Source
-	taps   chan<- device.Tap
-	log    *slog.Logger
+	source  Source
+	options Options
+	taps    chan<- device.Tap
+	log     *slog.Logger
 
 	mu      sync.Mutex
 	health  Health
@@ -76,8 +87,8 @@ type Reader struct {
 }
 
 // New makes a reader that sends its taps to taps; Run starts it.
-func New(source Source, taps chan<- device.Tap, log *slog.Logger) *Reader {
-	return &Reader{source: source, taps: taps, log: log}
+func New(source Source, o Options, taps chan<- device.Tap, log *slog.Logger) *Reader {
+	return &Reader{source: source, options: o, taps: taps, log: log}
 }
 
 func (r *Reader) String() string { return "reader" }
@@ -128,9 +139,10 @@ func (r *Reader) poll(ctx context.Context, chip Chip) error {
 	r.mu.Lock()
 	r.present = map[device.UID]int{}
 	r.mu.Unlock()
-	tick := time.NewTicker(pollEvery)
+	tick := time.NewTicker(r.options.Poll)
 	defer tick.Stop()
-	for n := 1; ; n++ {
+	checked := time.Now()
+	for {
 		select {
 		case <-ctx.Done():
 			return chip.FieldOff()
@@ -144,7 +156,8 @@ func (r *Reader) poll(ctx context.Context, chip Chip) error {
 			r.note(func(h *Health) { h.Errors++ })
 			r.log.Debug("badge read badly", "error", err)
 		}
-		if err != nil || n%checkEvery == 0 { // bad reads may be the chip's fault
+		if err != nil || time.Since(checked) >= checkEvery { // bad reads may be the chip's fault
+			checked = time.Now()
 			if err := chip.Check(); err != nil {
 				return err
 			}
@@ -162,9 +175,7 @@ func (r *Reader) look(ctx context.Context, chip Chip) error {
 		}
 	}
 	uids, err := chip.Newcomers()
-	for _, uid := range uids {
-		r.arrived(ctx, uid, now)
-	}
+	r.arrived(ctx, uids, now)
 	if err != nil && r.source.Fatal(err) {
 		return err
 	}
@@ -179,20 +190,29 @@ func (r *Reader) look(ctx context.Context, chip Chip) error {
 	return err
 }
 
-func (r *Reader) arrived(ctx context.Context, b []byte, at time.Time) {
-	uid, err := device.NewUID(b)
-	if err != nil {
-		r.log.Error("the chip gave an impossible UID", "error", err)
-		return
+// arrived sends a tap for each badge that was not there before.
+func (r *Reader) arrived(ctx context.Context, uids [][]byte, at time.Time) {
+	var taps []device.Tap
+	for _, b := range uids {
+		uid, err := device.NewUID(b)
+		if err != nil {
+			r.log.Error("the chip gave an impossible UID", "error", err)
+			continue
+		}
+		if !r.Resting(uid) { // else it had lost its power for a moment
+			taps = append(taps, device.Tap{UID: uid, Time: at})
+		}
+		r.misses(uid, 0)
 	}
-	rested := r.Resting(uid)
-	r.misses(uid, 0)
-	if rested { // it had lost its power for a moment
-		return
+	r.note(func(h *Health) { h.Reads += len(taps) })
+	if r.options.One && len(taps) > 0 && len(r.present) > 1 {
+		taps = []device.Tap{{Several: true, Time: at}}
 	}
-	select {
-	case r.taps <- device.Tap{UID: uid, Time: at}:
-	case <-ctx.Done():
+	for _, tap := range taps {
+		select {
+		case r.taps <- tap:
+		case <-ctx.Done():
+		}
 	}
 }
 
@@ -203,6 +223,12 @@ func (r *Reader) departures(chip Chip) error {
 		if err != nil {
 			return err
 		}
+		r.note(func(h *Health) {
+			h.Asked++
+			if there {
+				h.Answered++
+			}
+		})
 		if misses++; there {
 			misses = 0
 		}

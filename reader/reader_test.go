@@ -16,6 +16,10 @@ import (
 
 // start runs a reader on a simulated chip.
 func start(t *testing.T) (*mfrc522test.Chip, *reader.Reader, chan device.Tap) {
+	return startWith(t, reader.Options{Poll: 40 * time.Millisecond})
+}
+
+func startWith(t *testing.T, o reader.Options) (*mfrc522test.Chip, *reader.Reader, chan device.Tap) {
 	sim := &mfrc522test.Chip{Report: func(v string) { t.Error("violation:", v) }}
 	taps := make(chan device.Tap, 1000)
 	r := reader.New(reader.Source{
@@ -23,7 +27,7 @@ func start(t *testing.T) (*mfrc522test.Chip, *reader.Reader, chan device.Tap) {
 			return mfrc522.New(sim, mfrc522.Opts{})
 		},
 		Fatal: mfrc522.Fatal,
-	}, taps, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	}, o, taps, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- r.Run(ctx) }()
@@ -181,6 +185,43 @@ func TestFiveHundredBadges(t *testing.T) {
 			if tap := <-taps; tap.UID != want {
 				t.Fatalf("tap %d is of another badge", n+1)
 			}
+		}
+	})
+}
+
+// With one badge at a time wanted, two count for none, until they leave.
+func TestSeveralBadges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim, _, taps := startWith(t, reader.Options{Poll: 40 * time.Millisecond, One: true})
+		wallet := []*mfrc522test.Card{badge(1), badge(2), badge(3)}
+		for _, card := range wallet {
+			sim.Place(card)
+		}
+		time.Sleep(time.Second)
+		if len(taps) != 1 {
+			t.Fatalf("%d taps from a wallet", len(taps))
+		}
+		if tap := <-taps; !tap.Several || !tap.UID.IsZero() {
+			t.Errorf("a wallet gave %+v", tap)
+		}
+		for _, card := range wallet {
+			sim.Remove(card)
+		}
+		time.Sleep(time.Second)
+		sim.Place(wallet[1])
+		time.Sleep(time.Second)
+		if len(taps) != 1 || (<-taps).UID != uid(2) {
+			t.Error("one of them alone does not count")
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		sim, _, taps := start(t)
+		for n := range byte(3) {
+			sim.Place(badge(n))
+		}
+		time.Sleep(time.Second)
+		if len(taps) != 3 {
+			t.Errorf("%d taps of three badges at once, want 3", len(taps))
 		}
 	})
 }

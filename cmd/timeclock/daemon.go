@@ -75,7 +75,7 @@ func newDaemon(cfg config.Config, log *slog.Logger, x extras) (d *daemon, err er
 	taps := make(chan device.Tap, 64) // a shift's start while the disk is slow
 	source, chip := readerSource(cfg)
 	d.chip = chip
-	rd := reader.New(source, taps, log)
+	rd := reader.New(source, readerOptions(cfg), taps, log)
 	d.clock = &control.Clock{Version: theVersion(), Roster: badges, Queue: d.queue, Reader: rd, Uplink: up, Trust: trust(cfg)}
 
 	screens := append(audience{}, x.screens...)

@@ -16,6 +16,7 @@ import (
 	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/gpio/gpioreg"
 	"periph.io/x/conn/v3/i2c"
+	"periph.io/x/conn/v3/physic"
 	"periph.io/x/conn/v3/spi"
 	"periph.io/x/host/v3"
 	"periph.io/x/host/v3/sysfs"
@@ -27,7 +28,7 @@ func readerSource(cfg config.Config) (reader.Source, *mfrc522test.Chip) {
 	if cfg.Reader.Driver == config.Simulated {
 		chip := &mfrc522test.Chip{}
 		return reader.Source{Fatal: mfrc522.Fatal, Open: func() (reader.Chip, error) {
-			return mfrc522.New(chip, mfrc522.Opts{})
+			return mfrc522.New(chip, chipOpts(cfg))
 		}}, chip
 	}
 	return reader.Source{Fatal: mfrc522.Fatal, Open: func() (reader.Chip, error) {
@@ -39,7 +40,7 @@ func readerSource(cfg config.Config) (reader.Source, *mfrc522test.Chip) {
 		if err != nil {
 			return nil, err
 		}
-		opts := mfrc522.Opts{}
+		opts := chipOpts(cfg)
 		if reset != nil {
 			opts.Reset = reset
 		}
@@ -52,6 +53,14 @@ func readerSource(cfg config.Config) (reader.Source, *mfrc522test.Chip) {
 		}
 		return mfrc522.New(port, opts)
 	}}, nil
+}
+
+func chipOpts(cfg config.Config) mfrc522.Opts {
+	return mfrc522.Opts{Speed: physic.Frequency(cfg.Reader.SPIKHz) * physic.KiloHertz, Gain: cfg.Reader.Gain}
+}
+
+func readerOptions(cfg config.Config) reader.Options {
+	return reader.Options{Poll: cfg.Reader.Poll, One: cfg.Reader.Several == "one"}
 }
 
 func openSPI(path string) (spi.PortCloser, error) {

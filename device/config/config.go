@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -42,6 +43,10 @@ type Config struct {
 		SPI      string // /dev/spidevB.C
 		ResetPin string // empty: not wired
 		IRQPin   string // empty: not wired
+		SPIKHz   int
+		Gain     int // dB
+		Poll     time.Duration
+		Several  string // "each" or "one"
 	}
 	Display struct {
 		Driver     string // SSD1306 or NoDisplay
@@ -110,6 +115,10 @@ func (c *Config) fields() []field {
 		text("reader.spi", &r.SPI, matches(`^/dev/spidev\d+\.\d+$`, "/dev/spidev0.0")),
 		text("reader.reset_pin", &r.ResetPin, emptyOr(matches(`^[A-Za-z0-9_]+$`, "GPIO25"))),
 		text("reader.irq_pin", &r.IRQPin, emptyOr(matches(`^[A-Za-z0-9_]+$`, "GPIO24"))),
+		number("reader.spi_khz", &r.SPIKHz, func(n int) bool { return n >= 100 && n <= 10000 }, "100 to 10000"),
+		number("reader.gain", &r.Gain, func(n int) bool { return slices.Contains([]int{18, 23, 33, 38, 43, 48}, n) }, "18, 23, 33, 38, 43 or 48"),
+		duration("reader.poll", &r.Poll, 20*time.Millisecond, time.Second),
+		text("reader.several", &r.Several, oneOf("each", "one")),
 		text("display.driver", &d.Driver, oneOf(SSD1306, NoDisplay)),
 		text("display.i2c", &d.I2C, matches(`^/dev/i2c-\d+$`, "/dev/i2c-1")),
 		duration("display.answer_time", &d.AnswerTime, 500*time.Millisecond, time.Minute),

@@ -68,7 +68,7 @@ name = "x"
 `, `f.toml:1: stat_dir: unknown key; known here: state_dir
 f.toml:3: reader.driver: "pn532" is not possible: use "mfrc522" or "simulated"
 f.toml:4: reader.spi: "/dev/spi0" is not possible: it looks like "/dev/spidev0.0"
-f.toml:5: reader.speed: unknown key; known here: driver, spi, reset_pin, irq_pin
+f.toml:5: reader.speed: unknown key; known here: driver, spi, reset_pin, irq_pin, spi_khz, gain, poll, several
 f.toml:7: terminal.lockout: must be a duration in quotes, such as "30s" or "5m", not a number
 f.toml:9: zeitstrom.url: http:// would send the token in the clear to 192.168.1.5: use https://, or allow it with plain_http_host = "192.168.1.5"
 f.toml:10: zeitstrom.timeout: must be a duration in quotes, such as "30s" or "5m", not "10 seconds"
@@ -79,6 +79,7 @@ f.toml:12: wifi.name: unknown key; ` + "`timeclock config default` shows all the
 		{"a = 1\nb = \nc", "f.toml:1: a: unknown key; known here: state_dir\nf.toml:2: this is not TOML: "},
 		{"[[reader]]\ndriver = []", "f.toml:1: reader: there is no such table: `timeclock config default` shows all there are\nf.toml:2: reader.driver: must be text in quotes, not a list"},
 		{`zeitstrom.url = "https://api.zeitstrom.com/api/v2"`, `f.toml:1: zeitstrom.url: "https://api.zeitstrom.com/api/v2" must end with a slash`},
+		{"[reader]\ngain = 40\nspi_khz = \"4MHz\"\npoll = \"1ms\"\nseveral = \"none\"", "f.toml:2: reader.gain: 40 is not possible: use 18, 23, 33, 38, 43 or 48\nf.toml:3: reader.spi_khz: must be a whole number without quotes, not \"4MHz\"\nf.toml:4: reader.poll: 1ms is not possible: use 20ms to 1s\nf.toml:5: reader.several: \"none\" is not possible: use \"each\" or \"one\""},
 		{`zeitstrom.url = "ftp://x/"`, `f.toml:1: zeitstrom.url: "ftp://x/" must begin with https://`},
 		{`zeitstrom.url = "api.zeitstrom.com/"`, `f.toml:1: zeitstrom.url: "api.zeitstrom.com/" is not the address of an API: it looks like "https://api.zeitstrom.com/api/v2/"`},
 	} {

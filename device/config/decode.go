@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -60,6 +61,21 @@ func text(key string, to *string, checks ...func(string) error) field {
 			}
 		}
 		*to = v.text
+		return nil
+	}}
+}
+
+// number is a key that holds one of the whole numbers that are possible.
+func number(key string, to *int, possible func(int) bool, which string) field {
+	return field{key, func(v value) error {
+		n, err := strconv.Atoi(strings.ReplaceAll(v.text, "_", ""))
+		switch {
+		case v.kind != unstable.Integer || err != nil:
+			return fmt.Errorf("must be a whole number without quotes, not %s", describe(v))
+		case !possible(n):
+			return fmt.Errorf("%d is not possible: use %s", n, which)
+		}
+		*to = n
 		return nil
 	}}
 }

@@ -50,7 +50,10 @@ type Status struct {
 		Chip     string `json:"chip"`
 		Problem  string `json:"problem"`
 		Restarts int    `json:"restarts"`
+		Reads    int    `json:"reads"`
 		Errors   int    `json:"errors"`
+		Asked    int    `json:"asked"`    // how often a resting badge was asked whether it is there
+		Answered int    `json:"answered"` // how often it said so
 	} `json:"reader"`
 	Uplink struct {
 		Online  bool       `json:"online"`
@@ -71,7 +74,8 @@ func (c *Clock) Status() Status {
 	s.OldestPending = optional(q.OldestPending)
 	h := c.Reader.Health()
 	s.Reader.Healthy, s.Reader.Chip, s.Reader.Problem = h.Healthy, h.Chip, h.Problem
-	s.Reader.Restarts, s.Reader.Errors = h.Restarts, h.Errors
+	s.Reader.Restarts, s.Reader.Reads, s.Reader.Errors = h.Restarts, h.Reads, h.Errors
+	s.Reader.Asked, s.Reader.Answered = h.Asked, h.Answered
 	u := c.Uplink.Status()
 	s.Uplink.Online, s.Uplink.Problem, s.Uplink.Retry = u.Online, u.Problem, optional(u.Retry)
 	trust := c.Trust()
