@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"timeclock/device/config"
 )
@@ -49,6 +50,7 @@ var commands = []command{
 	{"badge import", "FILE", "take over a CSV file with columns uid,employee_id,name", badgeImport},
 	{"badge export", "", "write the badge map as CSV", badgeExport},
 	{"queue list", "", "list what Zeitstrom does not have yet; -all: the newest of all", queueList},
+	{"doctor reader", "", "show how well the reader hears a badge that is held to it", doctorReader},
 	{"config default", "", "print the commented reference of all settings", configDefault},
 	{"config check", "[FILE]", "judge a settings file", configCheck},
 	{"version", "", "print the version", runVersion},
@@ -121,12 +123,13 @@ func help(e env) int {
 // call is one use of a command: its surroundings, flags and arguments.
 type call struct {
 	env
-	cmd    *command
-	flags  *flag.FlagSet
-	config string
-	json   bool
-	all    bool
-	listen string
+	cmd     *command
+	flags   *flag.FlagSet
+	config  string
+	json    bool
+	all     bool
+	listen  string
+	lasting time.Duration
 }
 
 func newCall(e env, cmd *command) *call {
@@ -134,13 +137,16 @@ func newCall(e env, cmd *command) *call {
 	c.flags.SetOutput(io.Discard)
 	c.flags.StringVar(&c.config, "config", config.DefaultPath, "the settings `file`")
 	switch cmd.name {
-	case "tap", "status", "badge list", "queue list", "version":
+	case "tap", "status", "badge list", "queue list", "doctor reader", "version":
 		c.flags.BoolVar(&c.json, "json", false, "answer in JSON, for scripts")
 	case "demo":
 		c.flags.StringVar(&c.listen, "listen", "127.0.0.1:8470", "`address` of the page")
 	}
-	if cmd.name == "queue list" {
+	switch cmd.name {
+	case "queue list":
 		c.flags.BoolVar(&c.all, "all", false, "also what was delivered, newest first")
+	case "doctor reader":
+		c.flags.DurationVar(&c.lasting, "for", 10*time.Second, "how `long` to look")
 	}
 	return c
 }
