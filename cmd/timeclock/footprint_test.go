@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"syscall"
 	"testing"
@@ -22,31 +23,19 @@ const (
 	maxMemory = 25 << 20               // bytes of anonymous memory, running
 	maxStart  = 300 * time.Millisecond // until it answers, on an empty store
 	maxStop   = 2 * time.Second        // after SIGTERM
+	maxIdle   = 0.01                   // of one core, simulated chip included
 )
 
 // TestFootprint builds the program as it is shipped and measures it.
 func TestFootprint(t *testing.T) {
 	dir := t.TempDir()
-	build := func(out, arch string) int64 {
-		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, ".")
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
-		if msg, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("build for %s: %v\n%s", arch, err, msg)
-		}
-		info, err := os.Stat(out)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return info.Size()
-	}
-	size := build(filepath.Join(dir, "arm64"), "arm64")
+	size := build(t, filepath.Join(dir, "arm64"), "arm64")
 	t.Logf("arm64 binary: %.1f MB", float64(size)/1e6)
 	if size > maxBinary {
 		t.Errorf("the arm64 binary has %d bytes, more than %d", size, maxBinary)
 	}
 
-	program := filepath.Join(dir, "timeclock")
-	build(program, hostArch())
+	program := buildProgram(t, dir)
 	state := filepath.Join(dir, "state")
 	settings := filepath.Join(dir, "timeclock.toml")
 	text := fmt.Sprintf("state_dir = %q\nzeitstrom.token_file = %q\nzeitstrom.url = \"http://127.0.0.1:1/\"\nreader.driver = \"simulated\"\ndisplay.driver = \"none\"\n", state, filepath.Join(dir, "token"))
@@ -72,9 +61,18 @@ func TestFootprint(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	ready := time.Since(started)
-	time.Sleep(2 * time.Second) // a while of polling
+	idle := 1.0 // the best of three whiles: this computer has other things to do
+	for range 3 {
+		const while = 3 * time.Second
+		before := cpuTime(t, cmd.Process.Pid)
+		time.Sleep(while)
+		idle = min(idle, float64(cpuTime(t, cmd.Process.Pid)-before)/float64(while))
+	}
 	memory := anonymous(t, cmd.Process.Pid)
-	t.Logf("ready after %v, %.1f MB of anonymous memory", ready.Round(time.Millisecond), float64(memory)/1e6)
+	t.Logf("ready after %v, %.1f MB of anonymous memory, idle at %.2f %% of one core", ready.Round(time.Millisecond), float64(memory)/1e6, 100*idle)
+	if idle > maxIdle {
+		t.Errorf("idle at %.2f %% of one core, more than %.0f", 100*idle, 100*maxIdle)
+	}
 	if ready > maxStart {
 		t.Errorf("ready after %v, later than %v", ready, maxStart)
 	}
@@ -94,12 +92,27 @@ func TestFootprint(t *testing.T) {
 	}
 }
 
-func hostArch() string {
-	out, err := exec.Command("go", "env", "GOHOSTARCH").Output()
-	if err != nil {
-		panic(err)
+// build builds the program as it is shipped and returns its size.
+func build(t *testing.T, out, arch string) int64 {
+	t.Helper()
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
+	if msg, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build for %s: %v\n%s", arch, err, msg)
 	}
-	return string(bytes.TrimSpace(out))
+	info, err := os.Stat(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// buildProgram builds it for this computer.
+func buildProgram(t *testing.T, dir string) string {
+	t.Helper()
+	program := filepath.Join(dir, "timeclock")
+	build(t, program, runtime.GOARCH)
+	return program
 }
 
 // anonymous returns a process's resident memory that is not backed by a file.
@@ -121,4 +134,25 @@ func anonymous(t *testing.T, pid int) int {
 		t.Fatal(err)
 	}
 	return kb << 10
+}
+
+// cpuTime is the processor time of a process so far, all its threads together.
+func cpuTime(t *testing.T, pid int) (sum time.Duration) {
+	t.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil || len(threads) == 0 {
+		t.Skip("SKIPPED: processor time is measured on Linux only")
+	}
+	for _, thread := range threads {
+		stat, err := os.ReadFile(thread)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var onCPU int64 // in nanoseconds, proc(5)
+		if _, err := fmt.Sscan(string(stat), &onCPU); err != nil {
+			t.Fatal(err)
+		}
+		sum += time.Duration(onCPU)
+	}
+	return sum
 }

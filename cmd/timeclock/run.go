@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime"
 
 	"timeclock/device/config"
 )
@@ -16,6 +17,11 @@ func runDaemon(ctx context.Context, c *call) error {
 	cfg, err := config.Load(c.config)
 	if err != nil {
 		return err
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		// One processor is plenty, and idling costs half: with a second one, Go's
+		// monitor thread stays awake for as long as the reader waits for its bus.
+		runtime.GOMAXPROCS(1)
 	}
 	log := newLog(c.stderr)
 	d, err := newDaemon(cfg, log, extras{})

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"timeclock/device/control"
+	"timeclock/reader/mfrc522/mfrc522test/spidevtest"
 	"timeclock/sync/zeitstrom/zeitstromtest"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -25,6 +26,7 @@ func TestMain(m *testing.M) {
 	// takes whatever is not loopback.
 	os.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
 	os.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
+	spidevtest.Launch()
 	testscript.Main(m, map[string]func(){"timeclock": main})
 }
 
@@ -113,16 +115,19 @@ func cmdReady(ts *testscript.TestScript, _ bool, args []string) {
 // intent:last digits of the employee id.
 func cmdReceived(ts *testscript.TestScript, _ bool, args []string) {
 	a := ts.Value(apiKey{}).(*api)
-	ts.Check(until(func() error {
-		var got []string
-		for _, t := range a.server.Timestamps() {
-			got = append(got, t.Intent+":"+t.Employee[34:])
-		}
-		if strings.Join(got, " ") != strings.Join(args, " ") {
-			return fmt.Errorf("Zeitstrom has %v, want %v", got, args)
-		}
-		return nil
-	}))
+	ts.Check(until(func() error { return a.has(args) }))
+}
+
+// has compares what Zeitstrom has with what it should have.
+func (a *api) has(want []string) error {
+	var got []string
+	for _, t := range a.server.Timestamps() {
+		got = append(got, t.Intent+":"+t.Employee[34:])
+	}
+	if strings.Join(got, " ") != strings.Join(want, " ") {
+		return fmt.Errorf("Zeitstrom has %v, want %v", got, want)
+	}
+	return nil
 }
 
 // network up|down

@@ -44,7 +44,7 @@ func (d *Dev) FieldOff() error {
 const (
 	sniffSpeed = 100 * physic.KiloHertz
 	sniffLooks = 5
-	sniffLead  = 10 // bytes before the frame starts
+	sniffLead  = 3 // bytes of that transfer before the frame starts
 )
 
 // Sniff reports whether a badge is in front of the antenna, or something that
@@ -53,14 +53,14 @@ const (
 func (d *Dev) Sniff() (bool, error) {
 	var b batch
 	b.write(txControlReg, antennaOn)
+	b.write(commandReg, cmdIdle, cmdTransceive)
+	b.write(comIrqReg, irqAll)
+	b.write(fifoDataReg, reqA)
 	if err := d.run(b); err != nil {
 		return false, err
 	}
 	time.Sleep(fieldGuard - sniffLead*8*sniffSpeed.Period())
 	b = batch{}
-	b.write(commandReg, cmdIdle, cmdTransceive)
-	b.write(comIrqReg, irqAll)
-	b.write(fifoDataReg, reqA)
 	b.write(bitFramingReg, 7, startSend|7)
 	looks := b.read(repeat(comIrqReg, sniffLooks)...)
 	b.write(txControlReg, antennaOff)
