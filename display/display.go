@@ -23,6 +23,7 @@ var _ device.Screen = (*Display)(nil)
 // Facts are what the idle screen tells beside time and date.
 type Facts struct {
 	ReaderBroken bool
+	DiskBroken   bool // the last booking could not be stored
 	Offline      bool
 	Pending      int // punches that Zeitstrom does not have yet
 }
@@ -114,11 +115,17 @@ type mailbox struct {
 
 // put replaces a picture that the panel was too slow for.
 func (m *mailbox) put(picture *image1bit.VerticalLSB) {
-	select {
-	case <-m.next:
-	default:
+	for {
+		select {
+		case m.next <- picture:
+			return
+		default:
+		}
+		select {
+		case <-m.next:
+		default:
+		}
 	}
-	m.next <- picture
 }
 
 // retryPanel is the pause after a panel failed; then it gets the newest picture.
@@ -131,6 +138,9 @@ func (m *mailbox) serve(ctx context.Context, log *slog.Logger) {
 		var picture *image1bit.VerticalLSB
 		select {
 		case <-ctx.Done():
+			if !broken { // an old answer must not stay on the wall
+				m.panel.Draw(newPicture().VerticalLSB)
+			}
 			return
 		case picture = <-m.next:
 		}

@@ -47,6 +47,7 @@ func TestPictures(t *testing.T) {
 		"idle":            Idle(at, Facts{}),
 		"idle-offline":    Idle(at, Facts{Offline: true, Pending: 17}),
 		"idle-reader":     Idle(at, Facts{ReaderBroken: true, Offline: true}),
+		"idle-disk":       Idle(at, Facts{DiskBroken: true}),
 		"checkin":         answer(device.CheckedIn, device.CheckIn),
 		"checkout":        answer(device.CheckedOut, device.CheckOut),
 		"checkin-long":    Answer(device.Outcome{Kind: device.CheckedIn, Employee: long, Punch: device.Punch{Time: at}}),

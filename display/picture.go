@@ -26,6 +26,12 @@ func Idle(now time.Time, f Facts) *image1bit.VerticalLSB {
 		p.line(45, 15, "not answer")
 		return p.VerticalLSB
 	}
+	if f.DiskBroken {
+		p.line(2, 24, "Out of order")
+		p.line(28, 15, "Bookings cannot")
+		p.line(45, 15, "be saved")
+		return p.VerticalLSB
+	}
 	p.line(0, 36, now.Format("15:04"))
 	date := now.Format("Mon 2 Jan 2006")
 	if !f.Offline {

@@ -62,6 +62,7 @@ type Entry struct {
 type Stats struct {
 	Pending, Delivered, Quarantined int
 	OldestPending                   time.Time // zero if none is pending
+	Problem                         string    // why the last write failed; empty if it did not
 }
 
 // Store is an open queue. Its methods may be called from any goroutine.
@@ -77,6 +78,7 @@ type Store struct {
 	settled  ranges
 	marks    map[device.PunchID]mark
 	doubtful *device.Punch // its commit failed, yet it may be in the file
+	problem  error         // of the last write
 }
 
 // Close closes the file. Nothing is in flight then: each call has committed.
@@ -97,7 +99,7 @@ func (s *Store) Append(p device.Punch) (device.Punch, error) {
 	}
 	p.ID = s.next
 	moved := s.inTail >= tailSize
-	err := s.db.Update(func(tx *bolt.Tx) error { return appendPunch(tx, p, moved) })
+	err := s.update(func(tx *bolt.Tx) error { return appendPunch(tx, p, moved) })
 	if err != nil {
 		s.doubtful = &p
 		if stored, again := s.settleDoubt(); again == nil && stored {
@@ -109,6 +111,12 @@ func (s *Store) Append(p device.Punch) (device.Punch, error) {
 	return p, nil
 }
 
+// update commits a change and remembers how that went.
+func (s *Store) update(f func(*bolt.Tx) error) error {
+	s.problem = s.db.Update(f)
+	return s.problem
+}
+
 // settleDoubt finds out whether a punch whose commit failed is in the file. It
 // does so in a commit of its own: if that succeeds, what it saw is on disk.
 func (s *Store) settleDoubt() (stored bool, err error) {
@@ -117,7 +125,7 @@ func (s *Store) settleDoubt() (stored bool, err error) {
 	}
 	p := *s.doubtful
 	var inTail int
-	err = s.db.Update(func(tx *bolt.Tx) error {
+	err = s.update(func(tx *bolt.Tx) error {
 		tail := tx.Bucket(tailBucket)
 		stored = tail.Get(key(p.ID)) != nil
 		inTail = 0
@@ -192,7 +200,7 @@ func (s *Store) settle(p device.Punch, m *mark) error {
 		return fmt.Errorf("punch %d is not pending", p.ID)
 	}
 	settled := s.settled.with(p.ID)
-	err := s.db.Update(func(tx *bolt.Tx) error {
+	err := s.update(func(tx *bolt.Tx) error {
 		if m != nil {
 			if err := putMark(tx, p.ID, *m); err != nil {
 				return err
@@ -220,6 +228,9 @@ func (s *Store) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := Stats{Quarantined: len(s.marks), Delivered: s.settled.len() - len(s.marks)}
+	if s.problem != nil {
+		st.Problem = s.problem.Error()
+	}
 	for _, lane := range s.lanes {
 		st.Pending += len(lane)
 		if st.OldestPending.IsZero() || lane[0].Time.Before(st.OldestPending) {

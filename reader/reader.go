@@ -59,6 +59,9 @@ const (
 	missesToLeave = 3
 	// Pauses between attempts at a chip that does not answer.
 	firstPause, longestPause = 250 * time.Millisecond, 2 * time.Second
+	// A badge that rests on the reader while the chip is set up again is no new
+	// tap; after a longer failure nobody knows.
+	shortDip = 2 * time.Second
 )
 
 // Health is the state of the reader, for status and display.
@@ -113,13 +116,20 @@ func (r *Reader) Resting(uid device.UID) bool {
 // the clock.
 func (r *Reader) Run(ctx context.Context) error {
 	pause := firstPause
+	var died time.Time
 	for ctx.Err() == nil {
 		chip, err := r.source.Open()
 		if err == nil {
 			r.works(chip)
-			pause = firstPause
+			if time.Since(died) > shortDip {
+				r.forget()
+			}
+			opened := time.Now()
 			err = r.poll(ctx, chip)
 			chip.Close()
+			if died = time.Now(); died.Sub(opened) > longestPause {
+				pause = firstPause
+			}
 		}
 		if ctx.Err() != nil {
 			return nil
@@ -136,9 +146,6 @@ func (r *Reader) Run(ctx context.Context) error {
 
 // poll reads badges until the chip fails or ctx ends.
 func (r *Reader) poll(ctx context.Context, chip Chip) error {
-	r.mu.Lock()
-	r.present = map[device.UID]int{}
-	r.mu.Unlock()
 	tick := time.NewTicker(r.options.Poll)
 	defer tick.Stop()
 	checked := time.Now()
@@ -235,6 +242,13 @@ func (r *Reader) departures(chip Chip) error {
 		r.misses(uid, misses)
 	}
 	return nil
+}
+
+// forget forgets all badges.
+func (r *Reader) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.present = map[device.UID]int{}
 }
 
 // misses notes how often in a row a badge was not there.

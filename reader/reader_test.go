@@ -131,6 +131,21 @@ func TestHealsADeadChip(t *testing.T) {
 	}
 }
 
+// A badge that rests on the reader while the supply dips is not booked again.
+func TestRestingThroughABrownOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim, r, taps := start(t)
+		sim.Report = nil // the driver cannot know that the chip is starting up
+		sim.Place(badge(1))
+		time.Sleep(time.Second)
+		sim.BrownOut()
+		time.Sleep(5 * time.Second)
+		if len(taps) != 1 || r.Health().Restarts != 1 {
+			t.Errorf("%d taps, want 1; %+v", len(taps), r.Health())
+		}
+	})
+}
+
 func TestHealsABrownOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sim, r, taps := start(t)

@@ -73,7 +73,9 @@ func (s *soaking) life(lasting time.Duration) {
 	}
 }
 
-func (s *soaking) between(a, b time.Duration) time.Duration { return a + time.Duration(s.rand.Int64N(int64(b-a))) }
+func (s *soaking) between(a, b time.Duration) time.Duration {
+	return a + time.Duration(s.rand.Int64N(int64(b-a)))
+}
 
 // tap brings a badge, sometimes through noise, and expects to read it once.
 func (s *soaking) tap() {

@@ -19,12 +19,12 @@ import (
 
 // withBadges runs f on the badge map: the running daemon's, or the file's if no
 // daemon runs.
-func (c *call) withBadges(f func(control.Badges) error) error {
+func (c *call) withBadges(ctx context.Context, f func(control.Badges) error) error {
 	cfg, err := config.Load(c.config)
 	if err != nil {
 		return err
 	}
-	client := control.Dial(cfg.StateDir)
+	client := control.Dial(ctx, cfg.StateDir)
 	if _, err := client.Status(); err == nil {
 		return f(client)
 	} else if !errors.Is(err, control.ErrNoDaemon) {
@@ -47,11 +47,11 @@ func (c *call) withBadges(f func(control.Badges) error) error {
 
 func rosterPath(cfg config.Config) string { return filepath.Join(cfg.StateDir, "roster.csv") }
 
-func badgeList(_ context.Context, c *call) error {
+func badgeList(ctx context.Context, c *call) error {
 	if err := c.want(0, 0); err != nil {
 		return err
 	}
-	return c.withBadges(func(b control.Badges) error {
+	return c.withBadges(ctx, func(b control.Badges) error {
 		badges, err := b.List()
 		if err != nil {
 			return err
@@ -77,7 +77,7 @@ func badgeList(_ context.Context, c *call) error {
 	})
 }
 
-func badgeAdd(_ context.Context, c *call) error {
+func badgeAdd(ctx context.Context, c *call) error {
 	if err := c.want(2, 3); err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func badgeAdd(_ context.Context, c *call) error {
 	if len(c.args) == 3 {
 		b.Employee.Name = c.args[2]
 	}
-	return c.withBadges(func(badges control.Badges) error {
+	return c.withBadges(ctx, func(badges control.Badges) error {
 		action, err := badges.Add(b)
 		if err != nil {
 			return err
@@ -102,7 +102,7 @@ func badgeAdd(_ context.Context, c *call) error {
 	})
 }
 
-func badgeRemove(_ context.Context, c *call) error {
+func badgeRemove(ctx context.Context, c *call) error {
 	if err := c.want(1, 1); err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func badgeRemove(_ context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.withBadges(func(badges control.Badges) error {
+	return c.withBadges(ctx, func(badges control.Badges) error {
 		owner, err := badges.Remove(uid)
 		if err != nil {
 			return err
@@ -120,7 +120,7 @@ func badgeRemove(_ context.Context, c *call) error {
 	})
 }
 
-func badgeImport(_ context.Context, c *call) error {
+func badgeImport(ctx context.Context, c *call) error {
 	if err := c.want(1, 1); err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func badgeImport(_ context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.withBadges(func(badges control.Badges) error {
+	return c.withBadges(ctx, func(badges control.Badges) error {
 		lines, failed := badges.Import(bytes.NewReader(file))
 		if err := printImport(c.stdout, lines); err != nil {
 			return err
@@ -145,23 +145,31 @@ func printImport(w io.Writer, lines []roster.Line) error {
 	count := map[roster.Action]int{}
 	var out bytes.Buffer
 	for _, l := range lines {
-		count[l.Action]++
-		if l.Action == roster.Refused {
+		if count[l.Action]++; l.Action == roster.Refused {
 			fmt.Fprintf(&out, "line %d: refused: %s: %s\n", l.Number, l.Reason, l.Text)
-			continue
 		}
-		fmt.Fprintf(&out, "line %d: %s %s %s %s\n", l.Number, l.Action, l.Badge.UID.Hex(), l.Badge.Employee.ID, l.Badge.Employee.Name)
+	}
+	if count[roster.Refused] > 0 { // then nothing became of the others
+		_, err := out.WriteTo(w)
+		return err
+	}
+	for _, l := range lines {
+		fmt.Fprintf(&out, "line %d: %s %s %s %s", l.Number, l.Action, l.Badge.UID.Hex(), l.Badge.Employee.ID, l.Badge.Employee.Name)
+		if l.Was != (device.Employee{}) && l.Was.ID != l.Badge.Employee.ID {
+			fmt.Fprintf(&out, " (was of %s %s)", l.Was.ID, l.Was.Name)
+		}
+		fmt.Fprintln(&out)
 	}
 	fmt.Fprintf(&out, "%d added, %d changed, %d kept, %d refused\n", count[roster.Added], count[roster.Changed], count[roster.Kept], count[roster.Refused])
 	_, err := out.WriteTo(w)
 	return err
 }
 
-func badgeExport(_ context.Context, c *call) error {
+func badgeExport(ctx context.Context, c *call) error {
 	if err := c.want(0, 0); err != nil {
 		return err
 	}
-	return c.withBadges(func(badges control.Badges) error {
+	return c.withBadges(ctx, func(badges control.Badges) error {
 		all, err := badges.List()
 		if err != nil {
 			return err

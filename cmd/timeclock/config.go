@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"timeclock/device/config"
+	"timeclock/sync/zeitstrom"
 )
 
 func configDefault(_ context.Context, c *call) error {
@@ -26,6 +27,9 @@ func configCheck(_ context.Context, c *call) error {
 	cfg, err := config.Load(path)
 	if err != nil {
 		return err
+	}
+	if _, err := zeitstrom.New(zeitstrom.Config{CAFile: cfg.Zeitstrom.CAFile}); err != nil {
+		fmt.Fprintf(c.stdout, "warning: zeitstrom.%v\n", err)
 	}
 	if warning := tokenWarning(cfg); warning != "" {
 		fmt.Fprintf(c.stdout, "warning: zeitstrom.token_file: %s\n", warning)

@@ -123,11 +123,12 @@ func (d *daemon) Close() {
 
 // facts is what the idle screen tells.
 func (d *daemon) facts() display.Facts {
-	h, u := d.clock.Reader.Health(), d.clock.Uplink.Status()
+	h, u, q := d.clock.Reader.Health(), d.clock.Uplink.Status(), d.queue.Stats()
 	return display.Facts{
 		ReaderBroken: h.Problem != "",
 		Offline:      !u.Online && u.Problem != "",
-		Pending:      d.queue.Stats().Pending,
+		Pending:      q.Pending,
+		DiskBroken:   q.Problem != "",
 	}
 }
 

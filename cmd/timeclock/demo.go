@@ -21,6 +21,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"timeclock/device"
@@ -84,8 +85,8 @@ func runDemo(ctx context.Context, c *call) error {
 	}
 	defer os.RemoveAll(dir)
 	page, err := net.Listen("tcp", c.listen)
-	if err != nil {
-		page, err = net.Listen("tcp", "127.0.0.1:0") // it is taken: any other will do
+	if errors.Is(err, syscall.EADDRINUSE) {
+		page, err = net.Listen("tcp", "127.0.0.1:0") // any other will do
 	}
 	if err != nil {
 		return err
@@ -179,6 +180,10 @@ func (d *demo) handler() http.Handler {
 	})
 	mux.HandleFunc("POST /switch/{what}/{to}", func(w http.ResponseWriter, r *http.Request) {
 		broken := r.PathValue("to") == "broken"
+		if !broken && r.PathValue("to") != "fine" {
+			http.NotFound(w, r)
+			return
+		}
 		switch r.PathValue("what") {
 		case "network":
 			d.down.Store(broken)

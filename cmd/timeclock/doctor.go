@@ -75,7 +75,7 @@ func doctorReader(ctx context.Context, c *call) error {
 
 // hear asks the running clock, or a reader of its own if none runs.
 func (c *call) hear(ctx context.Context, cfg config.Config) (ask func() (hearing, error), stop func(), err error) {
-	client := control.Dial(cfg.StateDir)
+	client := control.Dial(ctx, cfg.StateDir)
 	ask = func() (hearing, error) {
 		s, err := client.Status()
 		r := s.Reader

@@ -50,7 +50,7 @@ func TestFootprint(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer cmd.Process.Kill()
-	client := control.Dial(state)
+	client := control.Dial(t.Context(), state)
 	for {
 		if s, err := client.Status(); err == nil && s.Reader.Healthy {
 			break

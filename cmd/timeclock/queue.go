@@ -11,7 +11,7 @@ import (
 	"timeclock/device/control"
 )
 
-func queueList(_ context.Context, c *call) error {
+func queueList(ctx context.Context, c *call) error {
 	if err := c.want(0, 0); err != nil {
 		return err
 	}
@@ -19,7 +19,7 @@ func queueList(_ context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	punches, err := control.Dial(cfg.StateDir).Punches(c.all)
+	punches, err := control.Dial(ctx, cfg.StateDir).Punches(c.all)
 	if err != nil {
 		return err
 	}

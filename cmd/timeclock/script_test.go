@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -103,7 +104,7 @@ func until(f func() error) error {
 // ready STATE_DIR waits until a daemon answers there and its reader works.
 func cmdReady(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(until(func() error {
-		s, err := control.Dial(ts.MkAbs(args[0])).Status()
+		s, err := control.Dial(context.Background(), ts.MkAbs(args[0])).Status()
 		if err == nil && !s.Reader.Healthy && len(args) == 1 {
 			err = errors.New("the reader is not ready")
 		}

@@ -61,7 +61,7 @@ func TestSpidev(t *testing.T) {
 		t.Skipf("SKIPPED: the program was not tried on a spidev device: %v", err)
 	}
 	defer cmd.Process.Kill()
-	client := control.Dial(state)
+	client := control.Dial(t.Context(), state)
 	healthy := func(want bool) {
 		t.Helper()
 		if err := until(func() error {

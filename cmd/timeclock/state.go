@@ -83,6 +83,7 @@ func actAsOwner(path string) error {
 		if err != nil {
 			return err
 		}
+		groups = nil
 		for _, id := range ids {
 			if n, err := strconv.Atoi(id); err == nil {
 				groups = append(groups, n)

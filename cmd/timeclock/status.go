@@ -11,7 +11,7 @@ import (
 	"timeclock/device/control"
 )
 
-func runStatus(_ context.Context, c *call) error {
+func runStatus(ctx context.Context, c *call) error {
 	if err := c.want(0, 0); err != nil {
 		return err
 	}
@@ -19,7 +19,7 @@ func runStatus(_ context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	s, err := control.Dial(cfg.StateDir).Status()
+	s, err := control.Dial(ctx, cfg.StateDir).Status()
 	if err != nil {
 		return err
 	}
@@ -33,13 +33,14 @@ func runStatus(_ context.Context, c *call) error {
 		fmt.Fprintf(w, "\tthe oldest pending one is of %s\n", s.OldestPending.Local().Format(time.DateTime))
 	}
 	fmt.Fprintf(w, "badges\t%d\n", s.Badges)
+	fmt.Fprintf(w, "storage\t%s\n", describe(s.Storage.Healthy, "the last write succeeded", s.Storage.Problem+": bookings are NOT saved until that is mended"))
 	fmt.Fprintf(w, "reader\t%s\n", describe(s.Reader.Healthy, s.Reader.Chip, s.Reader.Problem))
 	if s.Reader.Restarts+s.Reader.Errors > 0 {
 		fmt.Fprintf(w, "\t%d restarts, %d bad reads\n", s.Reader.Restarts, s.Reader.Errors)
 	}
 	fmt.Fprintf(w, "uplink\t%s\n", describe(s.Uplink.Online, "online", s.Uplink.Problem))
 	if s.Uplink.Retry != nil {
-		fmt.Fprintf(w, "\tnext try at %s\n", s.Uplink.Retry.Local().Format(time.TimeOnly))
+		fmt.Fprintf(w, "\tnext try at %s\n", s.Uplink.Retry.Local().Format(time.DateTime))
 	}
 	fmt.Fprintf(w, "clock\t%s\n", describe(s.Clock.Trusted, "trusted: "+s.Clock.Source, s.Clock.Source))
 	return w.Flush()

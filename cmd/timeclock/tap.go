@@ -10,7 +10,7 @@ import (
 	"timeclock/device/control"
 )
 
-func runTap(_ context.Context, c *call) error {
+func runTap(ctx context.Context, c *call) error {
 	if err := c.want(1, 1); err != nil {
 		return err
 	}
@@ -22,7 +22,7 @@ func runTap(_ context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	a, err := control.Dial(cfg.StateDir).Tap(uid)
+	a, err := control.Dial(ctx, cfg.StateDir).Tap(uid)
 	if err != nil {
 		return err
 	}

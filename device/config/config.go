@@ -105,7 +105,7 @@ func Parse(name string, text []byte) (Config, error) {
 func (c *Config) fields() []field {
 	z, r, d := &c.Zeitstrom, &c.Reader, &c.Display
 	return []field{
-		text("state_dir", &c.StateDir, absolute),
+		text("state_dir", &c.StateDir, stateDirectory),
 		text("zeitstrom.plain_http_host", &z.PlainHTTPHost),
 		text("zeitstrom.url", &z.URL, c.apiURL),
 		text("zeitstrom.token_file", &z.TokenFile, absolute),
@@ -126,6 +126,15 @@ func (c *Config) fields() []field {
 		duration("uplink.settle", &c.Uplink.Settle, 0, time.Hour),
 		text("clock.trust", &c.Clock.Trust, oneOf("auto", "always")),
 	}
+}
+
+// stateDirectory leaves room for the control socket's name: Linux takes socket
+// paths of 107 bytes.
+func stateDirectory(s string) error {
+	if len(s) > 90 {
+		return fmt.Errorf("a path of %d characters is too long for a socket in it: use at most 90", len(s))
+	}
+	return absolute(s)
 }
 
 func absolute(s string) error {

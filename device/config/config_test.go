@@ -42,6 +42,7 @@ func TestEveryFormOfTOML(t *testing.T) {
 	for _, text := range []string{
 		"[reader]\ndriver = \"simulated\"\n",
 		"reader.driver = 'simulated'",
+		"\xEF\xBB\xBFreader.driver = 'simulated'",
 		"reader = { driver = \"simulated\" } # inline",
 	} {
 		if c, err := Parse("x", []byte(text)); err != nil || c.Reader.Driver != Simulated {
@@ -80,6 +81,8 @@ f.toml:12: wifi.name: unknown key; ` + "`timeclock config default` shows all the
 		{"[[reader]]\ndriver = []", "f.toml:1: reader: there is no such table: `timeclock config default` shows all there are\nf.toml:2: reader.driver: must be text in quotes, not a list"},
 		{`zeitstrom.url = "https://api.zeitstrom.com/api/v2"`, `f.toml:1: zeitstrom.url: "https://api.zeitstrom.com/api/v2" must end with a slash`},
 		{"[reader]\ngain = 40\nspi_khz = \"4MHz\"\npoll = \"1ms\"\nseveral = \"none\"", "f.toml:2: reader.gain: 40 is not possible: use 18, 23, 33, 38, 43 or 48\nf.toml:3: reader.spi_khz: must be a whole number without quotes, not \"4MHz\"\nf.toml:4: reader.poll: 1ms is not possible: use 20ms to 1s\nf.toml:5: reader.several: \"none\" is not possible: use \"each\" or \"one\""},
+		{"[clock]\n[reader]\n[clock]\n", "f.toml:3: clock: the table begins in line 1 already: put its keys there"},
+		{"state_dir = \"/" + strings.Repeat("x", 90) + "\"", "f.toml:1: state_dir: a path of 91 characters is too long for a socket in it: use at most 90"},
 		{`zeitstrom.url = "ftp://x/"`, `f.toml:1: zeitstrom.url: "ftp://x/" must begin with https://`},
 		{`zeitstrom.url = "api.zeitstrom.com/"`, `f.toml:1: zeitstrom.url: "api.zeitstrom.com/" is not the address of an API: it looks like "https://api.zeitstrom.com/api/v2/"`},
 	} {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -181,7 +182,8 @@ func cutLast(key string) (table, name string, found bool) {
 // assignments lists what a TOML text assigns, tables resolved.
 func assignments(toml []byte, fields []field) (out []assignment, faults []Fault) {
 	var p unstable.Parser
-	p.Reset(toml)
+	p.Reset(bytes.TrimPrefix(toml, []byte("\xEF\xBB\xBF"))) // as Windows' editors write it
+	tables := map[string]int{}
 	line := func(n *unstable.Node) int { return p.Shape(n.Raw).Start.Line }
 	var walk func(table string, n *unstable.Node)
 	walk = func(table string, n *unstable.Node) {
@@ -204,8 +206,14 @@ func assignments(toml []byte, fields []field) (out []assignment, faults []Fault)
 			var at int
 			table, at = join("", e.Key(), line)
 			known := slices.ContainsFunc(fields, func(f field) bool { return strings.HasPrefix(f.key, table+".") })
-			if !known || e.Kind == unstable.ArrayTable {
+			first, twice := tables[table]
+			switch {
+			case !known || e.Kind == unstable.ArrayTable:
 				faults = append(faults, Fault{at, table, "there is no such table: `timeclock config default` shows all there are"})
+			case twice:
+				faults = append(faults, Fault{at, table, fmt.Sprintf("the table begins in line %d already: put its keys there", first)})
+			default:
+				tables[table] = at
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"time"
 
 	"timeclock/device"
 	"timeclock/device/roster"
@@ -19,18 +20,25 @@ import (
 var _ Badges = (*Client)(nil)
 
 // Client reaches a running daemon through its control socket.
-type Client struct{ http http.Client }
+type Client struct {
+	ctx  context.Context //nolint:containedctx // a client lives as long as one command
+	http http.Client
+}
+
+// patience is how long a daemon may take: the longest a tap can, and an import
+// of a large file.
+const patience = time.Minute
 
 // Dial returns a client of the daemon on a state directory; whether there is
 // one shows with the first call, as ErrNoDaemon.
-func Dial(stateDir string) *Client {
+func Dial(ctx context.Context, stateDir string) *Client {
 	path := filepath.Join(stateDir, SocketName)
-	return &Client{http.Client{Transport: &http.Transport{
+	return &Client{ctx, http.Client{Timeout: patience, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			c, err := new(net.Dialer).DialContext(ctx, "unix", path)
 			switch {
 			case errors.Is(err, fs.ErrPermission):
-				return nil, fmt.Errorf("%s may not be opened by you: use sudo, or join the group that owns it", path)
+				return nil, errForbidden
 			case err != nil:
 				return nil, ErrNoDaemon
 			}
@@ -42,9 +50,11 @@ func Dial(stateDir string) *Client {
 // ErrNoDaemon says that nobody answers on the control socket.
 var ErrNoDaemon = errors.New("no clock is running on this state directory: start it with `timeclock run` or `systemctl start timeclock`")
 
+var errForbidden = errors.New("the control socket may not be opened by you: use sudo, or join the group that owns it")
+
 // call sends a request and decodes its result, which may come beside an error.
 func (c *Client) call(method, path string, body io.Reader, result any) error {
-	req, err := http.NewRequest(method, "http://timeclock"+path, body)
+	req, err := http.NewRequestWithContext(c.ctx, method, "http://timeclock"+path, body)
 	if err != nil {
 		return err
 	}
@@ -52,8 +62,12 @@ func (c *Client) call(method, path string, body io.Reader, result any) error {
 	switch {
 	case errors.Is(err, ErrNoDaemon):
 		return ErrNoDaemon
+	case errors.Is(err, errForbidden):
+		return errForbidden
+	case c.ctx.Err() != nil:
+		return errors.New("interrupted")
 	case err != nil:
-		return fmt.Errorf("the running clock does not answer: %w", err)
+		return errors.New("the running clock does not answer: restart it, with `systemctl restart timeclock`")
 	}
 	defer resp.Body.Close()
 	var e envelope
@@ -125,7 +139,7 @@ func (c *Client) Import(file io.Reader) ([]roster.Line, error) {
 	out := make([]roster.Line, len(in))
 	for i, l := range in {
 		b, _ := l.Badge.roster() // a refused line may have none
-		out[i] = roster.Line{Number: l.Number, Badge: b, Action: l.Action, Text: l.Text, Reason: l.Reason}
+		out[i] = roster.Line{Number: l.Number, Badge: b, Was: l.Was, Action: l.Action, Text: l.Text, Reason: l.Reason}
 	}
 	return out, err
 }

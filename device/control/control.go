@@ -45,7 +45,11 @@ type Status struct {
 	Unclaimed     int        `json:"unclaimed"`
 	OldestPending *time.Time `json:"oldest_pending"` // null if nothing is pending
 	Badges        int        `json:"badges"`
-	Reader        struct {
+	Storage       struct {
+		Healthy bool   `json:"healthy"`
+		Problem string `json:"problem"`
+	} `json:"storage"`
+	Reader struct {
 		Healthy  bool   `json:"healthy"`
 		Chip     string `json:"chip"`
 		Problem  string `json:"problem"`
@@ -72,6 +76,7 @@ func (c *Clock) Status() Status {
 	q := c.Queue.Stats()
 	s.Pending, s.Delivered, s.Quarantined = q.Pending, q.Delivered, q.Quarantined
 	s.OldestPending = optional(q.OldestPending)
+	s.Storage.Healthy, s.Storage.Problem = q.Problem == "", q.Problem
 	h := c.Reader.Health()
 	s.Reader.Healthy, s.Reader.Chip, s.Reader.Problem = h.Healthy, h.Chip, h.Problem
 	s.Reader.Restarts, s.Reader.Reads, s.Reader.Errors = h.Restarts, h.Reads, h.Errors

@@ -164,13 +164,14 @@ func (b badge) roster() (roster.Badge, error) {
 }
 
 type line struct {
-	Number int           `json:"line"`
-	Badge  badge         `json:"badge"`
-	Action roster.Action `json:"action"`
-	Text   string        `json:"text,omitempty"`
-	Reason string        `json:"reason,omitempty"`
+	Number int             `json:"line"`
+	Badge  badge           `json:"badge"`
+	Was    device.Employee `json:"was"`
+	Action roster.Action   `json:"action"`
+	Text   string          `json:"text,omitempty"`
+	Reason string          `json:"reason,omitempty"`
 }
 
 func newLine(l roster.Line) line {
-	return line{l.Number, newBadge(l.Badge), l.Action, l.Text, l.Reason}
+	return line{l.Number, newBadge(l.Badge), l.Was, l.Action, l.Text, l.Reason}
 }

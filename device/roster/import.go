@@ -29,6 +29,7 @@ const (
 type Line struct {
 	Number int // in the file, from 1
 	Badge  Badge
+	Was    device.Employee // who had the badge before, if anybody
 	Action Action
 	Text   string // as it stands in the file, if it was refused
 	Reason string // why it was refused

@@ -60,7 +60,8 @@ func Open(path string) (*Roster, error) {
 	}
 	for _, l := range lines {
 		if l.Reason != "" {
-			return nil, fmt.Errorf("the badge map %s is damaged: line %d: %s", path, l.Number, l.Reason)
+			// Without the reason: it may name a UID, and this goes to the log.
+			return nil, fmt.Errorf("the badge map %s is damaged at line %d: mend that line, or import a good file", path, l.Number)
 		}
 		r.badges[l.Badge.UID] = l.Badge.Employee
 	}
@@ -169,7 +170,7 @@ func (r *Roster) Import(file io.Reader) ([]Line, error) {
 			refused++
 			continue
 		}
-		l.Action = r.action(l.Badge)
+		l.Action, l.Was = r.action(l.Badge), r.badges[l.Badge.UID]
 		next[l.Badge.UID] = l.Badge.Employee
 	}
 	if refused > 0 {
@@ -216,11 +217,11 @@ func (r *Roster) replace(next map[device.UID]device.Employee) error {
 // writeFile replaces a file so that a power cut leaves the old or the new one.
 func writeFile(path string, content []byte) error {
 	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, filepath.Base(path)+".*") // mode 0600
+	// Always the same name: what a crash leaves behind is overwritten next time.
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
 	_, err = f.Write(content)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err

@@ -65,11 +65,12 @@ type Uplink struct {
 	status Status
 
 	// The rest belongs to Run's goroutine.
-	pause   pause                        // of everything
-	inARow  int                          // failures since the last answer
-	lanes   map[device.EmployeeID]*pause // of one employee's punches
-	contact time.Time                    // the last answer
-	token   string                       // the token that was refused
+	pause   pause                           // of everything
+	inARow  int                             // failures since the last answer
+	lanes   map[device.EmployeeID]*pause    // of one employee's punches
+	contact time.Time                       // the last answer
+	token   string                          // the token that was refused
+	unsaved map[device.PunchID]func() error // outcomes that the queue could not store yet
 }
 
 // pause is a time in which nothing is tried, growing with each failure.
@@ -81,7 +82,7 @@ type pause struct {
 
 // New makes an uplink; Run starts it.
 func New(q Queue, api API, log *slog.Logger) *Uplink {
-	return &Uplink{queue: q, api: api, log: log, lanes: map[device.EmployeeID]*pause{}}
+	return &Uplink{queue: q, api: api, log: log, lanes: map[device.EmployeeID]*pause{}, unsaved: map[device.PunchID]func() error{}}
 }
 
 func (u *Uplink) String() string { return "uplink" }
@@ -121,13 +122,18 @@ func (u *Uplink) Run(ctx context.Context) error {
 
 // wake ends the pauses that only guess when things are better.
 func (u *Uplink) wake() {
-	if !u.pause.hard {
-		u.pause.until = time.Time{}
-	}
+	u.pause.cutShort()
 	for _, lane := range u.lanes {
-		if !lane.hard {
-			lane.until = time.Time{}
-		}
+		lane.cutShort()
+	}
+}
+
+// cutShort ends a pause that is not hard. The try that follows was asked for, so
+// its failure does not make the next pause longer.
+func (p *pause) cutShort() {
+	if !p.hard && time.Until(p.until) > 0 {
+		p.until = time.Time{}
+		p.failures = max(0, p.failures-1)
 	}
 }
 
@@ -153,6 +159,10 @@ func (u *Uplink) round(ctx, requests context.Context) time.Duration {
 		punch, wait := u.due(heads, now)
 		if wait > 0 {
 			return wait
+		}
+		if save, answered := u.unsaved[punch.ID]; answered {
+			u.stored(punch, save)
+			continue
 		}
 		u.answered(u.api.Post(requests, punch), punch)
 	}
@@ -184,7 +194,7 @@ func (u *Uplink) answered(err error, p device.Punch) {
 	case err == nil:
 		u.reached()
 		if p.ID != 0 {
-			u.stored(p, u.queue.Deliver(p))
+			u.stored(p, func() error { return u.queue.Deliver(p) })
 		}
 		return
 	case errors.Is(err, context.Canceled):
@@ -197,7 +207,7 @@ func (u *Uplink) answered(err error, p device.Punch) {
 		u.reached()
 		if p.ID != 0 {
 			u.log.Warn("punch refused: in quarantine", "punch", p.ID, "employee", p.Employee, "words", e.Words())
-			u.stored(p, u.queue.Quarantine(p, e.Words()))
+			u.stored(p, func() error { return u.queue.Quarantine(p, e.Words()) })
 		}
 	case zeitstrom.Unauthorized, zeitstrom.Forbidden, zeitstrom.NoToken:
 		u.token, _ = u.api.Token()
@@ -261,14 +271,18 @@ func (u *Uplink) checkToken() {
 	}
 }
 
-// stored ends a delivery. If its outcome cannot be written the punch would be
-// sent again: better wait for the disk than knock at every moment.
-func (u *Uplink) stored(p device.Punch, err error) {
-	if err != nil {
-		u.log.Error("outcome of a delivery not stored", "punch", p.ID, "error", err)
+// stored ends a delivery. An outcome that cannot be stored is kept and tried
+// again by itself: sending the punch once more would book it twice.
+func (u *Uplink) stored(p device.Punch, save func() error) {
+	if err := save(); err != nil {
+		if u.unsaved[p.ID] == nil {
+			u.log.Error("outcome of a delivery not stored, trying again", "punch", p.ID, "error", err)
+		}
+		u.unsaved[p.ID] = save
 		u.lane(p).until = time.Now().Add(storePause)
 		return
 	}
+	delete(u.unsaved, p.ID)
 	delete(u.lanes, p.Employee)
 }
 

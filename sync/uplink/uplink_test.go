@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,7 +24,7 @@ import (
 // memory is a queue without a disk. The uplink may not import the real one.
 type memory struct {
 	changed chan struct{}
-	full    bool // the disk takes nothing
+	full    atomic.Bool // the disk takes nothing
 
 	mu      sync.Mutex
 	punches []device.Punch
@@ -50,7 +51,7 @@ func (m *memory) Deliver(p device.Punch) error { return m.settle(p, "delivered")
 func (m *memory) Quarantine(p device.Punch, reason string) error { return m.settle(p, reason) }
 
 func (m *memory) settle(p device.Punch, state string) error {
-	if m.full {
+	if m.full.Load() {
 		return io.ErrShortWrite
 	}
 	m.mu.Lock()
@@ -352,16 +353,40 @@ func TestMissingTokenIsNoticedAndWatched(t *testing.T) {
 	})
 }
 
-// If the outcome cannot be stored, the same punch would go out at every moment.
-func TestFullDiskDoesNotHammer(t *testing.T) {
+// While the outcome of a delivery cannot be stored the punch is not sent again:
+// Zeitstrom has it.
+func TestOutcomeThatCannotBeStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := start(t, &zeitstromtest.Server{})
-		c.queue.full = true
+		c.queue.full.Store(true)
 		c.run()
-		c.tap(1)
-		time.Sleep(time.Minute)
-		if n := c.server.Requests(); n > 13 {
-			t.Errorf("%d requests in a minute", n)
+		id := c.tap(1)
+		c.tap(2)
+		time.Sleep(time.Hour)
+		if n := c.server.Requests(); n != 2 {
+			t.Errorf("%d requests for two punches", n)
+		}
+		c.queue.full.Store(false)
+		time.Sleep(storePause + time.Second)
+		if got := c.queue.became(id); got != "delivered" || c.server.Requests() != 2 {
+			t.Errorf("after the disk came back: %q, %d requests", got, c.server.Requests())
+		}
+	})
+}
+
+// A shift that taps while the server is down does not lengthen the pauses.
+func TestTapsDoNotLengthenThePause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &zeitstromtest.Server{}
+		server.Fault = posts(func(*http.Request) zeitstromtest.Fault { return zeitstromtest.Fault{DropBefore: true} })
+		c := start(t, server)
+		c.run()
+		for n := range 60 {
+			c.tap(n)
+			time.Sleep(50 * time.Millisecond)
+		}
+		if wait := time.Until(c.Status().Retry); wait > 10*time.Second {
+			t.Errorf("after three seconds of taps the next try is in %v", wait)
 		}
 	})
 }

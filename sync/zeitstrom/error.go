@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Kind says what an error means for what happens next.
@@ -47,7 +48,7 @@ func (e *Error) Error() string {
 	case Forbidden:
 		return "the token has no permission for this (403): give it the permission at Zeitstrom, or use another token" + e.quote()
 	case NoToken:
-		return fmt.Sprintf("there is no token: %v", e.Cause)
+		return fmt.Sprintf("there is no token that can be read: %v", e.Cause)
 	case Throttled:
 		return "Zeitstrom asks to wait (429)" + e.quote()
 	case Refused:
@@ -66,7 +67,7 @@ func (e *Error) quote() string {
 	return ""
 }
 
-// Words returns what the server said, in one line.
+// Words returns what the server said, in one line of at most 500 characters.
 func (e *Error) Words() string {
 	var words []string
 	if e.Detail != "" {
@@ -75,7 +76,20 @@ func (e *Error) Words() string {
 	for _, field := range slices.Sorted(maps.Keys(e.Fields)) {
 		words = append(words, field+": "+strings.Join(e.Fields[field], " "))
 	}
-	return strings.Join(words, "; ")
+	return tame(strings.Join(words, "; "))
+}
+
+// maxWords bounds what is kept of a server's words, in characters.
+const maxWords = 500
+
+// tame makes foreign words fit for a terminal and a journal: one line, bounded,
+// without control characters.
+func tame(words string) string {
+	words = strings.Join(strings.FieldsFunc(words, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+	if runes := []rune(words); len(runes) > maxWords {
+		return string(runes[:maxWords]) + "…"
+	}
+	return words
 }
 
 func (e *Error) hasWords() bool { return e.Detail != "" || len(e.Fields) > 0 }
@@ -108,13 +122,17 @@ func (e *Error) readBody(body []byte) {
 	}
 }
 
+// longestAsked bounds what a server may ask for: a proxy's maintenance page must
+// not keep bookings back for a day.
+const longestAsked = time.Hour
+
 // retryAfter reads the header in both forms of RFC 9110, section 10.2.3.
 func retryAfter(h string) time.Duration {
 	if seconds, err := strconv.Atoi(h); err == nil && seconds > 0 {
-		return time.Duration(min(seconds, 24*60*60)) * time.Second
+		return min(time.Duration(min(seconds, 1<<20))*time.Second, longestAsked)
 	}
 	if at, err := http.ParseTime(h); err == nil {
-		return min(max(0, time.Until(at)), 24*time.Hour)
+		return min(max(0, time.Until(at)), longestAsked)
 	}
 	return 0
 }
