@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 	// takes whatever is not loopback.
 	os.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
 	os.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
+	if os.Getenv(bareEnv) != "" {
+		pollBare()
+	}
 	spidevtest.Launch()
 	testscript.Main(m, map[string]func(){"timeclock": main})
 }
