@@ -16,9 +16,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"timeclock/device"
@@ -130,6 +132,11 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) ([]by
 	if err != nil {
 		return nil, err
 	}
+	var sent atomic.Bool
+	if c.cfg.Transport != nil {
+		sent.Store(true) // nobody tells
+	}
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
 	req, err := http.NewRequestWithContext(ctx, method, c.cfg.URL+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, &Error{Kind: Unreachable, Cause: err}
@@ -146,12 +153,12 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) ([]by
 		if errors.As(err, &around) { // says again what was asked for
 			err = around.Err
 		}
-		return nil, &Error{Kind: Unreachable, Cause: err}
+		return nil, &Error{Kind: Unreachable, Sent: sent.Load(), Cause: err}
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	if err != nil {
-		return nil, &Error{Kind: Unreachable, Status: resp.StatusCode, Cause: fmt.Errorf("the answer broke off: %w", err)}
+		return nil, &Error{Kind: Unreachable, Sent: true, Status: resp.StatusCode, Cause: fmt.Errorf("the answer broke off: %w", err)}
 	}
 	return judge(resp, answer)
 }
@@ -161,7 +168,7 @@ func judge(resp *http.Response, body []byte) ([]byte, error) {
 	body = bytes.TrimSpace(body)
 	contentType := resp.Header.Get("Content-Type")
 	isJSON := len(body) > 0 && json.Valid(body) && (contentType == "" || strings.Contains(contentType, "json"))
-	e := &Error{Status: resp.StatusCode}
+	e := &Error{Status: resp.StatusCode, Sent: true}
 	switch status := resp.StatusCode; {
 	case status >= 200 && status < 300 && (len(body) == 0 || isJSON):
 		return body, nil

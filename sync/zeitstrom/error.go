@@ -34,6 +34,7 @@ type Error struct {
 	Detail     string              // the server's words about the whole request
 	Fields     map[string][]string // the server's words by field
 	RetryAfter time.Duration       // what the server asked for; 0 if it did not
+	Sent       bool                // the request had left, at least in part
 	Cause      error               // what happened on the way; may be nil
 }
 
@@ -55,6 +56,19 @@ func (e *Error) Error() string {
 		return fmt.Sprintf("Zeitstrom refused it (%d)%s", e.Status, e.quote())
 	}
 	return fmt.Sprintf("Zeitstrom is not available (%d)%s", e.Status, e.quote())
+}
+
+// Ambiguous reports whether what was asked for may have been done: the request
+// had left, and the answer was none, broke off, was not the API's, or was a
+// server's failure.
+func (e *Error) Ambiguous() bool {
+	switch e.Kind {
+	case Unreachable, NotAPI:
+		return e.Sent
+	case Unavailable:
+		return e.Status >= 500
+	}
+	return false
 }
 
 // Unwrap returns the cause.

@@ -9,10 +9,12 @@ package zeitstromtest
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -29,8 +31,9 @@ type Timestamp struct {
 type Server struct {
 	// Token is the one that is accepted; empty: any.
 	Token string
-	// ReadOnly makes the token one that may not create timestamps (403).
-	ReadOnly bool
+	// ReadOnly makes the token one that may not create timestamps, WriteOnly one
+	// that may not read timespans (403).
+	ReadOnly, WriteOnly bool
 	// Employees are those that exist; nil: everybody does.
 	Employees []string
 	// Strict refuses a check-in while the employee is in, and a check-out while
@@ -43,8 +46,16 @@ type Server struct {
 
 	mu         sync.Mutex
 	timestamps []Timestamp
-	in         map[string]bool
+	spans      []*span
 	requests   int
+	questions  int
+}
+
+// span is a timespan with its history.
+type span struct {
+	id, employee      string
+	checkin, checkout time.Time // zero: open
+	history           []map[string]any
 }
 
 // Timestamps returns what the server has accepted, in order.
@@ -60,6 +71,41 @@ func (s *Server) Requests() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.requests
+}
+
+// Questions returns how often timespans were asked for.
+func (s *Server) Questions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.questions
+}
+
+// Correct moves the times of every timespan of an employee by d, as an admin
+// might, and leaves the old ones in their history.
+func (s *Server) Correct(employee string, d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sp := range s.spans {
+		if sp.employee != employee {
+			continue
+		}
+		sp.history = append(sp.history, map[string]any{
+			"id": "h1h1h1h1-h2h2-h3h3-h4h4-h5h5h5h5h5h5", "created_at": time.Now().UTC().Format(time.RFC3339), "originator": "Admin User",
+			"previous_checkin": stamp(sp.checkin), "previous_checkout": stamp(sp.checkout), "change_reason": "Corrected",
+		})
+		sp.checkin = sp.checkin.Add(d)
+		if !sp.checkout.IsZero() {
+			sp.checkout = sp.checkout.Add(d)
+		}
+	}
+}
+
+// stamp is a time as the API writes it; nil for none.
+func stamp(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
 // Base is the path under which the API lives.
@@ -85,6 +131,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		switch problem := s.authorize(r); {
 		case problem != 0:
 			detail(w, problem, authTexts[problem])
+		case ok && strings.HasPrefix(path, "timestamps/timespans/") && r.Method == http.MethodGet:
+			s.getTimespans(w, r, strings.TrimPrefix(path, "timestamps/timespans/"))
 		case !ok || path != "devices/app-timestamps/":
 			detail(w, http.StatusNotFound, "Not found.")
 		case r.Method != http.MethodPost:
@@ -173,16 +221,98 @@ func (s *Server) postTimestamp(w http.ResponseWriter, body []byte) {
 }
 
 func (s *Server) accept(ts Timestamp) (refusal string) {
-	switch in := s.in[ts.Employee]; {
-	case s.Strict && in && ts.Intent == "checkin":
+	var open *span
+	for _, sp := range s.spans {
+		if sp.employee == ts.Employee && sp.checkout.IsZero() {
+			open = sp
+		}
+	}
+	switch {
+	case s.Strict && open != nil && ts.Intent == "checkin":
 		return "Employee is already checked in."
-	case s.Strict && !in && ts.Intent == "checkout":
+	case s.Strict && open == nil && ts.Intent == "checkout":
 		return "Employee is not checked in."
+	case ts.Intent == "checkin":
+		s.addSpan(ts.Employee, ts.Time, time.Time{})
+	case open != nil:
+		open.checkout = ts.Time
+	default:
+		s.addSpan(ts.Employee, ts.Time, ts.Time)
 	}
-	if s.in == nil {
-		s.in = map[string]bool{}
-	}
-	s.in[ts.Employee] = ts.Intent == "checkin"
 	s.timestamps = append(s.timestamps, ts)
 	return ""
+}
+
+func (s *Server) addSpan(employee string, checkin, checkout time.Time) {
+	id := fmt.Sprintf("e5f6a7b8-c9d0-4234-8fab-%012d", len(s.spans)+1)
+	s.spans = append(s.spans, &span{id: id, employee: employee, checkin: checkin, checkout: checkout})
+}
+
+// getTimespans answers the list of timespans and the history of one.
+func (s *Server) getTimespans(w http.ResponseWriter, r *http.Request, rest string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.questions++
+	if s.WriteOnly {
+		detail(w, http.StatusForbidden, authTexts[http.StatusForbidden])
+		return
+	}
+	if id, history := strings.CutSuffix(rest, "/history/"); history {
+		for _, sp := range s.spans {
+			if sp.id == id {
+				page(w, r, sp.history)
+				return
+			}
+		}
+	}
+	if rest != "" {
+		detail(w, http.StatusNotFound, "Not found.")
+		return
+	}
+	from, to, err := dateRange(r.FormValue("daterange"))
+	if err != nil {
+		reply(w, http.StatusBadRequest, map[string][]string{"daterange": {"Enter a valid date range."}})
+		return
+	}
+	ids := strings.Split(strings.ToLower(r.FormValue("employee_ids")), "|")
+	var found []map[string]any
+	for _, sp := range s.spans {
+		day := sp.checkin.UTC()
+		if day.Before(from) || !day.Before(to) || r.FormValue("employee_ids") != "" && !slices.Contains(ids, sp.employee) {
+			continue
+		}
+		found = append(found, map[string]any{
+			"id": sp.id, "checkin_time": stamp(sp.checkin), "checkout_time": stamp(sp.checkout),
+			"project_id": nil, "employee_comment": "", "tag_assignments": []any{},
+		})
+	}
+	page(w, r, found)
+}
+
+// dateRange reads YYYY-MM-DD|YYYY-MM-DD; none is everything.
+func dateRange(s string) (from, to time.Time, err error) {
+	if s == "" {
+		return time.Time{}, time.Unix(1<<40, 0), nil
+	}
+	a, b, _ := strings.Cut(s, "|")
+	if from, err = time.Parse(time.DateOnly, a); err != nil {
+		return from, to, err
+	}
+	to, err = time.Parse(time.DateOnly, b)
+	return from, to.AddDate(0, 0, 1), err
+}
+
+// page answers the part of a list that was asked for.
+func page(w http.ResponseWriter, r *http.Request, all []map[string]any) {
+	limit, err := strconv.Atoi(r.FormValue("limit"))
+	if err != nil || limit < 1 || limit > 1000 {
+		limit = 100
+	}
+	offset, _ := strconv.Atoi(r.FormValue("offset"))
+	offset = min(max(0, offset), len(all))
+	results := all[offset:min(offset+limit, len(all))]
+	if results == nil {
+		results = []map[string]any{}
+	}
+	reply(w, http.StatusOK, map[string]any{"count": len(all), "results": results})
 }

@@ -1,0 +1,106 @@
+package zeitstrom
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"timeclock/device"
+)
+
+const timespans = "timestamps/timespans/"
+
+// timespan is what is needed of a timespan; the answer has more.
+type timespan struct {
+	ID       string     `json:"id"`
+	Checkin  *time.Time `json:"checkin_time"`
+	Checkout *time.Time `json:"checkout_time"`
+}
+
+// change is what is needed of an entry of a timespan's history.
+type change struct {
+	Checkin  *time.Time `json:"previous_checkin"`
+	Checkout *time.Time `json:"previous_checkout"`
+}
+
+// Has reports whether Zeitstrom knows of the punch: whether one of the
+// employee's timespans around that day begins (a check-in) or ends (a
+// check-out) at its instant, to the second, or did so before somebody corrected
+// it. A compact timespan does not say whose it is, so one employee is asked
+// for; and in which time zone days are cut is not documented, so a day more on
+// both sides.
+func (c *Client) Has(ctx context.Context, p device.Punch) (bool, error) {
+	day := p.Time.UTC()
+	query := url.Values{
+		"employee_ids": {string(p.Employee)},
+		"daterange":    {day.AddDate(0, 0, -1).Format(time.DateOnly) + "|" + day.AddDate(0, 0, 1).Format(time.DateOnly)},
+	}
+	spans, err := list[timespan](ctx, c, timespans, query)
+	if err != nil {
+		return false, err
+	}
+	for _, s := range spans {
+		if same(p, s.Checkin, s.Checkout) {
+			return true, nil
+		}
+	}
+	for _, s := range spans {
+		changes, err := list[change](ctx, c, timespans+url.PathEscape(s.ID)+"/history/", nil)
+		if err != nil {
+			return false, err
+		}
+		for _, was := range changes {
+			if same(p, was.Checkin, was.Checkout) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// same compares instants as the API keeps them: to the second.
+func same(p device.Punch, checkin, checkout *time.Time) bool {
+	at := checkin
+	if p.Intent == device.CheckOut {
+		at = checkout
+	}
+	return at != nil && at.Truncate(time.Second).Equal(p.Time.Truncate(time.Second))
+}
+
+// pageSize and maxPages bound a list; more than that for one employee and three
+// days is none that this package can judge.
+const (
+	pageSize = 100
+	maxPages = 50
+)
+
+// list reads a paginated list to its end, by offset: "next" may be absent.
+func list[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
+	var all []T
+	for range maxPages {
+		q := url.Values{"limit": {strconv.Itoa(pageSize)}, "offset": {strconv.Itoa(len(all))}}
+		for k, v := range query {
+			q[k] = v
+		}
+		body, err := c.do(ctx, http.MethodGet, path+"?"+q.Encode(), nil)
+		if err != nil {
+			return nil, err
+		}
+		var page struct {
+			Count   *int `json:"count"`
+			Results []T  `json:"results"`
+		}
+		if err := json.Unmarshal(body, &page); err != nil || page.Count == nil {
+			return nil, &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("a list without count and results at %s", path)}
+		}
+		all = append(all, page.Results...)
+		if len(all) >= *page.Count || len(page.Results) == 0 {
+			return all, nil
+		}
+	}
+	return nil, &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("the list at %s does not end", path)}
+}
