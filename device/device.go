@@ -68,6 +68,14 @@ type Punch struct {
 	Time     time.Time // Zeitstrom gets it in UTC, cut to whole seconds
 }
 
+// Pending is a punch that Zeitstrom may not have yet.
+type Pending struct {
+	Punch
+	// Ambiguous: it was sent and not clearly answered, or nobody knows any more
+	// whether it was sent.
+	Ambiguous bool
+}
+
 // OutcomeKind says what became of a tap. Its text is what scripts see in
 // `timeclock tap -json`.
 type OutcomeKind string

@@ -62,7 +62,11 @@ func Open(path string) (*Store, error) {
 		last:    map[device.EmployeeID]device.Punch{},
 		lanes:   map[device.EmployeeID][]device.Punch{},
 		marks:   map[device.PunchID]mark{},
+
+		doubtful: map[device.PunchID]bool{},
 	}
+	s.flush = time.AfterFunc(time.Hour, s.flushLate)
+	s.flush.Stop()
 	if err := db.View(s.load); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -87,7 +91,7 @@ func create(path string) (err error) {
 				return err
 			}
 		}
-		if err := putSettled(tx, nil); err != nil {
+		if err := errors.Join(putRanges(tx, settledKey, nil), putRanges(tx, attemptedKey, nil)); err != nil {
 			return err
 		}
 		return put(tx.Bucket(metaBucket), formatKey, []byte{format})
@@ -119,7 +123,10 @@ func (s *Store) load(tx *bolt.Tx) error {
 		return fmt.Errorf("the queue has format %v, this version of timeclock reads format %d: install the version that wrote it", v, format)
 	}
 	var err error
-	if s.settled, err = getSettled(tx); err != nil {
+	if s.settled, err = getRanges(tx, settledKey); err != nil {
+		return err
+	}
+	if s.attempts, err = getRanges(tx, attemptedKey); err != nil {
 		return err
 	}
 	if s.marks, err = getMarks(tx); err != nil {
@@ -136,6 +143,9 @@ func (s *Store) load(tx *bolt.Tx) error {
 		s.next = max(s.next, p.ID+1)
 		if !s.settled.has(p.ID) {
 			s.lanes[p.Employee] = append(s.lanes[p.Employee], p)
+			if s.attempts.has(p.ID) && s.marks[p.ID].State != Held {
+				s.doubtful[p.ID] = true
+			}
 		}
 		return true
 	})

@@ -2,8 +2,9 @@
 // them until Zeitstrom has them, and afterwards as this clock's journal.
 //
 // It is one bbolt file. Append returns once the punch is on disk; nothing that
-// is pending is ever dropped. The queue does not know how punches are delivered
-// and decides nothing about them: it keeps order, state and reasons.
+// is pending is ever dropped. The queue does not know how punches are delivered;
+// it keeps order, state and reasons, and pairs together: a check-out is held
+// while its check-in is in quarantine.
 //
 // # Format 1
 //
@@ -13,8 +14,10 @@
 //	tail     punch id → record; the newest punches, few enough to be stored
 //	         inside the root page that every commit writes anyway
 //	history  punch id → record; all older ones, moved there together
-//	state    "settled" → the ids that are no longer pending, as ranges
-//	marks    punch id → record; what became of those that were refused
+//	state    "settled" → the ids that are no longer pending, as ranges;
+//	         "attempted" → the ids that may have been sent, as ranges
+//	marks    punch id → record; what became of those that were refused,
+//	         held or dropped
 //
 // Ids are 8 bytes big-endian. Every value begins with its CRC-32C, taken over
 // key and value: bbolt itself does not notice a flipped bit.
@@ -24,7 +27,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -46,21 +48,25 @@ type State string
 // The states a punch can be in.
 const (
 	Pending     State = "pending"
+	Ambiguous   State = "ambiguous" // pending: sent, and not clearly answered
+	Held        State = "held"      // pending: a check-out whose check-in is quarantined
 	Delivered   State = "delivered"
 	Quarantined State = "quarantined" // refused for good, kept for a person to decide
+	Dropped     State = "dropped"     // a person decided that it is never sent
 )
 
 // Entry is a punch with what became of it.
 type Entry struct {
 	device.Punch
 	State  State
-	Reason string    // the server's words, if it was refused
-	Since  time.Time // when it was refused
+	Reason string    // the server's words, or a person's
+	Since  time.Time // when it came into that state; zero while pending
 }
 
 // Stats counts the punches by state.
 type Stats struct {
-	Pending, Delivered, Quarantined int
+	Pending, Delivered, Quarantined int // ambiguous and held ones are pending too
+	Ambiguous, Held, Dropped        int
 	OldestPending                   time.Time // zero if none is pending
 	Problem                         string    // why the last write failed; empty if it did not
 }
@@ -76,17 +82,48 @@ type Store struct {
 	last     map[device.EmployeeID]device.Punch
 	lanes    map[device.EmployeeID][]device.Punch // pending, oldest first
 	settled  ranges
+	unsaved  bool // settled has grown since it was last stored
+	flush    *time.Timer
 	marks    map[device.PunchID]mark
-	doubtful *device.Punch // its commit failed, yet it may be in the file
-	problem  error         // of the last write
+	eager    bool // new punches are sent at once: store them as attempted
+	attempts ranges
+	doubtful map[device.PunchID]bool // pending, sent and not clearly answered
+	failed   *device.Punch           // its commit failed, yet it may be in the file
+	problem  error                   // of the last write
 }
 
-// Close closes the file. Nothing is in flight then: each call has committed.
-func (s *Store) Close() error { return s.db.Close() }
+// Close stores what is not stored yet and closes the file. Of the punches that
+// were marked as attempted only those are still so that nobody is sure of: only
+// a crash makes the others ambiguous.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flush.Stop()
+	s.attempts = nil
+	for id := range s.doubtful {
+		s.attempts = s.attempts.with(id)
+	}
+	return errors.Join(s.save(func(*bolt.Tx) error { return nil }), s.db.Close())
+}
 
-// Changed gets a value after an Append. Values that nobody waits for are
-// merged into one.
+// Changed gets a value after an Append, and when a person decided something.
+// Values that nobody waits for are merged into one.
 func (s *Store) Changed() <-chan struct{} { return s.changed }
+
+func (s *Store) notify() {
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Eager tells the queue whether new punches are sent as soon as they are
+// stored. Then Append marks them as attempted in the same commit.
+func (s *Store) Eager(yes bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.eager = yes
+}
 
 // Append stores a punch and returns it with its ID once it is on disk. After
 // an error the punch may be in the file nevertheless; the next call finds out
@@ -94,67 +131,96 @@ func (s *Store) Changed() <-chan struct{} { return s.changed }
 func (s *Store) Append(p device.Punch) (device.Punch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, err := s.settleDoubt(); err != nil {
+	if _, err := s.settleFailed(); err != nil {
 		return p, err
 	}
 	p.ID = s.next
+	held := s.belongsToQuarantine(p)
+	if s.eager && !held {
+		s.attempts = s.attempts.with(p.ID)
+	}
 	moved := s.inTail >= tailSize
-	err := s.update(func(tx *bolt.Tx) error { return appendPunch(tx, p, moved) })
+	err := s.save(func(tx *bolt.Tx) error {
+		if held {
+			if err := putMark(tx, p.ID, heldMark()); err != nil {
+				return err
+			}
+		}
+		return appendPunch(tx, p, moved)
+	})
 	if err != nil {
-		s.doubtful = &p
-		if stored, again := s.settleDoubt(); again == nil && stored {
+		s.failed = &p
+		if stored, again := s.settleFailed(); again == nil && stored {
 			return p, nil
 		}
 		return p, fmt.Errorf("punch not stored: %w", err)
 	}
-	s.remember(p, moved)
+	if moved {
+		s.inTail = 0
+	}
+	s.remember(p, held)
 	return p, nil
 }
 
-// update commits a change and remembers how that went.
-func (s *Store) update(f func(*bolt.Tx) error) error {
-	s.problem = s.db.Update(f)
+// save commits a change, and with it which punches are settled and attempted:
+// what is known of deliveries rides along with the next punch.
+func (s *Store) save(change func(*bolt.Tx) error) error {
+	if change == nil && !s.unsaved {
+		return nil
+	}
+	settled, attempts := s.settled, s.attempts.without(s.settled)
+	s.problem = s.db.Update(func(tx *bolt.Tx) error {
+		if change != nil {
+			if err := change(tx); err != nil {
+				return err
+			}
+		}
+		return errors.Join(putRanges(tx, settledKey, settled), putRanges(tx, attemptedKey, attempts))
+	})
+	if s.problem == nil {
+		s.unsaved, s.attempts = false, attempts
+	}
 	return s.problem
 }
 
-// settleDoubt finds out whether a punch whose commit failed is in the file. It
+// settleFailed finds out whether a punch whose commit failed is in the file. It
 // does so in a commit of its own: if that succeeds, what it saw is on disk.
-func (s *Store) settleDoubt() (stored bool, err error) {
-	if s.doubtful == nil {
+func (s *Store) settleFailed() (stored bool, err error) {
+	if s.failed == nil {
 		return false, nil
 	}
-	p := *s.doubtful
-	var inTail int
-	err = s.update(func(tx *bolt.Tx) error {
+	p := *s.failed
+	var held bool
+	inTail := 0
+	err = s.save(func(tx *bolt.Tx) error {
 		tail := tx.Bucket(tailBucket)
 		stored = tail.Get(key(p.ID)) != nil
+		held = tx.Bucket(marksBucket).Get(key(p.ID)) != nil
 		inTail = 0
 		return tail.ForEach(func(_, _ []byte) error { inTail++; return nil })
 	})
 	if err != nil {
 		return false, fmt.Errorf("the disk does not take any writes: %w", err)
 	}
-	s.doubtful = nil
-	if stored {
-		s.remember(p, false)
-	}
+	s.failed = nil
 	s.inTail = inTail
+	if stored {
+		s.inTail--
+		s.remember(p, held)
+	}
 	return stored, nil
 }
 
 // remember takes a stored punch into memory and tells the uplink.
-func (s *Store) remember(p device.Punch, moved bool) {
-	if moved {
-		s.inTail = 0
-	}
+func (s *Store) remember(p device.Punch, held bool) {
 	s.inTail++
 	s.next = p.ID + 1
 	s.last[p.Employee] = p
-	s.lanes[p.Employee] = append(s.lanes[p.Employee], p)
-	select {
-	case s.changed <- struct{}{}:
-	default:
+	if held {
+		s.marks[p.ID] = heldMark()
 	}
+	s.lanes[p.Employee] = append(s.lanes[p.Employee], p)
+	s.notify()
 }
 
 // Last returns the newest punch that this clock made for an employee,
@@ -162,74 +228,32 @@ func (s *Store) remember(p device.Punch, moved bool) {
 func (s *Store) Last(e device.EmployeeID) (device.Punch, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, err := s.settleDoubt(); err != nil {
+	if _, err := s.settleFailed(); err != nil {
 		return device.Punch{}, false, err
 	}
 	p, ok := s.last[e]
 	return p, ok, nil
 }
 
-// Heads returns the oldest pending punch of each employee, oldest first: what
-// may be delivered now without breaking anybody's order.
-func (s *Store) Heads() []device.Punch {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	heads := make([]device.Punch, 0, len(s.lanes))
-	for _, lane := range s.lanes {
-		heads = append(heads, lane[0])
-	}
-	slices.SortFunc(heads, func(a, b device.Punch) int { return cmp.Compare(a.ID, b.ID) })
-	return heads
-}
-
-// Deliver records that Zeitstrom has the punch.
-func (s *Store) Deliver(p device.Punch) error { return s.settle(p, nil) }
-
-// Quarantine records that Zeitstrom refused the punch for good, and its words.
-func (s *Store) Quarantine(p device.Punch, reason string) error {
-	return s.settle(p, &mark{State: Quarantined, Reason: reason, Since: time.Now().UTC().Truncate(time.Second)})
-}
-
-// settle takes a punch out of what is pending, on disk first.
-func (s *Store) settle(p device.Punch, m *mark) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	lane := s.lanes[p.Employee]
-	i := slices.IndexFunc(lane, func(q device.Punch) bool { return q.ID == p.ID })
-	if i < 0 {
-		return fmt.Errorf("punch %d is not pending", p.ID)
-	}
-	settled := s.settled.with(p.ID)
-	err := s.update(func(tx *bolt.Tx) error {
-		if m != nil {
-			if err := putMark(tx, p.ID, *m); err != nil {
-				return err
-			}
-		}
-		return putSettled(tx, settled)
-	})
-	if err != nil {
-		return fmt.Errorf("state of punch %d not stored: %w", p.ID, err)
-	}
-	s.settled = settled
-	if m != nil {
-		s.marks[p.ID] = *m
-	}
-	if lane = slices.Delete(lane, i, i+1); len(lane) > 0 {
-		s.lanes[p.Employee] = lane
-	} else {
-		delete(s.lanes, p.Employee)
-	}
-	return nil
-}
-
 // Stats counts the punches by state.
 func (s *Store) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := Stats{Quarantined: len(s.marks), Delivered: s.settled.len() - len(s.marks)}
+	st := Stats{Delivered: s.settled.len(), Ambiguous: len(s.doubtful)}
 	if s.problem != nil {
 		st.Problem = s.problem.Error()
+	}
+	for _, m := range s.marks {
+		switch m.State {
+		case Held:
+			st.Held++
+		case Quarantined:
+			st.Quarantined++
+			st.Delivered--
+		case Dropped:
+			st.Dropped++
+			st.Delivered--
+		}
 	}
 	for _, lane := range s.lanes {
 		st.Pending += len(lane)
@@ -247,11 +271,14 @@ func (s *Store) Undelivered() ([]Entry, error) {
 	var out []Entry
 	for _, lane := range s.lanes {
 		for _, p := range lane {
-			out = append(out, Entry{Punch: p, State: Pending})
+			out = append(out, s.entry(p))
 		}
 	}
 	err := s.db.View(func(tx *bolt.Tx) error {
-		for _, id := range slices.Collect(maps.Keys(s.marks)) {
+		for id, m := range s.marks {
+			if m.State != Quarantined {
+				continue
+			}
 			p, err := getPunch(tx, id)
 			if err != nil {
 				return err
@@ -280,12 +307,33 @@ func (s *Store) Recent(n int) ([]Entry, error) {
 	return out, err
 }
 
+// Find returns one punch.
+func (s *Store) Find(id device.PunchID) (Entry, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var e Entry
+	err := s.db.View(func(tx *bolt.Tx) error {
+		if id == 0 || id >= s.next {
+			return fmt.Errorf("there is no punch %d: `timeclock queue list -all` shows those there are", id)
+		}
+		p, err := getPunch(tx, id)
+		e = s.entry(p)
+		return err
+	})
+	return e, err
+}
+
 func (s *Store) entry(p device.Punch) Entry {
+	e := Entry{Punch: p, State: Pending}
 	if m, ok := s.marks[p.ID]; ok {
-		return Entry{Punch: p, State: m.State, Reason: m.Reason, Since: m.Since}
+		e.State, e.Reason, e.Since = m.State, m.Reason, m.Since
+		return e
 	}
-	if s.settled.has(p.ID) {
-		return Entry{Punch: p, State: Delivered}
+	switch {
+	case s.settled.has(p.ID):
+		e.State = Delivered
+	case s.doubtful[p.ID]:
+		e.State = Ambiguous
 	}
-	return Entry{Punch: p, State: Pending}
+	return e
 }

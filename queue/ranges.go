@@ -39,15 +39,37 @@ func (r ranges) with(id device.PunchID) ranges {
 	if r.has(id) {
 		return r
 	}
-	i := r.find(id)
-	out := slices.Insert(slices.Clone(r), i, run{id, id})
-	if i+1 < len(out) && out[i+1].first == id+1 {
-		out[i].last = out[i+1].last
-		out = slices.Delete(out, i+1, i+2)
+	return r.withRun(run{id, id})
+}
+
+// withRun returns a set that also has a whole run.
+func (r ranges) withRun(add run) ranges {
+	i := r.find(add.first - 1) // the first run that add may touch
+	j := i
+	for j < len(r) && r[j].first <= add.last+1 {
+		add.first, add.last = min(add.first, r[j].first), max(add.last, r[j].last)
+		j++
 	}
-	if i > 0 && out[i-1].last == id-1 {
-		out[i-1].last = out[i].last
-		out = slices.Delete(out, i, i+1)
+	return slices.Replace(slices.Clone(r), i, j, add)
+}
+
+// minus returns a set without id.
+func (r ranges) minus(id device.PunchID) ranges { return r.without(ranges{{id, id}}) }
+
+// without returns what is in r and not in other.
+func (r ranges) without(other ranges) ranges {
+	var out ranges
+	for _, mine := range r {
+		first := mine.first
+		for i := other.find(first); i < len(other) && other[i].first <= mine.last; i++ {
+			if other[i].first > first {
+				out = append(out, run{first, other[i].first - 1})
+			}
+			first = other[i].last + 1
+		}
+		if first <= mine.last {
+			out = append(out, run{first, mine.last})
+		}
 	}
 	return out
 }

@@ -21,8 +21,9 @@ var (
 	stateBucket   = []byte("state")
 	marksBucket   = []byte("marks")
 
-	formatKey  = []byte("format")
-	settledKey = []byte("settled")
+	formatKey    = []byte("format")
+	settledKey   = []byte("settled")
+	attemptedKey = []byte("attempted")
 )
 
 // tailSize is how many punches stay in the tail. bbolt stores a bucket inside
@@ -162,12 +163,12 @@ func newestFirst(tx *bolt.Tx, f func(device.Punch) bool) error {
 	return nil
 }
 
-func putSettled(tx *bolt.Tx, r ranges) error {
-	return put(tx.Bucket(stateBucket), settledKey, r.encode())
+func putRanges(tx *bolt.Tx, key []byte, r ranges) error {
+	return put(tx.Bucket(stateBucket), key, r.encode())
 }
 
-func getSettled(tx *bolt.Tx) (ranges, error) {
-	v, err := get(tx.Bucket(stateBucket), settledKey)
+func getRanges(tx *bolt.Tx, key []byte) (ranges, error) {
+	v, err := get(tx.Bucket(stateBucket), key)
 	if err != nil {
 		return nil, err
 	}
@@ -175,6 +176,9 @@ func getSettled(tx *bolt.Tx) (ranges, error) {
 }
 
 func putMark(tx *bolt.Tx, id device.PunchID, m mark) error {
+	if m.State == "" {
+		return tx.Bucket(marksBucket).Delete(key(id))
+	}
 	v, err := json.Marshal(m)
 	if err != nil {
 		return err

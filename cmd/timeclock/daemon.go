@@ -71,7 +71,7 @@ func newDaemon(cfg config.Config, log *slog.Logger, x extras) (d *daemon, err er
 	if err != nil {
 		return d, err
 	}
-	up := uplink.New(d.queue, api, log)
+	up := uplink.New(d.queue, api, cfg.Uplink.Settle, log)
 	taps := make(chan device.Tap, 64) // a shift's start while the disk is slow
 	source, chip := readerSource(cfg)
 	d.chip = chip

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/base64"
@@ -52,15 +53,58 @@ var demoBadges = []demoBadge{
 	{"9C44E201", "", "Nobody's", "unknown badge"},
 }
 
-// demoLockout is short, so that one may come and go; the page says five seconds.
-const demoLockout = 5 * time.Second
+// Short times, so that one may come and go, and see a broken network mend.
+const (
+	demoLockout = 5 * time.Second // the page says five seconds
+	demoSettle  = 3 * time.Second
+)
+
+// network is the way to Zeitstrom: while it is down nobody listens there.
+type network struct {
+	handler http.Handler
+
+	mu      sync.Mutex
+	address string
+	server  *http.Server // nil: down
+}
+
+func (n *network) up() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.server != nil {
+		return nil
+	}
+	l, err := net.Listen("tcp", cmp.Or(n.address, "127.0.0.1:0"))
+	if err != nil {
+		return err
+	}
+	n.address = l.Addr().String()
+	n.server = &http.Server{Handler: n.handler, ReadHeaderTimeout: 5 * time.Second}
+	go n.server.Serve(l)
+	return nil
+}
+
+func (n *network) down() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.server != nil {
+		n.server.Close()
+		n.server = nil
+	}
+}
+
+func (n *network) isUp() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.server != nil
+}
 
 // demo is a clock, a Zeitstrom for it, and a page that shows both.
 type demo struct {
 	out        io.Writer
 	daemon     *daemon
 	zeitstrom  *zeitstromtest.Server
-	down       atomic.Bool // the network
+	network    network
 	dead       atomic.Bool // the reader
 	answerTime time.Duration
 
@@ -91,45 +135,46 @@ func runDemo(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	api, err := net.Listen("tcp", "127.0.0.1:0")
+	defer page.Close()
+	d, err := newDemo(dir, c)
 	if err != nil {
-		page.Close()
 		return err
 	}
-	d, err := newDemo(dir, "http://"+api.Addr().String()+zeitstromtest.Base, c)
-	if err != nil {
-		page.Close()
-		api.Close()
-		return err
-	}
+	defer d.network.down()
 	defer d.daemon.Close()
 	fmt.Fprintf(c.stdout, "The clock runs. Open http://%s in a browser and tap badges; Ctrl-C ends it.\n", page.Addr())
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.daemon.Run(ctx) })
-	group.Go(func() error { return serve(ctx, api, d.zeitstrom) })
 	group.Go(func() error { return serve(ctx, page, d.handler()) })
 	return group.Wait()
 }
 
-// newDemo wires the clock to a Zeitstrom at url, with everything it keeps in dir.
-func newDemo(dir, url string, c *call) (*demo, error) {
+// newDemo wires the clock to a Zeitstrom, with everything it keeps in dir.
+func newDemo(dir string, c *call) (_ *demo, err error) {
 	const token = "demo"
+	d := &demo{out: c.stdout, zeitstrom: &zeitstromtest.Server{Token: token}}
+	d.network.handler = d.zeitstrom
+	if err := d.network.up(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			d.network.down()
+		}
+	}()
 	cfg := config.Default()
 	cfg.StateDir = dir
-	cfg.Zeitstrom.URL = url
+	cfg.Zeitstrom.URL = "http://" + d.network.address + zeitstromtest.Base
 	cfg.Zeitstrom.TokenFile = filepath.Join(dir, "token")
 	cfg.Reader.Driver = config.Simulated
 	cfg.Display.Driver = config.NoDisplay
 	cfg.Terminal.Lockout = demoLockout
+	cfg.Uplink.Settle = demoSettle
+	d.answerTime = cfg.Display.AnswerTime
 	if err := os.WriteFile(cfg.Zeitstrom.TokenFile, []byte(token), 0o600); err != nil {
 		return nil, err
 	}
-	d := &demo{out: c.stdout, answerTime: cfg.Display.AnswerTime}
-	d.zeitstrom = &zeitstromtest.Server{Token: token, Fault: func(*http.Request) zeitstromtest.Fault {
-		return zeitstromtest.Fault{DropBefore: d.down.Load()}
-	}}
 	log := slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	var err error
 	if d.daemon, err = newDaemon(cfg, log, extras{screens: []device.Screen{d}, panels: []display.Panel{d}}); err != nil {
 		return nil, err
 	}
@@ -186,7 +231,12 @@ func (d *demo) handler() http.Handler {
 		}
 		switch r.PathValue("what") {
 		case "network":
-			d.down.Store(broken)
+			if broken {
+				d.network.down()
+			} else if err := d.network.up(); err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
 		case "reader":
 			d.dead.Store(broken)
 			bus := mfrc522test.BusOK
@@ -261,7 +311,7 @@ func (d *demo) view() view {
 	v := view{
 		Picture: "data:image/png;base64," + base64.StdEncoding.EncodeToString(d.picture),
 		Says:    time.Now().Format("15:04"),
-		Network: !d.down.Load(),
+		Network: d.network.isUp(),
 		Reader:  !d.dead.Load(),
 		Pending: s.Pending,
 	}

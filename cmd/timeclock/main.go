@@ -50,6 +50,9 @@ var commands = []command{
 	{"badge import", "FILE", "take over a CSV file with columns uid,employee_id,name", badgeImport},
 	{"badge export", "", "write the badge map as CSV", badgeExport},
 	{"queue list", "", "list what Zeitstrom does not have yet; -all: the newest of all", queueList},
+	{"queue show", "PUNCH", "show one booking and what became of it", queueShow},
+	{"queue retry", "PUNCH", "send a quarantined, held or doubtful booking again", queueRetry},
+	{"queue drop", "PUNCH", "decide that such a booking is never sent; -reason TEXT says why", queueDrop},
 	{"doctor reader", "", "show how well the reader hears a badge that is held to it", doctorReader},
 	{"config default", "", "print the commented reference of all settings", configDefault},
 	{"config check", "[FILE]", "judge a settings file", configCheck},
@@ -130,6 +133,7 @@ type call struct {
 	all     bool
 	listen  string
 	lasting time.Duration
+	reason  string
 }
 
 func newCall(e env, cmd *command) *call {
@@ -137,7 +141,7 @@ func newCall(e env, cmd *command) *call {
 	c.flags.SetOutput(io.Discard)
 	c.flags.StringVar(&c.config, "config", config.DefaultPath, "the settings `file`")
 	switch cmd.name {
-	case "tap", "status", "badge list", "queue list", "doctor reader", "version":
+	case "tap", "status", "badge list", "queue list", "queue show", "queue retry", "queue drop", "doctor reader", "version":
 		c.flags.BoolVar(&c.json, "json", false, "answer in JSON, for scripts")
 	case "demo":
 		c.flags.StringVar(&c.listen, "listen", "127.0.0.1:8470", "`address` of the page")
@@ -145,6 +149,8 @@ func newCall(e env, cmd *command) *call {
 	switch cmd.name {
 	case "queue list":
 		c.flags.BoolVar(&c.all, "all", false, "also what was delivered, newest first")
+	case "queue drop":
+		c.flags.StringVar(&c.reason, "reason", "", "`why`, kept with the booking")
 	case "doctor reader":
 		c.flags.DurationVar(&c.lasting, "for", 10*time.Second, "how `long` to look")
 	}

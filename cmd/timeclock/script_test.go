@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,7 +42,7 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			env.Defer(a.close)
+			env.Defer(a.down)
 			env.Values[apiKey{}] = a
 			env.Setenv("API", a.url())
 			return os.WriteFile(filepath.Join(env.WorkDir, "token"), []byte("good\n"), 0o600)
@@ -54,6 +52,7 @@ func TestScripts(t *testing.T) {
 			"received":   cmdReceived,
 			"network":    cmdNetwork,
 			"eventually": cmdEventually,
+			"employees":  cmdEmployees,
 			"exits":      cmdExits,
 			"envsubst":   cmdEnvsubst,
 		},
@@ -62,34 +61,20 @@ func TestScripts(t *testing.T) {
 
 type apiKey struct{}
 
-// api is a Zeitstrom whose network can be cut: then nobody listens.
+// api is a Zeitstrom and the way to it.
 type api struct {
 	server zeitstromtest.Server
-	addr   string
-	http   atomic.Pointer[http.Server]
+	network
 }
 
 func newAPI() (*api, error) {
-	a := &api{addr: "127.0.0.1:0"}
+	a := &api{}
 	a.server.Token = "good"
+	a.handler = &a.server
 	return a, a.up()
 }
 
-func (a *api) up() error {
-	l, err := net.Listen("tcp", a.addr)
-	if err != nil {
-		return err
-	}
-	a.addr = l.Addr().String()
-	srv := &http.Server{Handler: &a.server}
-	a.http.Store(srv)
-	go srv.Serve(l)
-	return nil
-}
-
-func (a *api) close() { a.http.Load().Close() }
-
-func (a *api) url() string { return "http://" + a.addr + zeitstromtest.Base }
+func (a *api) url() string { return "http://" + a.address + zeitstromtest.Base }
 
 // soon is how long scripts wait for what must happen.
 const soon = 10 * time.Second
@@ -115,20 +100,25 @@ func cmdReady(ts *testscript.TestScript, _ bool, args []string) {
 	}))
 }
 
-// received WANT... waits until Zeitstrom has these bookings, each as
+// received WANT... waits until Zeitstrom has these bookings and no others, each as
 // intent:last digits of the employee id.
 func cmdReceived(ts *testscript.TestScript, _ bool, args []string) {
 	a := ts.Value(apiKey{}).(*api)
 	ts.Check(until(func() error { return a.has(args) }))
 }
 
-// has compares what Zeitstrom has with what it should have.
+// has compares what Zeitstrom has with what it should have, each employee's in
+// order; between employees there is none.
 func (a *api) has(want []string) error {
 	var got []string
 	for _, t := range a.server.Timestamps() {
 		got = append(got, t.Intent+":"+t.Employee[34:])
 	}
-	if strings.Join(got, " ") != strings.Join(want, " ") {
+	byEmployee := func(a, b string) int { return strings.Compare(a[len(a)-2:], b[len(b)-2:]) }
+	want = slices.Clone(want)
+	slices.SortStableFunc(got, byEmployee)
+	slices.SortStableFunc(want, byEmployee)
+	if !slices.Equal(got, want) {
 		return fmt.Errorf("Zeitstrom has %v, want %v", got, want)
 	}
 	return nil
@@ -138,10 +128,15 @@ func (a *api) has(want []string) error {
 func cmdNetwork(ts *testscript.TestScript, _ bool, args []string) {
 	a := ts.Value(apiKey{}).(*api)
 	if args[0] == "down" {
-		a.close()
+		a.down()
 		return
 	}
 	ts.Check(until(a.up))
+}
+
+// employees ID... says who exists at Zeitstrom.
+func cmdEmployees(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Value(apiKey{}).(*api).server.SetEmployees(args)
 }
 
 // eventually TEXT COMMAND... runs a command until its output has the text.

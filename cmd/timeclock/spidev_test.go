@@ -29,7 +29,7 @@ func TestSpidev(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.close()
+	defer a.down()
 	state := filepath.Join(dir, "state")
 	settings := filepath.Join(dir, "timeclock.toml")
 	write := func(path, text string) {

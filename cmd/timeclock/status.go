@@ -29,6 +29,9 @@ func runStatus(ctx context.Context, c *call) error {
 	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "version\t%s\n", s.Version)
 	fmt.Fprintf(w, "bookings\t%d pending, %d delivered, %d quarantined\n", s.Pending, s.Delivered, s.Quarantined)
+	if s.Ambiguous+s.Held > 0 {
+		fmt.Fprintf(w, "\tof those pending %d may be at Zeitstrom already, %d are held with their quarantined check-ins\n", s.Ambiguous, s.Held)
+	}
 	if s.OldestPending != nil {
 		fmt.Fprintf(w, "\tthe oldest pending one is of %s\n", s.OldestPending.Local().Format(time.DateTime))
 	}
@@ -39,6 +42,9 @@ func runStatus(ctx context.Context, c *call) error {
 		fmt.Fprintf(w, "\t%d restarts, %d bad reads\n", s.Reader.Restarts, s.Reader.Errors)
 	}
 	fmt.Fprintf(w, "uplink\t%s\n", describe(s.Uplink.Online, "online", s.Uplink.Problem))
+	if s.Uplink.Blind {
+		fmt.Fprintln(w, "\tthe token may not read timespans: bookings that may be at Zeitstrom already wait for `timeclock queue retry` or `drop`")
+	}
 	if s.Uplink.Retry != nil {
 		fmt.Fprintf(w, "\tnext try at %s\n", s.Uplink.Retry.Local().Format(time.DateTime))
 	}

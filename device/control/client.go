@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"time"
 
@@ -100,6 +101,21 @@ func (c *Client) Punches(all bool) (out []Punch, err error) {
 		path += "?all=1"
 	}
 	return out, c.call(http.MethodGet, path, nil, &out)
+}
+
+// Punch returns one punch.
+func (c *Client) Punch(id device.PunchID) (p Punch, err error) {
+	return p, c.call(http.MethodGet, "/punches/"+id.String(), nil, &p)
+}
+
+// Retry sends a quarantined, held or ambiguous punch again.
+func (c *Client) Retry(id device.PunchID) (p Punch, err error) {
+	return p, c.call(http.MethodPost, "/punches/"+id.String()+"/retry", nil, &p)
+}
+
+// Drop decides that such a punch is never sent.
+func (c *Client) Drop(id device.PunchID, reason string) (p Punch, err error) {
+	return p, c.call(http.MethodPost, "/punches/"+id.String()+"/drop?"+url.Values{"reason": {reason}}.Encode(), nil, &p)
 }
 
 // List implements Badges.

@@ -43,6 +43,9 @@ type Status struct {
 	Delivered     int        `json:"delivered"`
 	Quarantined   int        `json:"quarantined"`
 	Unclaimed     int        `json:"unclaimed"`
+	Ambiguous     int        `json:"ambiguous"` // of those pending: sent, and not clearly answered
+	Held          int        `json:"held"`      // of those pending: check-outs whose check-ins are quarantined
+	Dropped       int        `json:"dropped"`
 	OldestPending *time.Time `json:"oldest_pending"` // null if nothing is pending
 	Badges        int        `json:"badges"`
 	Storage       struct {
@@ -63,6 +66,7 @@ type Status struct {
 		Online  bool       `json:"online"`
 		Problem string     `json:"problem"`
 		Retry   *time.Time `json:"retry"` // null if nothing waits
+		Blind   bool       `json:"blind"` // the token may not read timespans
 	} `json:"uplink"`
 	Clock struct {
 		Trusted bool   `json:"trusted"`
@@ -75,6 +79,7 @@ func (c *Clock) Status() Status {
 	s := Status{Version: c.Version, Badges: c.Roster.Len()}
 	q := c.Queue.Stats()
 	s.Pending, s.Delivered, s.Quarantined = q.Pending, q.Delivered, q.Quarantined
+	s.Ambiguous, s.Held, s.Dropped = q.Ambiguous, q.Held, q.Dropped
 	s.OldestPending = optional(q.OldestPending)
 	s.Storage.Healthy, s.Storage.Problem = q.Problem == "", q.Problem
 	h := c.Reader.Health()
@@ -82,7 +87,7 @@ func (c *Clock) Status() Status {
 	s.Reader.Restarts, s.Reader.Reads, s.Reader.Errors = h.Restarts, h.Reads, h.Errors
 	s.Reader.Asked, s.Reader.Answered = h.Asked, h.Answered
 	u := c.Uplink.Status()
-	s.Uplink.Online, s.Uplink.Problem, s.Uplink.Retry = u.Online, u.Problem, optional(u.Retry)
+	s.Uplink.Online, s.Uplink.Problem, s.Uplink.Retry, s.Uplink.Blind = u.Online, u.Problem, optional(u.Retry), u.Blind
 	trust := c.Trust()
 	s.Clock.Trusted, s.Clock.Source = trust.Trusted, trust.Source
 	return s
@@ -138,6 +143,20 @@ type Punch struct {
 	Time     time.Time         `json:"time"`
 	State    queue.State       `json:"state"`
 	Reason   string            `json:"reason,omitempty"`
+	Since    *time.Time        `json:"since,omitempty"` // when it came into that state
+}
+
+func (c *Clock) punch(e queue.Entry, names map[device.EmployeeID]string) Punch {
+	return Punch{
+		ID: e.ID, Employee: e.Employee, Name: names[e.Employee], Intent: e.Intent, Time: e.Time.UTC(),
+		State: e.State, Reason: e.Reason, Since: optional(e.Since),
+	}
+}
+
+// Punch returns one punch.
+func (c *Clock) Punch(id device.PunchID) (Punch, error) {
+	e, err := c.Queue.Find(id)
+	return c.punch(e, c.Roster.Names()), err
 }
 
 // recent is how many punches Punches returns of those that were delivered.
@@ -157,7 +176,7 @@ func (c *Clock) Punches(all bool) ([]Punch, error) {
 	names := c.Roster.Names()
 	out := make([]Punch, len(entries))
 	for i, e := range entries {
-		out[i] = Punch{ID: e.ID, Employee: e.Employee, Name: names[e.Employee], Intent: e.Intent, Time: e.Time.UTC(), State: e.State, Reason: e.Reason}
+		out[i] = c.punch(e, names)
 	}
 	return out, nil
 }

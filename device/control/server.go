@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
 
 	"timeclock/device"
@@ -75,6 +76,19 @@ func (s *Server) handler() http.Handler {
 		punches, err := s.clock.Punches(r.FormValue("all") != "")
 		reply(w, punches, err)
 	})
+	mux.HandleFunc("GET /punches/{id}", func(w http.ResponseWriter, r *http.Request) {
+		withID(w, r, s.clock.Punch)
+	})
+	mux.HandleFunc("POST /punches/{id}/retry", func(w http.ResponseWriter, r *http.Request) {
+		withID(w, r, func(id device.PunchID) (Punch, error) {
+			return s.decided(id, "retry", s.clock.Queue.Retry(id))
+		})
+	})
+	mux.HandleFunc("POST /punches/{id}/drop", func(w http.ResponseWriter, r *http.Request) {
+		withID(w, r, func(id device.PunchID) (Punch, error) {
+			return s.decided(id, "drop", s.clock.Queue.Drop(id, r.FormValue("reason")))
+		})
+	})
 	mux.HandleFunc("GET /badges", func(w http.ResponseWriter, _ *http.Request) {
 		badges, _ := s.clock.Roster.List()
 		out := make([]badge, len(badges))
@@ -111,6 +125,25 @@ func (s *Server) handler() http.Handler {
 		reply(w, out, err)
 	})
 	return mux
+}
+
+// decided logs what a person decided about a punch and returns what it is now.
+func (s *Server) decided(id device.PunchID, what string, err error) (Punch, error) {
+	if err != nil {
+		return Punch{}, err
+	}
+	s.log.Info("decided about a punch", "punch", id, "decision", what)
+	return s.clock.Punch(id)
+}
+
+func withID(w http.ResponseWriter, r *http.Request, f func(device.PunchID) (Punch, error)) {
+	id, err := strconv.ParseUint(r.PathValue("id"), 10, 64)
+	if err != nil {
+		reply(w, nil, errors.New("a punch has a number: `timeclock queue list` shows them"))
+		return
+	}
+	p, err := f(device.PunchID(id))
+	reply(w, p, err)
 }
 
 func withUID(w http.ResponseWriter, r *http.Request, f func(device.UID) (any, error)) {

@@ -1,16 +1,19 @@
 // Package uplink brings punches from the queue to Zeitstrom: each employee's in
 // their order, one employee's trouble never in another's way, for as long as
-// it takes.
+// it takes, and each of them once as far as the API lets anyone know.
 //
-// It decides only when to try again and what an answer means for a punch. It
+// The API has no idempotency key. A punch that was sent and not clearly
+// answered is ambiguous: it is left alone for a settling time, since it may
+// still land; then Zeitstrom is asked whether it has it, and only if not is it
+// sent again.
+//
+// The package decides when to try and what an answer means for a punch. It
 // keeps no punches itself, and nothing it does changes what an employee was told.
 package uplink
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -20,31 +23,40 @@ import (
 
 // Queue is where the punches are.
 type Queue interface {
-	Heads() []device.Punch // the oldest pending punch of each employee, oldest first
+	Heads() []device.Pending // the next punch of each employee, oldest first
 	Changed() <-chan struct{}
-	Deliver(device.Punch) error
+	Eager(bool)                       // new punches will be sent at once
+	Attempt(device.Punch) error       // on disk before the first sending
+	Doubt(device.Punch)               // sent, and not clearly answered
+	Deliver(device.Punch) error       // Zeitstrom has it
+	Retry(device.PunchID) error       // back from quarantine
+	Release(device.Punch) error       // a quarantined check-in is there after all
+	Holders() ([]device.Punch, error) // quarantined check-ins whose check-outs are held
 	Quarantine(p device.Punch, reason string) error
 }
 
 // API is where they go.
 type API interface {
 	Post(context.Context, device.Punch) error
+	Has(context.Context, device.Punch) (bool, error)
 	Ping(context.Context) error
 	Token() (string, error)
 }
 
 var _ API = (*zeitstrom.Client)(nil)
 
-// Pauses of the uplink.
+// Times and bounds of the uplink.
 const (
 	firstRetry = 500 * time.Millisecond
 	longest    = 5 * time.Minute
 	tokenPause = 3 * time.Minute // between tries with a token that was refused
 	tokenWatch = 2 * time.Second // how soon a new token file is noticed
 	pingEvery  = 5 * time.Minute // while there is nothing to deliver
-	grace      = time.Second     // for the last request when the daemon stops
+	heldEvery  = time.Hour       // how often Zeitstrom is asked about quarantined check-ins
+	grace      = time.Second     // for the last requests when the daemon stops
 	storePause = 5 * time.Second // when the outcome of a delivery cannot be stored
-	manyInARow = 3               // failures: it is not about one employee any more
+	manyInARow = 3               // failures or refusals: it is not about one employee any more
+	parallel   = 6               // requests at once, while all is well
 )
 
 // Status is what the uplink knows of the way to Zeitstrom.
@@ -53,36 +65,35 @@ type Status struct {
 	Problem string    // what is in the way, in words; empty if nothing is
 	Since   time.Time // when Online last changed; zero before the first contact
 	Retry   time.Time // when it will be tried again; zero if nothing waits
+	Blind   bool      // the token may not read timespans: ambiguous punches wait for a person
 }
 
 // Uplink is the delivery loop.
 type Uplink struct {
-	queue Queue
-	api   API
-	log   *slog.Logger
+	queue  Queue
+	api    API
+	settle time.Duration
+	log    *slog.Logger
 
 	mu     sync.Mutex
 	status Status
 
 	// The rest belongs to Run's goroutine.
-	pause   pause                           // of everything
-	inARow  int                             // failures since the last answer
-	lanes   map[device.EmployeeID]*pause    // of one employee's punches
-	contact time.Time                       // the last answer
-	token   string                          // the token that was refused
-	unsaved map[device.PunchID]func() error // outcomes that the queue could not store yet
+	answers chan answer
+	flying  int
+	pause   pause // of everything
+	lanes   map[device.EmployeeID]*lane
+	inARow  int       // failures since the last clear answer
+	contact time.Time // the last clear answer
+	holders time.Time // when Zeitstrom was last asked about quarantined check-ins
+	token   string    // the token that was refused
+	streak  streak
 }
 
-// pause is a time in which nothing is tried, growing with each failure.
-type pause struct {
-	failures int
-	until    time.Time
-	hard     bool // the server asked for it, or a person must act: a new punch does not end it
-}
-
-// New makes an uplink; Run starts it.
-func New(q Queue, api API, log *slog.Logger) *Uplink {
-	return &Uplink{queue: q, api: api, log: log, lanes: map[device.EmployeeID]*pause{}, unsaved: map[device.PunchID]func() error{}}
+// New makes an uplink; Run starts it. Settle is how long an ambiguous punch is
+// left alone before Zeitstrom is asked about it.
+func New(q Queue, api API, settle time.Duration, log *slog.Logger) *Uplink {
+	return &Uplink{queue: q, api: api, settle: settle, log: log, answers: make(chan answer), lanes: map[device.EmployeeID]*lane{}}
 }
 
 func (u *Uplink) String() string { return "uplink" }
@@ -94,14 +105,15 @@ func (u *Uplink) Status() Status {
 	return u.status
 }
 
-// Run delivers until ctx ends. A request that is under way then has a moment to
-// be answered; after that it is given up, and its punch stays pending.
+// Run delivers until ctx ends. Requests that are under way then have a moment to
+// be answered; after that they are given up, and their punches stay pending.
 func (u *Uplink) Run(ctx context.Context) error {
 	requests, giveUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer giveUp()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(grace, giveUp) })()
+	u.holders = time.Now()
 	for ctx.Err() == nil {
-		wait := u.round(ctx, requests)
+		wait := u.fill(requests)
 		u.note(func(s *Status) {
 			s.Retry = time.Time{}
 			if s.Problem != "" {
@@ -114,8 +126,13 @@ func (u *Uplink) Run(ctx context.Context) error {
 		case <-timer.C:
 		case <-u.queue.Changed():
 			u.wake()
+		case a := <-u.answers:
+			u.answered(a)
 		}
 		timer.Stop()
+	}
+	for u.flying > 0 {
+		u.answered(<-u.answers)
 	}
 	return nil
 }
@@ -128,136 +145,97 @@ func (u *Uplink) wake() {
 	}
 }
 
-// cutShort ends a pause that is not hard. The try that follows was asked for, so
-// its failure does not make the next pause longer.
-func (p *pause) cutShort() {
-	if !p.hard && time.Until(p.until) > 0 {
-		p.until = time.Time{}
-		p.failures = max(0, p.failures-1)
-	}
-}
-
-// round tries what is due and returns how long nothing more will be.
-func (u *Uplink) round(ctx, requests context.Context) time.Duration {
+// fill starts requests for all that is due, and returns how long nothing more
+// will be.
+func (u *Uplink) fill(ctx context.Context) time.Duration {
 	u.checkToken()
-	for ctx.Err() == nil {
-		now := time.Now()
-		if wait := u.pause.until.Sub(now); wait > 0 {
-			if u.token != "" {
-				wait = min(wait, tokenWatch)
-			}
-			return wait
+	now := time.Now()
+	if wait := u.pause.until.Sub(now); wait > 0 {
+		if u.token != "" {
+			wait = min(wait, tokenWatch)
 		}
+		return wait
+	}
+	for u.flying < u.room() {
 		heads := u.queue.Heads()
-		if len(heads) == 0 {
-			if wait := u.contact.Add(pingEvery).Sub(now); wait > 0 {
-				return wait
-			}
-			u.answered(u.api.Ping(requests), device.Punch{})
-			continue
-		}
-		punch, wait := u.due(heads, now)
+		u.tidy(heads)
+		head, wait := u.due(heads, now)
 		if wait > 0 {
-			return wait
+			return min(wait, u.idle(ctx, now, len(heads)))
 		}
-		if save, answered := u.unsaved[punch.ID]; answered {
-			u.stored(punch, save)
-			continue
-		}
-		u.answered(u.api.Post(requests, punch), punch)
+		u.start(ctx, head)
 	}
-	return 0
+	return longest // an answer ends the wait
 }
 
-// due returns the punch to try next, or how long none is to be tried. Those
-// that failed before come after those that did not.
-func (u *Uplink) due(heads []device.Punch, now time.Time) (next device.Punch, wait time.Duration) {
-	wait, fewest := longest, -1
-	for _, p := range heads {
-		lane := u.lane(p)
-		if left := lane.until.Sub(now); left > 0 {
-			wait = min(wait, left)
-		} else if fewest < 0 || lane.failures < fewest {
-			next, fewest = p, lane.failures
-		}
+// room is how many requests may be under way: one at a time until it is clear
+// that somebody answers.
+func (u *Uplink) room() int {
+	if u.inARow > 0 || !u.Status().Online || u.streak.everyone {
+		return 1
 	}
-	if fewest >= 0 {
-		return next, 0
-	}
-	return next, wait
+	return parallel
 }
 
-// answered acts on the answer to a punch, or to a ping if it has no ID.
-func (u *Uplink) answered(err error, p device.Punch) {
-	var e *zeitstrom.Error
+// idle finds something useful to ask when there is nothing to send, and returns
+// when that is due again.
+func (u *Uplink) idle(ctx context.Context, now time.Time, heads int) time.Duration {
+	if u.flying > 0 {
+		return longest
+	}
+	if now.Sub(u.holders) >= heldEvery {
+		u.holders = now
+		u.askForHolders(ctx)
+	}
+	next := u.holders.Add(heldEvery).Sub(now)
+	if heads > 0 {
+		return next
+	}
+	if now.Sub(u.contact) >= pingEvery {
+		u.ask(answer{kind: pinged}, func(a *answer) { a.err = u.api.Ping(ctx) })
+		return longest
+	}
+	return min(next, u.contact.Add(pingEvery).Sub(now))
+}
+
+func (u *Uplink) askForHolders(ctx context.Context) {
+	holders, err := u.queue.Holders()
+	if err != nil {
+		u.log.Error("quarantine cannot be read", "error", err)
+		return
+	}
+	for _, in := range holders {
+		u.ask(answer{kind: holderAsked, Pending: device.Pending{Punch: in}}, func(a *answer) { a.found, a.err = u.api.Has(ctx, in) })
+	}
+}
+
+// start sends a punch, or asks about it first.
+func (u *Uplink) start(ctx context.Context, head device.Pending) {
+	lane := u.lanes[head.Employee]
 	switch {
-	case err == nil:
-		u.reached()
-		if p.ID != 0 {
-			u.stored(p, func() error { return u.queue.Deliver(p) })
-		}
-		return
-	case errors.Is(err, context.Canceled):
-		return
-	case !errors.As(err, &e):
-		e = &zeitstrom.Error{Kind: zeitstrom.Unreachable, Cause: err}
-	}
-	switch e.Kind {
-	case zeitstrom.Refused:
-		u.reached()
-		if p.ID != 0 {
-			u.log.Warn("punch refused: in quarantine", "punch", p.ID, "employee", p.Employee, "words", e.Words())
-			u.stored(p, func() error { return u.queue.Quarantine(p, e.Words()) })
-		}
-	case zeitstrom.Unauthorized, zeitstrom.Forbidden, zeitstrom.NoToken:
-		u.token, _ = u.api.Token()
-		if u.token == "" {
-			u.token = "none"
-		}
-		u.pause = pause{until: time.Now().Add(tokenPause), hard: true}
-		u.failed(e)
-	case zeitstrom.Throttled:
-		u.pause.fail(e.RetryAfter)
-		u.pause.hard = true
-		u.failed(e)
+	case lane.save != nil:
+		u.stored(head.Punch, lane.save)
+	case head.Ambiguous && !lane.absent || lane.refused != nil:
+		lane.busy = true
+		u.ask(answer{kind: asked, Pending: head}, func(a *answer) { a.found, a.err = u.api.Has(ctx, a.Punch) })
 	default:
-		u.unclear(e, p)
+		if err := u.queue.Attempt(head.Punch); err != nil {
+			u.log.Error("nothing is sent while the disk takes no writes", "error", err)
+			lane.until = time.Now().Add(storePause)
+			return
+		}
+		lane.busy = true
+		u.ask(answer{kind: posted, Pending: head}, func(a *answer) { a.err = u.api.Post(ctx, a.Punch) })
 	}
 }
 
-// unclear is an error that may be about this punch or about everything.
-func (u *Uplink) unclear(e *zeitstrom.Error, p device.Punch) {
-	u.failed(e)
-	u.inARow++
-	if p.ID != 0 {
-		u.lane(p).fail(0)
-	}
-	if p.ID == 0 || e.Kind != zeitstrom.Unavailable || e.RetryAfter > 0 || u.inARow >= manyInARow {
-		u.pause.fail(e.RetryAfter)
-	}
-}
-
-func (u *Uplink) lane(p device.Punch) *pause {
-	lane := u.lanes[p.Employee]
-	if lane == nil {
-		lane = &pause{}
-		u.lanes[p.Employee] = lane
-	}
-	return lane
-}
-
-// fail makes the pause longer: doubled each time up to five minutes, and
-// between half and all of that, so that many clocks do not come back at once.
-// What the server asks for counts if it is longer.
-func (p *pause) fail(asked time.Duration) {
-	p.failures++
-	d := longest
-	if p.failures < 12 {
-		d = min(longest, firstRetry<<(p.failures-1))
-	}
-	d = d/2 + rand.N(d/2)
-	p.hard = asked > d
-	p.until = time.Now().Add(max(d, asked))
+// ask makes a request in a goroutine of its own.
+func (u *Uplink) ask(a answer, request func(*answer)) {
+	u.flying++
+	go func() {
+		request(&a)
+		u.answers <- a
+	}()
 }
 
 // checkToken ends the pause of a refused token once the token file changed.
@@ -268,39 +246,28 @@ func (u *Uplink) checkToken() {
 	if token, err := u.api.Token(); err == nil && token != u.token {
 		u.log.Info("new token found: trying again")
 		u.token, u.pause = "", pause{}
-	}
-}
-
-// stored ends a delivery. An outcome that cannot be stored is kept and tried
-// again by itself: sending the punch once more would book it twice.
-func (u *Uplink) stored(p device.Punch, save func() error) {
-	if err := save(); err != nil {
-		if u.unsaved[p.ID] == nil {
-			u.log.Error("outcome of a delivery not stored, trying again", "punch", p.ID, "error", err)
+		for _, lane := range u.lanes {
+			lane.pause = pause{}
 		}
-		u.unsaved[p.ID] = save
-		u.lane(p).until = time.Now().Add(storePause)
-		return
 	}
-	delete(u.unsaved, p.ID)
-	delete(u.lanes, p.Employee)
 }
 
-// reached notes an answer from the API.
+// reached notes a clear answer from the API.
 func (u *Uplink) reached() {
 	u.pause, u.inARow, u.token, u.contact = pause{}, 0, "", time.Now()
+	u.queue.Eager(true)
 	u.note(func(s *Status) {
 		if !s.Online {
 			u.log.Info("Zeitstrom answers")
-			*s = Status{Online: true, Since: time.Now()}
+			s.Online, s.Since = true, time.Now()
 		}
 		s.Problem = ""
 	})
 }
 
 // failed notes what is in the way. It is logged when it is new, not at each try.
-func (u *Uplink) failed(e *zeitstrom.Error) {
-	problem := e.Error()
+func (u *Uplink) failed(problem string) {
+	u.queue.Eager(false)
 	u.note(func(s *Status) {
 		if s.Online || s.Since.IsZero() {
 			s.Online, s.Since = false, time.Now()

@@ -26,18 +26,25 @@ type memory struct {
 	changed chan struct{}
 	full    atomic.Bool // the disk takes nothing
 
-	mu      sync.Mutex
-	punches []device.Punch
-	state   map[device.PunchID]string
+	mu        sync.Mutex
+	punches   []device.Punch
+	state     map[device.PunchID]string
+	attempted map[device.PunchID]bool
+	ambiguous map[device.PunchID]bool
+	holders   []device.Punch
 }
 
-func (m *memory) Heads() (heads []device.Punch) {
+func newMemory() *memory {
+	return &memory{changed: make(chan struct{}, 1), state: map[device.PunchID]string{}, attempted: map[device.PunchID]bool{}, ambiguous: map[device.PunchID]bool{}}
+}
+
+func (m *memory) Heads() (heads []device.Pending) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	seen := map[device.EmployeeID]bool{}
 	for _, p := range m.punches {
 		if m.state[p.ID] == "" && !seen[p.Employee] {
-			heads = append(heads, p)
+			heads = append(heads, device.Pending{Punch: p, Ambiguous: m.ambiguous[p.ID]})
 			seen[p.Employee] = true
 		}
 	}
@@ -46,9 +53,49 @@ func (m *memory) Heads() (heads []device.Punch) {
 
 func (m *memory) Changed() <-chan struct{} { return m.changed }
 
+func (m *memory) Eager(bool) {}
+
+func (m *memory) Attempt(p device.Punch) error {
+	if m.full.Load() {
+		return io.ErrShortWrite
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.attempted[p.ID] = true
+	return nil
+}
+
+func (m *memory) Doubt(p device.Punch) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ambiguous[p.ID] = true
+}
+
 func (m *memory) Deliver(p device.Punch) error { return m.settle(p, "delivered") }
 
 func (m *memory) Quarantine(p device.Punch, reason string) error { return m.settle(p, reason) }
+
+func (m *memory) Retry(id device.PunchID) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.state, id)
+	delete(m.ambiguous, id)
+	return nil
+}
+
+func (m *memory) Holders() ([]device.Punch, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.holders, nil
+}
+
+func (m *memory) Release(p device.Punch) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.holders = nil
+	m.state[p.ID] = "delivered"
+	return nil
+}
 
 func (m *memory) settle(p device.Punch, state string) error {
 	if m.full.Load() {
@@ -57,13 +104,30 @@ func (m *memory) settle(p device.Punch, state string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.state[p.ID] = state
+	delete(m.ambiguous, p.ID)
 	return nil
 }
 
-// became returns "delivered", a refusal's words, or nothing while pending.
+// restart forgets what a crash would: what was marked as attempted and is not
+// settled is ambiguous.
+func (m *memory) restart() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id := range m.attempted {
+		if m.state[id] == "" {
+			m.ambiguous[id] = true
+		}
+	}
+}
+
+// became returns "delivered", a refusal's words, "ambiguous", or nothing while
+// pending.
 func (m *memory) became(id device.PunchID) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.ambiguous[id] {
+		return "ambiguous"
+	}
 	return m.state[id]
 }
 
@@ -71,8 +135,10 @@ func (m *memory) append(n int) device.PunchID {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	intent := device.CheckIn
-	if len(m.punches)%2 == 1 {
-		intent = device.CheckOut
+	for _, p := range m.punches {
+		if p.Employee == employee(n) {
+			intent = map[device.Intent]device.Intent{device.CheckIn: device.CheckOut, device.CheckOut: device.CheckIn}[p.Intent]
+		}
 	}
 	p := device.Punch{ID: device.PunchID(len(m.punches) + 1), Employee: employee(n), Intent: intent, Time: time.Now()}
 	m.punches = append(m.punches, p)
@@ -85,9 +151,12 @@ type clock struct {
 	t      *testing.T
 	queue  *memory
 	server *zeitstromtest.Server
+	api    *zeitstrom.Client
 	token  string
 	log    logBuffer
 }
+
+const settle = time.Minute
 
 // logBuffer is a log that may be read while it is written.
 type logBuffer struct {
@@ -100,6 +169,8 @@ func (l *logBuffer) Write(b []byte) (int, error) {
 	defer l.mu.Unlock()
 	return l.buf.Write(b)
 }
+
+func (l *logBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
 func (l *logBuffer) String() string {
 	l.mu.Lock()
@@ -114,8 +185,9 @@ func start(t *testing.T, server *zeitstromtest.Server) *clock {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.queue = &memory{state: map[device.PunchID]string{}, changed: make(chan struct{}, 1)}
-	c.Uplink = New(c.queue, api, slog.New(slog.NewTextHandler(&c.log, nil)))
+	c.queue = newMemory()
+	c.api = api
+	c.Uplink = New(c.queue, api, settle, c.log.logger())
 	return c
 }
 
@@ -179,7 +251,7 @@ func TestDeliversAtOnceAndInOrder(t *testing.T) {
 		for _, ts := range c.server.Timestamps() {
 			got = append(got, ts.Intent+ts.Employee[35:])
 		}
-		if want := []string{"checkin0", "checkout1", "checkin0", "checkout1", "checkin0"}; !slices.Equal(got, want) {
+		if want := []string{"checkin0", "checkin1", "checkout0", "checkout1", "checkin0"}; !slices.Equal(got, want) {
 			t.Errorf("the server got %v, want %v", got, want)
 		}
 	})
@@ -197,7 +269,7 @@ func TestBackOff(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			tries = append(tries, time.Now())
-			return zeitstromtest.Fault{DropBefore: !mended}
+			return zeitstromtest.Fault{NoConnection: !mended}
 		})
 		c := start(t, server)
 		c.run()
@@ -295,7 +367,7 @@ func TestOneEmployeesTroubleIsTheirs(t *testing.T) {
 				t.Errorf("punch %d waits behind another employee's", id)
 			}
 		}
-		if got := c.queue.became(stuck); got != "" {
+		if got := c.queue.became(stuck); got != "ambiguous" {
 			t.Errorf("the stuck punch became %q: a 500 is no refusal", got)
 		}
 	})
@@ -357,19 +429,20 @@ func TestMissingTokenIsNoticedAndWatched(t *testing.T) {
 // Zeitstrom has it.
 func TestOutcomeThatCannotBeStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := start(t, &zeitstromtest.Server{})
-		c.queue.full.Store(true)
+		server := &zeitstromtest.Server{}
+		c := start(t, server)
+		server.Accepted = func(zeitstromtest.Timestamp) { c.queue.full.Store(true) }
 		c.run()
 		id := c.tap(1)
-		c.tap(2)
+		c.tap(2) // cannot even be marked as sent
 		time.Sleep(time.Hour)
-		if n := c.server.Requests(); n != 2 {
-			t.Errorf("%d requests for two punches", n)
+		if n := server.Requests(); n != 1 {
+			t.Errorf("%d requests, want 1", n)
 		}
 		c.queue.full.Store(false)
 		time.Sleep(storePause + time.Second)
-		if got := c.queue.became(id); got != "delivered" || c.server.Requests() != 2 {
-			t.Errorf("after the disk came back: %q, %d requests", got, c.server.Requests())
+		if got := c.queue.became(id); got != "delivered" || server.Requests() != 2 {
+			t.Errorf("after the disk came back: %q, %d requests", got, server.Requests())
 		}
 	})
 }
@@ -378,7 +451,7 @@ func TestOutcomeThatCannotBeStored(t *testing.T) {
 func TestTapsDoNotLengthenThePause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &zeitstromtest.Server{}
-		server.Fault = posts(func(*http.Request) zeitstromtest.Fault { return zeitstromtest.Fault{DropBefore: true} })
+		server.Fault = posts(func(*http.Request) zeitstromtest.Fault { return zeitstromtest.Fault{NoConnection: true} })
 		c := start(t, server)
 		c.run()
 		for n := range 60 {
@@ -410,7 +483,7 @@ func TestStopsInTime(t *testing.T) {
 		if took := time.Since(began); took > 2*time.Second {
 			t.Errorf("stopping took %v", took)
 		}
-		if got := c.queue.became(1); got != "" {
+		if got := c.queue.became(1); got != "ambiguous" {
 			t.Errorf("a punch whose request was given up became %q", got)
 		}
 		time.Sleep(time.Minute)

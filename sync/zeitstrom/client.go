@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -153,7 +154,9 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) ([]by
 		if errors.As(err, &around) { // says again what was asked for
 			err = around.Err
 		}
-		return nil, &Error{Kind: Unreachable, Sent: sent.Load(), Cause: err}
+		var op *net.OpError
+		dialling := errors.As(err, &op) && op.Op == "dial"
+		return nil, &Error{Kind: Unreachable, Sent: sent.Load() && !dialling, Cause: err}
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))

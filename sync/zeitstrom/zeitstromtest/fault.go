@@ -3,9 +3,11 @@ package zeitstromtest
 import (
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -14,6 +16,9 @@ type Fault struct {
 	// Delay passes before anything happens; a client that has gone by then is
 	// served all the same, as a real server would.
 	Delay time.Duration
+	// NoConnection is a network that is down: as a RoundTripper nothing is sent at
+	// all, over TCP it is DropBefore.
+	NoConnection bool
 	// DropBefore closes the connection instead of doing anything; DropAfter
 	// does what was asked and then closes it without an answer.
 	DropBefore, DropAfter bool
@@ -56,6 +61,9 @@ func (f Fault) serve(w http.ResponseWriter, handle func(http.ResponseWriter)) {
 		time.Sleep(f.Delay)
 	}
 	switch {
+	case f.NoConnection:
+		w.Header().Set(noConnection, "1") // for RoundTrip
+		panic(http.ErrAbortHandler)
 	case f.DropBefore:
 		panic(http.ErrAbortHandler)
 	case f.DropAfter:
@@ -80,6 +88,8 @@ func (f Fault) serve(w http.ResponseWriter, handle func(http.ResponseWriter)) {
 	panic(http.ErrAbortHandler)
 }
 
+const noConnection = "Zeitstromtest-No-Connection"
+
 var errDropped = errors.New("zeitstromtest: connection reset by peer")
 
 // RoundTrip implements http.RoundTripper: a request without a network.
@@ -92,11 +102,12 @@ func (s *Server) RoundTrip(r *http.Request) (*http.Response, error) {
 	done := make(chan bool, 1)
 	go func() {
 		defer func() {
-			aborted := recover()
-			if aborted != nil && aborted != http.ErrAbortHandler { //nolint:errorlint // what panic was given
+			switch aborted := recover(); aborted {
+			case nil, http.ErrAbortHandler: //nolint:errorlint // what panic was given
+				done <- aborted == nil
+			default:
 				panic(aborted)
 			}
-			done <- aborted == nil
 		}()
 		s.ServeHTTP(w, served)
 	}()
@@ -109,7 +120,10 @@ func (s *Server) RoundTrip(r *http.Request) (*http.Response, error) {
 		if whole {
 			return resp, nil
 		}
-		if w.Body.Len() == 0 {
+		switch {
+		case w.Header().Get(noConnection) != "":
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+		case w.Body.Len() == 0:
 			return nil, errDropped
 		}
 		resp.Body = io.NopCloser(io.MultiReader(resp.Body, broken{}))

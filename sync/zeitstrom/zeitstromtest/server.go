@@ -73,6 +73,19 @@ func (s *Server) Requests() int {
 	return s.requests
 }
 
+// SetEmployees changes Employees while the server is in use.
+func (s *Server) SetEmployees(ids []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Employees = ids
+}
+
+func (s *Server) exists(employee string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Employees == nil || slices.Contains(s.Employees, employee)
+}
+
 // Questions returns how often timespans were asked for.
 func (s *Server) Questions() int {
 	s.mu.Lock()
@@ -200,7 +213,7 @@ func (s *Server) postTimestamp(w http.ResponseWriter, body []byte) {
 	case faults["employee_id"] != nil:
 	case !uuid.MatchString(ts.Employee):
 		faults["employee_id"] = []string{"Must be a valid UUID."}
-	case s.Employees != nil && !slices.Contains(s.Employees, ts.Employee):
+	case !s.exists(ts.Employee):
 		faults["employee_id"] = []string{`Invalid pk "` + ts.Employee + `" - object does not exist.`}
 	}
 	if len(faults) > 0 {

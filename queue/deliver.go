@@ -1,0 +1,286 @@
+package queue
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"timeclock/device"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Heads returns the oldest pending punch of each employee that is not held,
+// oldest first: what may be delivered now without breaking anybody's order.
+// After a restart every punch that Attempt had marked is ambiguous.
+func (s *Store) Heads() []device.Pending {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	heads := make([]device.Pending, 0, len(s.lanes))
+	for _, lane := range s.lanes {
+		for _, p := range lane {
+			if s.marks[p.ID].State != Held {
+				heads = append(heads, device.Pending{Punch: p, Ambiguous: s.doubtful[p.ID]})
+				break
+			}
+		}
+	}
+	slices.SortFunc(heads, func(a, b device.Pending) int { return cmp.Compare(a.ID, b.ID) })
+	return heads
+}
+
+// batch is how many punches one mark covers. After a crash each of them must be
+// asked about; without a crash each costs a 256th of a commit.
+const batch = 256
+
+// Attempt makes sure that it is on disk that a punch may have been sent, and
+// must be called before that. One commit covers those that follow it, too.
+func (s *Store) Attempt(p device.Punch) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.attempts.has(p.ID) {
+		return nil
+	}
+	before := s.attempts
+	last := min(p.ID+batch, s.next)
+	s.attempts = s.attempts.withRun(run{p.ID, last - 1})
+	if err := s.save(func(*bolt.Tx) error { return nil }); err != nil {
+		s.attempts = before
+		return fmt.Errorf("punch %d not marked as sent: %w", p.ID, err)
+	}
+	return nil
+}
+
+// Doubt records that a punch was sent and not clearly answered. Attempt has put
+// on disk what is needed after a crash.
+func (s *Store) Doubt(p device.Punch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.doubtful[p.ID] = true
+}
+
+// flushAfter is how long a delivery may wait for a punch whose commit it can
+// ride on. A crash in between makes the punch ambiguous, not lost.
+const flushAfter = 2 * time.Second
+
+// Deliver records that Zeitstrom has the punch: at once in memory, on disk with
+// the next commit or a moment later.
+func (s *Store) Deliver(p device.Punch) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.takeOut(p); err != nil {
+		return err
+	}
+	if !s.unsaved {
+		s.unsaved = true
+		s.flush.Reset(flushAfter)
+	}
+	return nil
+}
+
+// flushLate stores deliveries that no punch carried to the disk.
+func (s *Store) flushLate() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.save(nil) != nil {
+		s.flush.Reset(flushAfter)
+	}
+}
+
+// takeOut takes a punch out of what is pending.
+func (s *Store) takeOut(p device.Punch) error {
+	lane := s.lanes[p.Employee]
+	i := slices.IndexFunc(lane, func(q device.Punch) bool { return q.ID == p.ID })
+	if i < 0 {
+		return fmt.Errorf("punch %d is not pending", p.ID)
+	}
+	if lane = slices.Delete(lane, i, i+1); len(lane) > 0 {
+		s.lanes[p.Employee] = lane
+	} else {
+		delete(s.lanes, p.Employee)
+	}
+	s.settled = s.settled.with(p.ID)
+	delete(s.doubtful, p.ID)
+	return nil
+}
+
+// Quarantine records that Zeitstrom refused the punch for good, and its words.
+// The check-out that belongs to a refused check-in is held with it.
+func (s *Store) Quarantine(p device.Punch, reason string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	settled := s.settled
+	marks := map[device.PunchID]mark{p.ID: newMark(Quarantined, reason)}
+	if out, ok := s.checkOutOf(p); ok {
+		marks[out.ID] = heldMark()
+	}
+	if !slices.ContainsFunc(s.lanes[p.Employee], func(q device.Punch) bool { return q.ID == p.ID }) {
+		return fmt.Errorf("punch %d is not pending", p.ID)
+	}
+	s.settled = s.settled.with(p.ID)
+	if err := s.mark(marks); err != nil {
+		s.settled = settled
+		return err
+	}
+	return s.takeOut(p)
+}
+
+// mark stores marks and then takes them into memory. A mark without a state
+// removes the one there was.
+func (s *Store) mark(marks map[device.PunchID]mark) error {
+	err := s.save(func(tx *bolt.Tx) error {
+		for id, m := range marks {
+			if err := putMark(tx, id, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("state not stored: %w", err)
+	}
+	for id, m := range marks {
+		if m.State == "" {
+			delete(s.marks, id)
+			continue
+		}
+		s.marks[id] = m
+		delete(s.doubtful, id) // a held one was marked as sent at most, its check-in goes first
+	}
+	return nil
+}
+
+// checkOutOf returns the pending check-out that belongs to a check-in: the
+// employee's next punch.
+func (s *Store) checkOutOf(in device.Punch) (device.Punch, bool) {
+	if in.Intent != device.CheckIn {
+		return device.Punch{}, false
+	}
+	for _, q := range s.lanes[in.Employee] {
+		if q.ID > in.ID {
+			return q, q.Intent == device.CheckOut
+		}
+	}
+	return device.Punch{}, false
+}
+
+// belongsToQuarantine reports whether a new punch is the check-out of a check-in
+// that is quarantined.
+func (s *Store) belongsToQuarantine(p device.Punch) bool {
+	before, ok := s.last[p.Employee]
+	return ok && p.Intent == device.CheckOut && before.Intent == device.CheckIn && s.marks[before.ID].State == Quarantined
+}
+
+// Retry puts a quarantined punch back among those to be delivered, and the
+// check-out that was held with it; or makes an ambiguous one to be sent again.
+// It is a person's decision.
+func (s *Store) Retry(id device.PunchID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.doubtful[id] {
+		delete(s.doubtful, id)
+		s.notify()
+		return nil
+	}
+	var p device.Punch
+	switch m := s.marks[id]; m.State {
+	case Held:
+		if err := s.mark(map[device.PunchID]mark{id: {}}); err != nil {
+			return err
+		}
+		s.notify()
+		return nil
+	case Quarantined:
+		if err := s.db.View(func(tx *bolt.Tx) (err error) { p, err = getPunch(tx, id); return err }); err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("punch %d is neither quarantined nor ambiguous nor held: there is nothing to retry", id)
+	}
+	settled := s.settled
+	marks := map[device.PunchID]mark{id: {}}
+	if out, ok := s.checkOutOf(p); ok && s.marks[out.ID].State == Held {
+		marks[out.ID] = mark{}
+	}
+	s.settled = s.settled.minus(id)
+	if err := s.mark(marks); err != nil {
+		s.settled = settled
+		return err
+	}
+	lane := append(s.lanes[p.Employee], p)
+	slices.SortFunc(lane, func(a, b device.Punch) int { return cmp.Compare(a.ID, b.ID) })
+	s.lanes[p.Employee] = lane
+	s.notify()
+	return nil
+}
+
+// Holders returns the quarantined check-ins whose check-outs are held.
+func (s *Store) Holders() ([]device.Punch, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var holders []device.Punch
+	err := s.db.View(func(tx *bolt.Tx) error {
+		for id, m := range s.marks {
+			if m.State != Quarantined {
+				continue
+			}
+			p, err := getPunch(tx, id)
+			if err != nil {
+				return err
+			}
+			if out, ok := s.checkOutOf(p); ok && s.marks[out.ID].State == Held {
+				holders = append(holders, p)
+			}
+		}
+		return nil
+	})
+	return holders, err
+}
+
+// Release records that a quarantined check-in is at Zeitstrom after all, and
+// lets the check-out that was held with it go.
+func (s *Store) Release(in device.Punch) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	marks := map[device.PunchID]mark{in.ID: {}}
+	if out, ok := s.checkOutOf(in); ok && s.marks[out.ID].State == Held {
+		marks[out.ID] = mark{}
+	}
+	return s.mark(marks)
+}
+
+// Drop decides that a punch is never sent. It stays in the file, with the
+// reason. Only what waits for a person can be dropped: quarantined, ambiguous
+// and held punches.
+func (s *Store) Drop(id device.PunchID, reason string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	state := s.marks[id].State
+	if !s.doubtful[id] && state != Quarantined && state != Held {
+		return fmt.Errorf("punch %d is neither quarantined nor ambiguous nor held: it cannot be dropped", id)
+	}
+	var p device.Punch
+	if err := s.db.View(func(tx *bolt.Tx) (err error) { p, err = getPunch(tx, id); return err }); err != nil {
+		return err
+	}
+	settled := s.settled
+	s.settled = s.settled.with(id)
+	if err := s.mark(map[device.PunchID]mark{id: newMark(Dropped, reason)}); err != nil {
+		s.settled = settled
+		return err
+	}
+	if state != Quarantined {
+		if err := s.takeOut(p); err != nil {
+			return err
+		}
+	}
+	s.notify()
+	return nil
+}
+
+func newMark(state State, reason string) mark {
+	return mark{State: state, Reason: reason, Since: time.Now().UTC().Truncate(time.Second)}
+}
+
+func heldMark() mark { return newMark(Held, "its check-in is quarantined") }

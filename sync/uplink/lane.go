@@ -1,0 +1,100 @@
+package uplink
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"timeclock/device"
+	"timeclock/sync/zeitstrom"
+)
+
+// pause is a time in which nothing is tried, growing with each failure.
+type pause struct {
+	failures int
+	until    time.Time
+	hard     bool // the server asked for it, something must settle or a person must act: a new punch does not end it
+}
+
+// fail makes the pause longer: doubled each time up to five minutes, and
+// between half and all of that, so that many clocks do not come back at once.
+// What the server asks for counts if it is longer.
+func (p *pause) fail(asked time.Duration) {
+	p.failures++
+	d := longest
+	if p.failures < 12 {
+		d = min(longest, firstRetry<<(p.failures-1))
+	}
+	d = d/2 + rand.N(d/2)
+	p.hard = asked > d
+	p.until = time.Now().Add(max(d, asked))
+}
+
+// wait is a pause of a known length.
+func (p *pause) wait(d time.Duration) {
+	p.hard, p.until = true, time.Now().Add(d)
+}
+
+// cutShort ends a pause that is not hard. The try that follows was asked for, so
+// its failure does not make the next pause longer.
+func (p *pause) cutShort() {
+	if !p.hard && time.Until(p.until) > 0 {
+		p.until = time.Time{}
+		p.failures = max(0, p.failures-1)
+	}
+}
+
+// lane is what is known of an employee's next punch.
+type lane struct {
+	pause
+	punch     device.PunchID
+	ambiguous bool
+	busy      bool             // a request is under way
+	absent    bool             // ambiguous, but Zeitstrom said that it does not have it
+	refused   *zeitstrom.Error // the refusal that asking is to settle
+	save      func() error     // the outcome that the queue could not store yet
+
+	refusedAfter int // how many deliveries there had been when it was first refused; -1: it was not
+}
+
+// tidy makes the lanes those of the punches that are next now.
+func (u *Uplink) tidy(heads []device.Pending) {
+	for _, h := range heads {
+		l := u.lanes[h.Employee]
+		if l != nil && (l.busy || l.punch == h.ID && l.ambiguous == h.Ambiguous) {
+			continue
+		}
+		l = &lane{punch: h.ID, ambiguous: h.Ambiguous, refusedAfter: -1}
+		if h.Ambiguous { // since when is not known: after a restart, say
+			l.wait(u.settle)
+		}
+		u.lanes[h.Employee] = l
+	}
+	if len(u.lanes) > 2*len(heads)+100 {
+		for e, l := range u.lanes {
+			if !l.busy && time.Since(l.until) > longest {
+				delete(u.lanes, e)
+			}
+		}
+	}
+}
+
+// due returns the punch to try next, or how long none is to be tried. Those
+// that failed before come after those that did not.
+func (u *Uplink) due(heads []device.Pending, now time.Time) (next device.Pending, wait time.Duration) {
+	wait, fewest := longest, -1
+	for _, h := range heads {
+		lane := u.lanes[h.Employee]
+		if lane.busy || lane.punch != h.ID {
+			continue
+		}
+		if left := lane.until.Sub(now); left > 0 {
+			wait = min(wait, left)
+		} else if fewest < 0 || lane.failures < fewest {
+			next, fewest = h, lane.failures
+		}
+	}
+	if fewest >= 0 {
+		return next, 0
+	}
+	return next, wait
+}
