@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -35,16 +34,13 @@ func options() *bolt.Options {
 // Open opens the queue at path and creates it if there is none. A file that is
 // empty or cut short is ErrDamaged, never a new start.
 func Open(path string) (*Store, error) {
-	info, err := os.Stat(path)
-	switch {
+	switch err := checkSize(path); {
 	case errors.Is(err, fs.ErrNotExist):
 		if err := create(path); err != nil {
 			return nil, fmt.Errorf("cannot create the queue: %w", err)
 		}
 	case err != nil:
 		return nil, fmt.Errorf("cannot open the queue: %w", err)
-	case info.Size() < 4*pageSize:
-		return nil, fmt.Errorf("%w: %s has only %d bytes", ErrDamaged, path, info.Size())
 	}
 	db, err := bolt.Open(path, 0o600, options())
 	switch {
@@ -55,7 +51,18 @@ func Open(path string) (*Store, error) {
 	case err != nil:
 		return nil, fmt.Errorf("cannot open the queue: %w", err)
 	}
-	s := &Store{
+	s := newStore(db)
+	s.flush = time.AfterFunc(time.Hour, s.flushLate)
+	s.flush.Stop()
+	if err := db.View(s.load); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
+}
+
+func newStore(db *bolt.DB) *Store {
+	return &Store{
 		db:      db,
 		changed: make(chan struct{}, 1),
 		next:    1,
@@ -65,13 +72,6 @@ func Open(path string) (*Store, error) {
 
 		doubtful: map[device.PunchID]bool{},
 	}
-	s.flush = time.AfterFunc(time.Hour, s.flushLate)
-	s.flush.Stop()
-	if err := db.View(s.load); err != nil {
-		db.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return s, nil
 }
 
 // create makes a new queue under another name first: a power cut in between
@@ -102,11 +102,7 @@ func create(path string) (err error) {
 	if err := os.Rename(temp, path); err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return syncDir(path)
 }
 
 // load builds what is kept in memory from the file, newest punch first.
@@ -151,6 +147,9 @@ func (s *Store) load(tx *bolt.Tx) error {
 	})
 	for _, lane := range s.lanes {
 		slices.Reverse(lane)
+	}
+	if n := len(s.settled); n > 0 {
+		s.next = max(s.next, s.settled[n-1].last+1)
 	}
 	s.inTail = tx.Bucket(tailBucket).Stats().KeyN
 	return err

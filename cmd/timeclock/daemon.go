@@ -45,7 +45,7 @@ type extras struct {
 
 // newDaemon wires a clock. Nothing runs yet, but the state directory is held
 // and the control socket is open.
-func newDaemon(cfg config.Config, log *slog.Logger, x extras) (d *daemon, err error) {
+func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extras) (d *daemon, err error) {
 	d = &daemon{log: log}
 	defer func() {
 		if err != nil {
@@ -55,7 +55,8 @@ func newDaemon(cfg config.Config, log *slog.Logger, x extras) (d *daemon, err er
 	if d.state, err = openState(cfg); err != nil {
 		return d, err
 	}
-	if d.queue, err = queue.Open(filepath.Join(cfg.StateDir, "queue.db")); err != nil {
+	var notice string
+	if d.queue, notice, err = openQueue(ctx, cfg, log); err != nil {
 		return d, err
 	}
 	badges, err := roster.Open(rosterPath(cfg))
@@ -76,7 +77,7 @@ func newDaemon(cfg config.Config, log *slog.Logger, x extras) (d *daemon, err er
 	source, chip := readerSource(cfg)
 	d.chip = chip
 	rd := reader.New(source, readerOptions(cfg), taps, log)
-	d.clock = &control.Clock{Version: theVersion(), Roster: badges, Queue: d.queue, Reader: rd, Uplink: up, Trust: trust(cfg)}
+	d.clock = &control.Clock{Version: theVersion(), Roster: badges, Queue: d.queue, Reader: rd, Uplink: up, Trust: trust(cfg), Notice: notice}
 
 	screens := append(audience{}, x.screens...)
 	if chip != nil {
@@ -91,7 +92,7 @@ func newDaemon(cfg config.Config, log *slog.Logger, x extras) (d *daemon, err er
 	if err != nil {
 		return d, err
 	}
-	d.tasks = []task{rd, terminal, show, up, server}
+	d.tasks = []task{rd, terminal, show, up, server, &snapshots{d.queue, snapshotPath(cfg), log}}
 	return d, nil
 }
 

@@ -136,7 +136,7 @@ func runDemo(ctx context.Context, c *call) error {
 		return err
 	}
 	defer page.Close()
-	d, err := newDemo(dir, c)
+	d, err := newDemo(ctx, dir, c)
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func runDemo(ctx context.Context, c *call) error {
 }
 
 // newDemo wires the clock to a Zeitstrom, with everything it keeps in dir.
-func newDemo(dir string, c *call) (_ *demo, err error) {
+func newDemo(ctx context.Context, dir string, c *call) (_ *demo, err error) {
 	const token = "demo"
 	d := &demo{out: c.stdout, zeitstrom: &zeitstromtest.Server{Token: token}}
 	d.network.handler = d.zeitstrom
@@ -175,7 +175,7 @@ func newDemo(dir string, c *call) (_ *demo, err error) {
 		return nil, err
 	}
 	log := slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	if d.daemon, err = newDaemon(cfg, log, extras{screens: []device.Screen{d}, panels: []display.Panel{d}}); err != nil {
+	if d.daemon, err = newDaemon(ctx, cfg, log, extras{screens: []device.Screen{d}, panels: []display.Panel{d}}); err != nil {
 		return nil, err
 	}
 	for _, b := range demoBadges {

@@ -57,6 +57,7 @@ var commands = []command{
 	{"config default", "", "print the commented reference of all settings", configDefault},
 	{"config check", "[FILE]", "judge a settings file", configCheck},
 	{"version", "", "print the version", runVersion},
+	{"check-store", "FILE", "", checkStore},
 }
 
 // errUsage is a call that cannot be understood; exit code 2.
@@ -117,6 +118,9 @@ func help(e env) int {
 	fmt.Fprintln(out, "usage: timeclock COMMAND [VERB] [-config FILE] [flags] [arguments]")
 	fmt.Fprintln(out)
 	for _, c := range commands {
+		if c.help == "" { // for the program's own use
+			continue
+		}
 		fmt.Fprintf(out, "  %-34s %s\n", c.name+" "+c.args, c.help)
 	}
 	fmt.Fprintf(out, "\nSettings are read from %s unless -config names another file.\n", config.DefaultPath)

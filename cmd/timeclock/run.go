@@ -24,7 +24,7 @@ func runDaemon(ctx context.Context, c *call) error {
 		runtime.GOMAXPROCS(1)
 	}
 	log := newLog(c.stderr)
-	d, err := newDaemon(cfg, log, extras{})
+	d, err := newDaemon(ctx, cfg, log, extras{})
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,9 @@ func runStatus(ctx context.Context, c *call) error {
 	}
 	fmt.Fprintf(w, "badges\t%d\n", s.Badges)
 	fmt.Fprintf(w, "storage\t%s\n", describe(s.Storage.Healthy, "the last write succeeded", s.Storage.Problem+": bookings are NOT saved until that is mended"))
+	if s.Storage.Notice != "" {
+		fmt.Fprintf(w, "\tNOTICE: %s\n", s.Storage.Notice)
+	}
 	fmt.Fprintf(w, "reader\t%s\n", describe(s.Reader.Healthy, s.Reader.Chip, s.Reader.Problem))
 	if s.Reader.Restarts+s.Reader.Errors > 0 {
 		fmt.Fprintf(w, "\t%d restarts, %d bad reads\n", s.Reader.Restarts, s.Reader.Errors)

@@ -31,6 +31,7 @@ type Clock struct {
 	Reader  *reader.Reader
 	Uplink  *uplink.Uplink
 	Trust   func() clock.Trust
+	Notice  string // what happened to the queue file before the start; usually nothing
 	// Bring brings a badge to a simulated reader and returns the answer; nil
 	// with a real reader: nobody clocks in by shell.
 	Bring func(context.Context, device.UID) (device.Outcome, error)
@@ -51,6 +52,7 @@ type Status struct {
 	Storage       struct {
 		Healthy bool   `json:"healthy"`
 		Problem string `json:"problem"`
+		Notice  string `json:"notice"` // what happened to the file before the start
 	} `json:"storage"`
 	Reader struct {
 		Healthy  bool   `json:"healthy"`
@@ -81,7 +83,7 @@ func (c *Clock) Status() Status {
 	s.Pending, s.Delivered, s.Quarantined = q.Pending, q.Delivered, q.Quarantined
 	s.Ambiguous, s.Held, s.Dropped = q.Ambiguous, q.Held, q.Dropped
 	s.OldestPending = optional(q.OldestPending)
-	s.Storage.Healthy, s.Storage.Problem = q.Problem == "", q.Problem
+	s.Storage.Healthy, s.Storage.Problem, s.Storage.Notice = q.Problem == "", q.Problem, c.Notice
 	h := c.Reader.Health()
 	s.Reader.Healthy, s.Reader.Chip, s.Reader.Problem = h.Healthy, h.Chip, h.Problem
 	s.Reader.Restarts, s.Reader.Reads, s.Reader.Errors = h.Restarts, h.Reads, h.Errors

@@ -1,0 +1,228 @@
+package queue
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"timeclock/device"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Verify opens a queue file read-only and reads all of it. bbolt may panic, hang
+// or die on a damaged page: call it in a child process, with a time-out.
+func Verify(path string) error {
+	if err := checkSize(path); err != nil {
+		return err
+	}
+	o := options()
+	o.ReadOnly = true
+	o.PreLoadFreelist = false
+	db, err := bolt.Open(path, 0o600, o)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	defer db.Close()
+	return db.View(func(tx *bolt.Tx) error {
+		for err := range tx.Check() {
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		return newStore(db).load(tx)
+	})
+}
+
+func checkSize(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && info.Size() < 4*pageSize {
+		err = fmt.Errorf("%w: %s has only %d bytes", ErrDamaged, path, info.Size())
+	}
+	return err
+}
+
+// Salvaged says what could be read of damaged files.
+type Salvaged struct {
+	Punches int
+	Open    int // of those: not known to be at Zeitstrom, so it will be asked
+}
+
+// Salvage makes a new queue at path from whatever can be read in the given
+// files, of which some may be missing: a damaged one and its last snapshot. It
+// looks at bytes and checksums only and does not care how broken the structure
+// around them is. What is not known to be settled becomes ambiguous: it may be
+// at Zeitstrom already, and is asked about before it is sent.
+func Salvage(path string, files ...string) (Salvaged, error) {
+	found := wreck{punches: map[device.PunchID]device.Punch{}, marks: map[device.PunchID]mark{}}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return Salvaged{}, err
+		}
+		found.search(content)
+	}
+	return found.build(path)
+}
+
+// wreck is what was found.
+type wreck struct {
+	punches map[device.PunchID]device.Punch
+	marks   map[device.PunchID]mark
+	settled ranges
+}
+
+// search finds records by their checksums, at any offset. A record's key stands
+// right before its value.
+func (w *wreck) search(content []byte) {
+	const keyLen, size = 8, 8 + 4 + punchBytes
+	for i := 0; i+size <= len(content); i++ {
+		r := content[i : i+size]
+		if kind, intent := r[keyLen+4], r[keyLen+5]; kind != kindPunch || intent == 0 || int(intent) >= len(intents) {
+			continue
+		}
+		if p, err := decodePunch(r[:keyLen], r[keyLen:]); err == nil {
+			w.punches[p.ID] = p
+		}
+	}
+	for value := range values(content, settledKey) {
+		if r, err := decodeRanges(value); err == nil && r.len() > w.settled.len() {
+			w.settled = r
+		}
+	}
+	for i := 0; ; {
+		n := bytes.Index(content[i:], []byte(`{"state":"`))
+		if n < 0 {
+			return
+		}
+		i += n
+		if i >= 4+keyLen {
+			w.searchMark(content[i-4-keyLen:i-4], content[i-4:])
+		}
+		i++
+	}
+}
+
+func (w *wreck) searchMark(key, stored []byte) {
+	var m mark
+	if value := grow(key, stored); value != nil && json.Unmarshal(value, &m) == nil {
+		id := device.PunchID(binary.BigEndian.Uint64(key))
+		if old, ok := w.marks[id]; !ok || m.Since.After(old.Since) {
+			w.marks[id] = m
+		}
+	}
+}
+
+// values yields the values stored under a key that are whole.
+func values(content, key []byte) func(func([]byte) bool) {
+	return func(yield func([]byte) bool) {
+		for i := 0; ; {
+			n := bytes.Index(content[i:], key)
+			if n < 0 {
+				return
+			}
+			i += n + len(key)
+			if value := grow(key, content[i:]); value != nil && !yield(value) {
+				return
+			}
+		}
+	}
+}
+
+// grow finds the end of a stored value, of which only the beginning is known, by
+// its checksum.
+func grow(key, stored []byte) []byte {
+	const longest = 64 << 10
+	if len(stored) < 4 {
+		return nil
+	}
+	want := binary.BigEndian.Uint32(stored)
+	sum := crc32.Checksum(key, castagnoli)
+	for n := 4; ; n++ {
+		if sum == want {
+			return stored[4:n]
+		}
+		if n == len(stored) || n > longest {
+			return nil
+		}
+		sum = crc32.Update(sum, castagnoli, stored[n:n+1])
+	}
+}
+
+// build writes what was found into a new queue.
+func (w *wreck) build(path string) (Salvaged, error) {
+	temp := path + ".salvage"
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Salvaged{}, err
+	}
+	if err := create(temp); err != nil {
+		return Salvaged{}, err
+	}
+	db, err := bolt.Open(temp, 0o600, options())
+	if err != nil {
+		return Salvaged{}, err
+	}
+	var open ranges
+	for id := range w.punches {
+		if !w.settled.has(id) {
+			open = open.with(id)
+		}
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		for id, p := range w.punches {
+			v, err := encodePunch(p)
+			if err == nil {
+				err = put(tx.Bucket(historyBucket), key(id), v)
+			}
+			if m, ok := w.marks[id]; ok && err == nil && (m.State == Held) != w.settled.has(id) {
+				err = putMark(tx, id, m)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return errors.Join(putRanges(tx, settledKey, w.settled), putRanges(tx, attemptedKey, open))
+	})
+	if err := errors.Join(err, db.Sync(), db.Close()); err != nil {
+		return Salvaged{}, err
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return Salvaged{}, err
+	}
+	return Salvaged{Punches: len(w.punches), Open: open.len()}, syncDir(path)
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// Snapshot writes a copy of the queue to path, as a whole or not at all.
+func (s *Store) Snapshot(path string) error {
+	temp := path + ".new"
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	err = s.db.View(func(tx *bolt.Tx) error {
+		_, err := tx.WriteTo(f)
+		return err
+	})
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return err
+	}
+	return syncDir(path)
+}

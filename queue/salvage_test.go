@@ -1,0 +1,151 @@
+package queue
+
+import (
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"timeclock/device"
+)
+
+// damaged makes a queue of 300 punches, 200 of them delivered and one
+// quarantined, with a snapshot after the first 150, and returns both files.
+func damaged(t *testing.T) (path, snapshot string, made []device.Punch) {
+	t.Helper()
+	dir := t.TempDir()
+	path, snapshot = filepath.Join(dir, "queue.db"), filepath.Join(dir, "queue.db.snapshot")
+	s := open(t, path)
+	for i := range 300 {
+		p, err := s.Append(punch(i%7, []device.Intent{device.CheckIn, device.CheckOut}[i/7%2], time.Unix(int64(i)*60, 0)))
+		if err == nil && i == 4 {
+			err = s.Quarantine(p, "refused: “no”")
+		} else if err == nil && i < 200 {
+			err = s.Deliver(p)
+		}
+		if err == nil && i == 150 {
+			err = s.Snapshot(snapshot)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		made = append(made, p)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path, snapshot, made
+}
+
+func TestSalvageOfAGoodFileLosesNothing(t *testing.T) {
+	path, _, made := damaged(t)
+	if err := Verify(path); err != nil {
+		t.Errorf("Verify of a good file: %v", err)
+	}
+	fresh := path + ".salvaged"
+	got, err := Salvage(fresh, path, path+".missing")
+	if err != nil || got != (Salvaged{Punches: 300, Open: 100}) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	s := open(t, fresh)
+	st := s.Stats()
+	if st.Pending != 100 || st.Ambiguous != 100 || st.Delivered != 199 || st.Quarantined != 1 {
+		t.Errorf("Stats = %+v", st)
+	}
+	if e, err := s.Find(5); err != nil || e.State != Quarantined || e.Reason != "refused: “no”" {
+		t.Errorf("the quarantined one: %+v, %v", e, err)
+	}
+	if p, err := s.Append(punch(1, device.CheckIn, time.Now())); err != nil || p.ID != made[299].ID+1 {
+		t.Errorf("the next punch is %d, %v", p.ID, err)
+	}
+}
+
+// Whatever happens to the file: what the snapshot has is not lost, nothing is
+// invented, and Verify notices that something is wrong or all is there.
+func TestSalvageOfADamagedFile(t *testing.T) {
+	path, snapshot, made := damaged(t)
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	total := 0
+	for n := range 60 {
+		bad := slices.Clone(good)
+		switch n % 4 {
+		case 0:
+			bad = bad[:random.IntN(len(bad))]
+		case 1:
+			at := random.IntN(len(bad) / pageSize)
+			clear(bad[at*pageSize : (at+1)*pageSize])
+		case 2:
+			for range 50 {
+				bad[random.IntN(len(bad))] ^= 1 << random.IntN(8)
+			}
+		case 3:
+			at := random.IntN(len(bad) - 1000)
+			for i := range 1000 {
+				bad[at+i] = byte(random.Uint32())
+			}
+		}
+		file, fresh := path+".bad", path+".fresh"
+		if err := os.WriteFile(file, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		os.Remove(fresh)
+		found, err := Salvage(fresh, file, snapshot)
+		if err != nil {
+			t.Fatalf("damage %d: %v", n, err)
+		}
+		total += found.Punches
+		s := open(t, fresh)
+		entries, err := s.Recent(1000)
+		if err != nil || len(entries) != found.Punches {
+			t.Fatalf("damage %d: %d of %d, %v", n, len(entries), found.Punches, err)
+		}
+		for _, e := range entries {
+			if want := made[e.ID-1]; e.Employee != want.Employee || e.Intent != want.Intent || !e.Time.Equal(want.Time) {
+				t.Fatalf("damage %d: invented %+v", n, e)
+			}
+		}
+		for _, p := range made[:150] {
+			if _, err := s.Find(p.ID); err != nil {
+				t.Fatalf("damage %d: punch %d is in the snapshot, yet lost: %v", n, p.ID, err)
+			}
+		}
+		s.Close()
+	}
+	t.Logf("of 60 damaged files with 300 punches %.0f on average were salvaged", float64(total)/60)
+}
+
+func TestSnapshotIsAQueue(t *testing.T) {
+	_, snapshot, _ := damaged(t)
+	s := open(t, snapshot)
+	if n := s.Stats(); n.Pending+n.Delivered+n.Quarantined != 151 {
+		t.Errorf("Stats = %+v", n)
+	}
+	if err := Verify(filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Verify of no file: %v", err)
+	}
+}
+
+func FuzzSalvage(f *testing.F) {
+	f.Add([]byte("settled0000"))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		file := filepath.Join(t.TempDir(), "wreck")
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Salvage(file+".fresh", file); err != nil {
+			t.Error(err)
+		}
+		if s, err := Open(file + ".fresh"); err != nil {
+			t.Error(err)
+		} else {
+			s.Close()
+		}
+	})
+}
