@@ -98,7 +98,8 @@ type Outcome struct {
 	Tap      Tap
 	Employee Employee
 	Punch    Punch
-	Err      error // why it Failed
+	Claim    int   // of an Unknown badge: the number under which it can be claimed; 0: none
+	Err      error // why it Failed, or why an Unknown badge's tap is not kept
 }
 
 // Booked reports whether the tap became a punch.

@@ -128,6 +128,8 @@ func (d *desk) Append(p Punch) (Punch, error) {
 	return p, nil
 }
 
+func (d *desk) Keep(Tap, time.Duration) (int, error) { return 17, d.broken }
+
 func (d *desk) Show(o Outcome) { d.order = append(d.order, string(o.Kind)) }
 
 func newTerminal(t *testing.T) (*Terminal, *desk) {
@@ -159,6 +161,9 @@ func TestTerminal(t *testing.T) {
 		o := term.Answer(Tap{UID: uid(t, step.uid), Time: eight.Add(step.after)})
 		if o.Kind != step.kind || o.Punch.ID != step.punch || !o.Punch.Time.Equal(eight.Add(step.at)) {
 			t.Errorf("step %d: %s, punch %d at %v; want %s, %d, %v", i+1, o.Kind, o.Punch.ID, o.Punch.Time, step.kind, step.punch, step.at)
+		}
+		if o.Kind == Unknown && o.Claim != 17 {
+			t.Errorf("step %d: claim number %d", i+1, o.Claim)
 		}
 		if o.Kind == Repeated && o.Punch.Intent != CheckIn {
 			t.Errorf("step %d: repeats %s", i+1, o.Punch.Intent)

@@ -13,9 +13,13 @@ type Roster interface {
 
 // Queue keeps punches. Last is the newest punch that this clock knows of an
 // employee. Append returns once the punch is on disk, with its ID set.
+//
+// Keep stores the tap of an unknown badge and returns the badge's claim number,
+// 0 for one that makes up its UIDs; the same badge within the lock-out is one tap.
 type Queue interface {
 	Last(EmployeeID) (Punch, bool, error)
 	Append(Punch) (Punch, error)
+	Keep(tap Tap, lockout time.Duration) (claim int, err error)
 }
 
 // Screen is told every answer. Show must not wait for slow hardware.
@@ -58,6 +62,10 @@ func (t *Terminal) Answer(tap Tap) Outcome {
 	switch {
 	case o.Kind == Failed:
 		log.Error("tap not stored: the employee was told to tap again", "employee", o.Employee.ID, "error", o.Err)
+	case o.Err != nil:
+		log.Error("unclaimed tap not kept", "error", o.Err)
+	case o.Kind == Unknown:
+		log.Info("tap", "claim", o.Claim)
 	case o.Booked():
 		log.Info("tap", "employee", o.Employee.ID, "punch", o.Punch.ID)
 	default:
@@ -75,6 +83,7 @@ func (t *Terminal) decide(tap Tap) Outcome {
 	employee, known := t.Roster.Lookup(tap.UID)
 	if !known {
 		o.Kind = Unknown
+		o.Claim, o.Err = t.Queue.Keep(tap, t.Lockout)
 		return o
 	}
 	o.Employee = employee

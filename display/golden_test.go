@@ -54,6 +54,7 @@ func TestPictures(t *testing.T) {
 		"checkin-no-name": Answer(device.Outcome{Kind: device.CheckedIn, Punch: device.Punch{Time: at}}),
 		"repeated":        answer(device.Repeated, device.CheckIn),
 		"unknown":         answer(device.Unknown, ""),
+		"unknown-claim":   Answer(device.Outcome{Kind: device.Unknown, Claim: 17}),
 		"several":         answer(device.Several, ""),
 		"failed":          answer(device.Failed, ""),
 	} {

@@ -65,7 +65,15 @@ func Answer(o device.Outcome) *image1bit.VerticalLSB {
 		p.line(0, 20, w.big)
 		p.line(24, 16, w.name)
 		p.line(43, 20, w.more)
-	case device.Unknown, device.Several:
+	case device.Unknown:
+		p.line(3, 22, w.big)
+		if o.Claim > 0 {
+			p.line(24, 24, fmt.Sprintf("No. %d", o.Claim))
+			p.line(47, 15, "see the office")
+			return p.VerticalLSB
+		}
+		p.line(36, 16, w.more)
+	case device.Several:
 		p.line(3, 22, w.big)
 		p.line(36, 16, w.more)
 	default:
@@ -102,6 +110,9 @@ func words(o device.Outcome) text {
 		}
 		return text{"Already booked", o.Employee.Name, "out at " + at}
 	case device.Unknown:
+		if o.Claim > 0 {
+			return text{"Unknown badge", "", fmt.Sprintf("No. %d, see the office", o.Claim)}
+		}
 		return text{"Unknown badge", "", "see the office"}
 	case device.Several:
 		return text{"One badge", "", "please, not several"}

@@ -86,12 +86,12 @@ func create(path string) (err error) {
 		return err
 	}
 	err = db.Update(func(tx *bolt.Tx) error {
-		for _, name := range [][]byte{metaBucket, tailBucket, historyBucket, stateBucket, marksBucket} {
+		for _, name := range buckets {
 			if _, err := tx.CreateBucket(name); err != nil {
 				return err
 			}
 		}
-		if err := errors.Join(putRanges(tx, settledKey, nil), putRanges(tx, attemptedKey, nil)); err != nil {
+		if err := errors.Join(putRanges(tx, settledKey, nil), putRanges(tx, attemptedKey, nil), put(tx.Bucket(stateBucket), lostKey, []byte{0})); err != nil {
 			return err
 		}
 		return put(tx.Bucket(metaBucket), formatKey, []byte{format})
@@ -107,7 +107,7 @@ func create(path string) (err error) {
 
 // load builds what is kept in memory from the file, newest punch first.
 func (s *Store) load(tx *bolt.Tx) error {
-	for _, name := range [][]byte{metaBucket, tailBucket, historyBucket, stateBucket, marksBucket} {
+	for _, name := range buckets {
 		if tx.Bucket(name) == nil {
 			return fmt.Errorf("%w: bucket %q is missing", ErrDamaged, name)
 		}
@@ -126,6 +126,9 @@ func (s *Store) load(tx *bolt.Tx) error {
 		return err
 	}
 	if s.marks, err = getMarks(tx); err != nil {
+		return err
+	}
+	if err := s.loadUnclaimed(tx); err != nil {
 		return err
 	}
 	ids := map[device.EmployeeID]device.EmployeeID{} // one string per employee, not per punch

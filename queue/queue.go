@@ -8,7 +8,7 @@
 //
 // # Format 1
 //
-// Five buckets, laid out so that a commit touches as few pages as possible:
+// Six buckets, laid out so that a commit touches as few pages as possible:
 //
 //	meta     "format" → 1
 //	tail     punch id → record; the newest punches, few enough to be stored
@@ -18,6 +18,7 @@
 //	         "attempted" → the ids that may have been sent, as ranges
 //	marks    punch id → record; what became of those that were refused,
 //	         held or dropped
+//	unclaimed  number → record; taps of unknown badges
 //
 // Ids are 8 bytes big-endian. Every value begins with its CRC-32C, taken over
 // key and value: bbolt itself does not notice a flipped bit.
@@ -76,20 +77,24 @@ type Store struct {
 	db      *bolt.DB
 	changed chan struct{}
 
-	mu       sync.Mutex
-	next     device.PunchID
-	inTail   int
-	last     map[device.EmployeeID]device.Punch
-	lanes    map[device.EmployeeID][]device.Punch // pending, oldest first
-	settled  ranges
-	unsaved  bool // settled has grown since it was last stored
-	flush    *time.Timer
-	marks    map[device.PunchID]mark
-	eager    bool // new punches are sent at once: store them as attempted
-	attempts ranges
-	doubtful map[device.PunchID]bool // pending, sent and not clearly answered
-	failed   *device.Punch           // its commit failed, yet it may be in the file
-	problem  error                   // of the last write
+	mu            sync.Mutex
+	next          device.PunchID
+	inTail        int
+	last          map[device.EmployeeID]device.Punch
+	lanes         map[device.EmployeeID][]device.Punch // pending, oldest first
+	settled       ranges
+	unsaved       bool // settled has grown since it was last stored
+	flush         *time.Timer
+	marks         map[device.PunchID]mark
+	eager         bool // new punches are sent at once: store them as attempted
+	attempts      ranges
+	doubtful      map[device.PunchID]bool // pending, sent and not clearly answered
+	unclaimed     []UnclaimedTap          // oldest first
+	nextUnclaimed uint64
+	lost          int // unclaimed taps that had to go
+
+	failed  *device.Punch // its commit failed, yet it may be in the file
+	problem error         // of the last write
 }
 
 // Close stores what is not stored yet and closes the file. Of the punches that

@@ -15,16 +15,21 @@ import (
 )
 
 var (
-	metaBucket    = []byte("meta")
-	tailBucket    = []byte("tail")
-	historyBucket = []byte("history")
-	stateBucket   = []byte("state")
-	marksBucket   = []byte("marks")
+	metaBucket      = []byte("meta")
+	tailBucket      = []byte("tail")
+	historyBucket   = []byte("history")
+	stateBucket     = []byte("state")
+	marksBucket     = []byte("marks")
+	unclaimedBucket = []byte("unclaimed")
 
 	formatKey    = []byte("format")
 	settledKey   = []byte("settled")
 	attemptedKey = []byte("attempted")
+	lostKey      = []byte("lost")
 )
+
+// buckets are all there are.
+var buckets = [][]byte{metaBucket, tailBucket, historyBucket, stateBucket, marksBucket, unclaimedBucket}
 
 // tailSize is how many punches stay in the tail. bbolt stores a bucket inside
 // its parent's page while it is smaller than a quarter page: 16 bytes of header
@@ -114,26 +119,31 @@ func decodePunch(k, stored []byte) (device.Punch, error) {
 
 // appendPunch puts a punch into the tail, after moving a full tail into the
 // history.
-func appendPunch(tx *bolt.Tx, p device.Punch, moveTail bool) error {
+func appendPunch(tx *bolt.Tx, p device.Punch, full bool) error {
 	v, err := encodePunch(p)
 	if err != nil {
 		return err
 	}
-	tail := tx.Bucket(tailBucket)
-	if moveTail {
-		history := tx.Bucket(historyBucket)
-		history.FillPercent = 1 // ids only grow: no page needs room for more
-		if err := tail.ForEach(history.Put); err != nil {
-			return err
-		}
-		if err := tx.DeleteBucket(tailBucket); err != nil {
-			return err
-		}
-		if tail, err = tx.CreateBucket(tailBucket); err != nil {
+	if full {
+		if err := moveTail(tx); err != nil {
 			return err
 		}
 	}
-	return put(tail, key(p.ID), v)
+	return put(tx.Bucket(tailBucket), key(p.ID), v)
+}
+
+// moveTail moves the tail into the history.
+func moveTail(tx *bolt.Tx) error {
+	history := tx.Bucket(historyBucket)
+	history.FillPercent = 1 // ids only grow: no page needs room for more
+	if err := tx.Bucket(tailBucket).ForEach(history.Put); err != nil {
+		return err
+	}
+	if err := tx.DeleteBucket(tailBucket); err != nil {
+		return err
+	}
+	_, err := tx.CreateBucket(tailBucket)
+	return err
 }
 
 func getPunch(tx *bolt.Tx, id device.PunchID) (device.Punch, error) {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -58,7 +60,7 @@ type Salvaged struct {
 // around them is. What is not known to be settled becomes ambiguous: it may be
 // at Zeitstrom already, and is asked about before it is sent.
 func Salvage(path string, files ...string) (Salvaged, error) {
-	found := wreck{punches: map[device.PunchID]device.Punch{}, marks: map[device.PunchID]mark{}}
+	found := wreck{punches: map[device.PunchID]device.Punch{}, marks: map[device.PunchID]mark{}, unclaimed: map[string][]byte{}}
 	for _, file := range files {
 		content, err := os.ReadFile(file)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -77,6 +79,8 @@ type wreck struct {
 	punches map[device.PunchID]device.Punch
 	marks   map[device.PunchID]mark
 	settled ranges
+	// unclaimed taps by their key, as they were stored
+	unclaimed map[string][]byte
 }
 
 // search finds records by their checksums, at any offset. A record's key stands
@@ -97,31 +101,45 @@ func (w *wreck) search(content []byte) {
 			w.settled = r
 		}
 	}
-	for i := 0; ; {
-		n := bytes.Index(content[i:], []byte(`{"state":"`))
-		if n < 0 {
-			return
+	for key, value := range texts(content, `{"state":"`) {
+		var m mark
+		if json.Unmarshal(value, &m) == nil {
+			id := device.PunchID(binary.BigEndian.Uint64(key))
+			if old, ok := w.marks[id]; !ok || m.Since.After(old.Since) {
+				w.marks[id] = m
+			}
 		}
-		i += n
-		if i >= 4+keyLen {
-			w.searchMark(content[i-4-keyLen:i-4], content[i-4:])
+	}
+	for key, value := range texts(content, `{"uid":"`) {
+		if _, err := decodeUnclaimed(value); err == nil {
+			w.unclaimed[string(key)] = value
 		}
-		i++
 	}
 }
 
-func (w *wreck) searchMark(key, stored []byte) {
-	var m mark
-	if value := grow(key, stored); value != nil && json.Unmarshal(value, &m) == nil {
-		id := device.PunchID(binary.BigEndian.Uint64(key))
-		if old, ok := w.marks[id]; !ok || m.Since.After(old.Since) {
-			w.marks[id] = m
+// texts yields the whole records whose value is JSON that begins like this, with
+// their keys.
+func texts(content []byte, begin string) iter.Seq2[[]byte, []byte] {
+	return func(yield func(key, value []byte) bool) {
+		const keyLen, sumLen = 8, 4
+		for i := 0; ; i++ {
+			n := bytes.Index(content[i:], []byte(begin))
+			if n < 0 {
+				return
+			}
+			if i += n; i < keyLen+sumLen {
+				continue
+			}
+			key := content[i-sumLen-keyLen : i-sumLen]
+			if value := grow(key, content[i-sumLen:]); value != nil && !yield(key, value) {
+				return
+			}
 		}
 	}
 }
 
 // values yields the values stored under a key that are whole.
-func values(content, key []byte) func(func([]byte) bool) {
+func values(content, key []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for i := 0; ; {
 			n := bytes.Index(content[i:], key)
@@ -175,6 +193,7 @@ func (w *wreck) build(path string) (Salvaged, error) {
 			open = open.with(id)
 		}
 	}
+	w.forgetClaimed()
 	err = db.Update(func(tx *bolt.Tx) error {
 		for id, p := range w.punches {
 			v, err := encodePunch(p)
@@ -188,6 +207,11 @@ func (w *wreck) build(path string) (Salvaged, error) {
 				return err
 			}
 		}
+		for k, v := range w.unclaimed {
+			if err := put(tx.Bucket(unclaimedBucket), []byte(k), v); err != nil {
+				return err
+			}
+		}
 		return errors.Join(putRanges(tx, settledKey, w.settled), putRanges(tx, attemptedKey, open))
 	})
 	if err := errors.Join(err, db.Sync(), db.Close()); err != nil {
@@ -197,6 +221,19 @@ func (w *wreck) build(path string) (Salvaged, error) {
 		return Salvaged{}, err
 	}
 	return Salvaged{Punches: len(w.punches), Open: open.len()}, syncDir(path)
+}
+
+// forgetClaimed leaves out the taps that had become punches: pages that are no
+// longer in use still hold them.
+func (w *wreck) forgetClaimed() {
+	booked := map[int64]bool{}
+	for _, p := range w.punches {
+		booked[p.Time.UnixNano()] = true
+	}
+	maps.DeleteFunc(w.unclaimed, func(_ string, v []byte) bool {
+		t, err := decodeUnclaimed(v)
+		return err != nil || booked[t.Time.UnixNano()]
+	})
 }
 
 func syncDir(path string) error {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"text/tabwriter"
+	"time"
 
 	"timeclock/device"
 	"timeclock/device/config"
@@ -92,6 +93,9 @@ func badgeAdd(ctx context.Context, c *call) error {
 	if len(c.args) == 3 {
 		b.Employee.Name = c.args[2]
 	}
+	if c.claim {
+		return c.claimTaps(ctx, b)
+	}
 	return c.withBadges(ctx, func(badges control.Badges) error {
 		action, err := badges.Add(b)
 		if err != nil {
@@ -100,6 +104,54 @@ func badgeAdd(ctx context.Context, c *call) error {
 		_, err = fmt.Fprintf(c.stdout, "%s: badge %s of %s %s\n", action, b.UID.Hex(), b.Employee.ID, b.Employee.Name)
 		return err
 	})
+}
+
+// claimTaps shows which bookings a badge's taps become, and makes them.
+func (c *call) claimTaps(ctx context.Context, b roster.Badge) error {
+	cfg, err := config.Load(c.config)
+	if err != nil {
+		return err
+	}
+	client := control.Dial(ctx, cfg.StateDir)
+	plan, err := client.Claim(b, c.force, c.dry)
+	if err != nil {
+		return err
+	}
+	if !c.dry {
+		fmt.Fprintf(c.stdout, "added: badge %s of %s %s\n", b.UID.Hex(), b.Employee.ID, b.Employee.Name)
+	}
+	if len(plan) == 0 {
+		_, err := fmt.Fprintln(c.stdout, "It has no unclaimed taps.")
+		return err
+	}
+	return printPunches(c.stdout, plan...)
+}
+
+func badgeUnclaimed(ctx context.Context, c *call) error {
+	if err := c.want(0, 0); err != nil {
+		return err
+	}
+	cfg, err := config.Load(c.config)
+	if err != nil {
+		return err
+	}
+	badges, lost, err := control.Dial(ctx, cfg.StateDir).Unclaimed()
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return json.NewEncoder(c.stdout).Encode(badges)
+	}
+	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "NO.\tUID\tTAPS\tNEWEST\tOLDEST")
+	for _, b := range badges {
+		fmt.Fprintf(w, "%d\t%s\t%d\t%s\t%s\n", b.Claim, b.UID, len(b.Taps), b.Taps[0].Local().Format(time.DateTime), b.Taps[len(b.Taps)-1].Local().Format(time.DateTime))
+	}
+	if err := w.Flush(); err != nil || lost == 0 {
+		return err
+	}
+	_, err = fmt.Fprintf(c.stdout, "%d older taps had to go.\n", lost)
+	return err
 }
 
 func badgeRemove(ctx context.Context, c *call) error {

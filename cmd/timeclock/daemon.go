@@ -77,7 +77,7 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	source, chip := readerSource(cfg)
 	d.chip = chip
 	rd := reader.New(source, readerOptions(cfg), taps, log)
-	d.clock = &control.Clock{Version: theVersion(), Roster: badges, Queue: d.queue, Reader: rd, Uplink: up, Trust: trust(cfg), Notice: notice}
+	d.clock = &control.Clock{Version: theVersion(), Roster: badges, Queue: d.queue, Reader: rd, Uplink: up, Trust: trust(cfg), Lockout: cfg.Terminal.Lockout, Notice: notice}
 
 	screens := append(audience{}, x.screens...)
 	if chip != nil {

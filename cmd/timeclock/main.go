@@ -45,7 +45,8 @@ var commands = []command{
 	{"tap", "UID", "bring a badge to the simulated reader of the running clock", runTap},
 	{"status", "", "how the running clock is", runStatus},
 	{"badge list", "", "list the badge map", badgeList},
-	{"badge add", "UID EMPLOYEE [NAME]", "give a badge to an employee", badgeAdd},
+	{"badge add", "UID EMPLOYEE [NAME]", "give a badge to an employee; -claim: and book its taps so far", badgeAdd},
+	{"badge unclaimed", "", "list the badges that were tapped and belong to nobody", badgeUnclaimed},
 	{"badge remove", "UID", "take a badge out of the map", badgeRemove},
 	{"badge import", "FILE", "take over a CSV file with columns uid,employee_id,name", badgeImport},
 	{"badge export", "", "write the badge map as CSV", badgeExport},
@@ -138,6 +139,9 @@ type call struct {
 	listen  string
 	lasting time.Duration
 	reason  string
+	claim   bool
+	force   bool
+	dry     bool
 }
 
 func newCall(e env, cmd *command) *call {
@@ -145,7 +149,7 @@ func newCall(e env, cmd *command) *call {
 	c.flags.SetOutput(io.Discard)
 	c.flags.StringVar(&c.config, "config", config.DefaultPath, "the settings `file`")
 	switch cmd.name {
-	case "tap", "status", "badge list", "queue list", "queue show", "queue retry", "queue drop", "doctor reader", "version":
+	case "tap", "status", "badge list", "badge unclaimed", "queue list", "queue show", "queue retry", "queue drop", "doctor reader", "version":
 		c.flags.BoolVar(&c.json, "json", false, "answer in JSON, for scripts")
 	case "demo":
 		c.flags.StringVar(&c.listen, "listen", "127.0.0.1:8470", "`address` of the page")
@@ -153,6 +157,10 @@ func newCall(e env, cmd *command) *call {
 	switch cmd.name {
 	case "queue list":
 		c.flags.BoolVar(&c.all, "all", false, "also what was delivered, newest first")
+	case "badge add":
+		c.flags.BoolVar(&c.claim, "claim", false, "turn the taps that the badge has made so far into bookings")
+		c.flags.BoolVar(&c.force, "force", false, "with -claim: even if the employee has later bookings")
+		c.flags.BoolVar(&c.dry, "dry-run", false, "with -claim: only show the bookings")
 	case "queue drop":
 		c.flags.StringVar(&c.reason, "reason", "", "`why`, kept with the booking")
 	case "doctor reader":

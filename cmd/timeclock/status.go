@@ -36,6 +36,9 @@ func runStatus(ctx context.Context, c *call) error {
 		fmt.Fprintf(w, "\tthe oldest pending one is of %s\n", s.OldestPending.Local().Format(time.DateTime))
 	}
 	fmt.Fprintf(w, "badges\t%d\n", s.Badges)
+	if s.Unclaimed > 0 {
+		fmt.Fprintf(w, "\t%d unclaimed taps of badges that belong to nobody: `timeclock badge unclaimed`\n", s.Unclaimed)
+	}
 	fmt.Fprintf(w, "storage\t%s\n", describe(s.Storage.Healthy, "the last write succeeded", s.Storage.Problem+": bookings are NOT saved until that is mended"))
 	if s.Storage.Notice != "" {
 		fmt.Fprintf(w, "\tNOTICE: %s\n", s.Storage.Notice)

@@ -118,6 +118,24 @@ func (c *Client) Drop(id device.PunchID, reason string) (p Punch, err error) {
 	return p, c.call(http.MethodPost, "/punches/"+id.String()+"/drop?"+url.Values{"reason": {reason}}.Encode(), nil, &p)
 }
 
+// Unclaimed lists the badges that belong to nobody, newest first, and how many
+// older taps had to go.
+func (c *Client) Unclaimed() ([]Unclaimed, int, error) {
+	var u unclaimed
+	err := c.call(http.MethodGet, "/unclaimed", nil, &u)
+	return u.Badges, u.Lost, err
+}
+
+// Claim gives a badge to an employee and turns its unclaimed taps into punches,
+// unless dry: then it only tells which it would make.
+func (c *Client) Claim(b roster.Badge, force, dry bool) (plan []Punch, err error) {
+	body, err := json.Marshal(claim{newBadge(b), force, dry})
+	if err != nil {
+		return nil, err
+	}
+	return plan, c.call(http.MethodPost, "/badges/claim", bytes.NewReader(body), &plan)
+}
+
 // List implements Badges.
 func (c *Client) List() ([]roster.Badge, error) {
 	var in []badge

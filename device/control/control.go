@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"timeclock/device"
@@ -31,6 +32,7 @@ type Clock struct {
 	Reader  *reader.Reader
 	Uplink  *uplink.Uplink
 	Trust   func() clock.Trust
+	Lockout time.Duration
 	Notice  string // what happened to the queue file before the start; usually nothing
 	// Bring brings a badge to a simulated reader and returns the answer; nil
 	// with a real reader: nobody clocks in by shell.
@@ -81,6 +83,8 @@ func (c *Clock) Status() Status {
 	s := Status{Version: c.Version, Badges: c.Roster.Len()}
 	q := c.Queue.Stats()
 	s.Pending, s.Delivered, s.Quarantined = q.Pending, q.Delivered, q.Quarantined
+	taps, _ := c.Queue.Unclaimed()
+	s.Unclaimed = len(taps)
 	s.Ambiguous, s.Held, s.Dropped = q.Ambiguous, q.Held, q.Dropped
 	s.OldestPending = optional(q.OldestPending)
 	s.Storage.Healthy, s.Storage.Problem, s.Storage.Notice = q.Problem == "", q.Problem, c.Notice
@@ -179,6 +183,51 @@ func (c *Clock) Punches(all bool) ([]Punch, error) {
 	out := make([]Punch, len(entries))
 	for i, e := range entries {
 		out[i] = c.punch(e, names)
+	}
+	return out, nil
+}
+
+// Unclaimed is a badge that belongs to nobody, with its taps.
+type Unclaimed struct {
+	Claim int         `json:"claim"`
+	UID   string      `json:"uid"` // whole: for the admin who gives it to someone
+	Taps  []time.Time `json:"taps"`
+}
+
+// Unclaimed lists the badges that belong to nobody, newest first, and how many
+// older taps had to go.
+func (c *Clock) Unclaimed() (badges []Unclaimed, lost int) {
+	taps, lost := c.Queue.Unclaimed()
+	for _, t := range slices.Backward(taps) {
+		i := slices.IndexFunc(badges, func(b Unclaimed) bool { return b.UID == t.UID.Hex() })
+		if i < 0 {
+			badges = append(badges, Unclaimed{Claim: t.Claim, UID: t.UID.Hex()})
+			i = len(badges) - 1
+		}
+		badges[i].Taps = append(badges[i].Taps, t.Time)
+	}
+	return badges, lost
+}
+
+// Claim gives a badge to an employee and turns its unclaimed taps into punches,
+// unless dry: then it only tells which it would make.
+func (c *Clock) Claim(b roster.Badge, force, dry bool) ([]Punch, error) {
+	plan, err := c.Queue.Claim(b.UID, b.Employee.ID, c.Lockout, force, true)
+	if err != nil {
+		return nil, err
+	}
+	if !dry {
+		// The badge first: if the punches fail, the taps can still be claimed.
+		if _, err := c.Roster.Add(b); err != nil {
+			return nil, err
+		}
+		if plan, err = c.Queue.Claim(b.UID, b.Employee.ID, c.Lockout, force, false); err != nil {
+			return nil, err
+		}
+	}
+	out := make([]Punch, len(plan))
+	for i, p := range plan {
+		out[i] = c.punch(queue.Entry{Punch: p, State: queue.Pending}, c.Roster.Names())
 	}
 	return out, nil
 }

@@ -110,6 +110,26 @@ func (s *Server) handler() http.Handler {
 		}
 		reply(w, action, err)
 	})
+	mux.HandleFunc("GET /unclaimed", func(w http.ResponseWriter, _ *http.Request) {
+		badges, lost := s.clock.Unclaimed()
+		reply(w, unclaimed{badges, lost}, nil)
+	})
+	mux.HandleFunc("POST /badges/claim", func(w http.ResponseWriter, r *http.Request) {
+		var in claim
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+			reply(w, nil, err)
+			return
+		}
+		b, err := in.roster()
+		var plan []Punch
+		if err == nil {
+			plan, err = s.clock.Claim(b, in.Force, in.Dry)
+		}
+		if err == nil && !in.Dry {
+			s.log.Info("taps claimed", "employee", b.Employee.ID, "badge", b.UID, "punches", len(plan))
+		}
+		reply(w, plan, err)
+	})
 	mux.HandleFunc("DELETE /badges/{uid}", func(w http.ResponseWriter, r *http.Request) {
 		withUID(w, r, func(uid device.UID) (any, error) { return s.clock.Roster.Remove(uid) })
 	})
@@ -181,6 +201,18 @@ type badge struct {
 	UID      string            `json:"uid"`
 	Employee device.EmployeeID `json:"employee_id"`
 	Name     string            `json:"name"`
+}
+
+// claim is a badge that gets an owner, and what to do with its taps.
+type claim struct {
+	badge
+	Force bool `json:"force"`
+	Dry   bool `json:"dry"`
+}
+
+type unclaimed struct {
+	Badges []Unclaimed `json:"badges"`
+	Lost   int         `json:"lost"`
 }
 
 func newBadge(b roster.Badge) badge {

@@ -1,0 +1,246 @@
+package queue
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"timeclock/device"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Unclaimed taps are bounded: nobody may fill the disk with badges of their own.
+const (
+	maxUnclaimed = 1000
+	maxClaim     = 999 // claim numbers are short: people read them from the display
+)
+
+// UnclaimedTap is a tap of a badge that belonged to nobody.
+type UnclaimedTap struct {
+	UID   device.UID
+	Time  time.Time
+	Claim int // the badge's claim number
+
+	id uint64
+}
+
+// unclaimedRecord is an UnclaimedTap as it is stored. It holds the whole UID,
+// without which nobody could claim it.
+type unclaimedRecord struct {
+	UID   string    `json:"uid"`
+	Time  time.Time `json:"time"`
+	Claim int       `json:"claim"`
+}
+
+// Keep stores a tap of an unknown badge and returns the badge's claim number. A
+// badge that makes up its UID can never be claimed: it is not stored, and its
+// claim number is 0. The same badge's next taps within the lock-out are one tap.
+func (s *Store) Keep(tap device.Tap, lockout time.Duration) (claim int, err error) {
+	if tap.UID.Random() {
+		return 0, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := UnclaimedTap{UID: tap.UID, Time: tap.Time, id: s.nextUnclaimed}
+	for _, old := range slices.Backward(s.unclaimed) {
+		if old.UID == tap.UID {
+			if age := tap.Time.Sub(old.Time); age >= 0 && age < lockout {
+				return old.Claim, nil
+			}
+			t.Claim = old.Claim
+			break
+		}
+	}
+	if t.Claim == 0 {
+		t.Claim = s.freeClaim()
+	}
+	lost := s.lost
+	var drop []UnclaimedTap
+	if n := len(s.unclaimed) - maxUnclaimed + 1; n > 0 {
+		drop = s.unclaimed[:n]
+		lost += n
+	}
+	err = s.save(func(tx *bolt.Tx) error {
+		v, err := json.Marshal(unclaimedRecord{t.UID.Hex(), t.Time.UTC(), t.Claim})
+		if err != nil {
+			return err
+		}
+		if err := deleteUnclaimed(tx, drop); err != nil {
+			return err
+		}
+		if err := put(tx.Bucket(stateBucket), lostKey, binary.AppendUvarint(nil, uint64(lost))); err != nil {
+			return err
+		}
+		return put(tx.Bucket(unclaimedBucket), key(device.PunchID(t.id)), v)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("unclaimed tap not stored: %w", err)
+	}
+	s.unclaimed = append(slices.Clone(s.unclaimed[len(drop):]), t)
+	s.nextUnclaimed++
+	s.lost = lost
+	return t.Claim, nil
+}
+
+// freeClaim returns the next number that no badge has.
+func (s *Store) freeClaim() int {
+	taken := map[int]bool{}
+	last := 0
+	for _, t := range s.unclaimed {
+		taken[t.Claim] = true
+		last = t.Claim
+	}
+	for n := last%maxClaim + 1; ; n = n%maxClaim + 1 {
+		if !taken[n] {
+			return n
+		}
+		if n == last { // all are taken
+			return n
+		}
+	}
+}
+
+func deleteUnclaimed(tx *bolt.Tx, taps []UnclaimedTap) error {
+	for _, t := range taps {
+		if err := tx.Bucket(unclaimedBucket).Delete(key(device.PunchID(t.id))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Unclaimed returns the taps of unknown badges, oldest first, and how many older
+// ones had to go.
+func (s *Store) Unclaimed() (taps []UnclaimedTap, lost int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.unclaimed), s.lost
+}
+
+// Claim turns the unclaimed taps of a badge into punches of the employee that it
+// belongs to now, with their true times and the directions that follow from what
+// is known of the employee at that time. It refuses if the employee has later
+// bookings, whose directions would then be wrong, unless forced. With dry it
+// only returns the punches that it would make.
+func (s *Store) Claim(uid device.UID, e device.EmployeeID, lockout time.Duration, force, dry bool) ([]device.Punch, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := s.settleFailed(); err != nil {
+		return nil, err
+	}
+	var claimed []UnclaimedTap
+	for _, t := range s.unclaimed {
+		if t.UID == uid {
+			claimed = append(claimed, t)
+		}
+	}
+	if len(claimed) == 0 {
+		return nil, nil
+	}
+	slices.SortStableFunc(claimed, func(a, b UnclaimedTap) int { return a.Time.Compare(b.Time) })
+	before, later, err := s.around(e, claimed[0].Time)
+	if err != nil {
+		return nil, err
+	}
+	if later && !force {
+		return nil, fmt.Errorf("this employee has bookings after the badge's first tap (%s): claiming it would put bookings before them; see `timeclock queue list -all`, and use -force if that is right", claimed[0].Time.Local().Format(time.DateTime))
+	}
+	plan := s.plan(e, before, claimed, lockout)
+	if dry {
+		return plan, nil
+	}
+	err = s.save(func(tx *bolt.Tx) error {
+		if err := moveTail(tx); err != nil { // ids stay ascending in the history
+			return err
+		}
+		for _, p := range plan {
+			v, err := encodePunch(p)
+			if err == nil {
+				err = put(tx.Bucket(historyBucket), key(p.ID), v)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return deleteUnclaimed(tx, claimed)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("nothing claimed: %w", err)
+	}
+	s.unclaimed = slices.DeleteFunc(slices.Clone(s.unclaimed), func(t UnclaimedTap) bool { return t.UID == uid })
+	for _, p := range plan {
+		s.remember(p, false)
+	}
+	s.inTail = 0
+	return plan, nil
+}
+
+// plan makes punches of taps, from what is known of the employee before them.
+func (s *Store) plan(e device.EmployeeID, before device.Punch, taps []UnclaimedTap, lockout time.Duration) (plan []device.Punch) {
+	for _, t := range taps {
+		if !before.Time.IsZero() && t.Time.Sub(before.Time) < lockout {
+			continue
+		}
+		p := device.Punch{ID: s.next + device.PunchID(len(plan)), Employee: e, Intent: device.CheckIn, Time: t.Time}
+		if before.Intent == device.CheckIn {
+			p.Intent = device.CheckOut
+		}
+		plan = append(plan, p)
+		before = p
+	}
+	return plan
+}
+
+// around returns an employee's newest punch before an instant, and whether there
+// are later ones.
+func (s *Store) around(e device.EmployeeID, at time.Time) (before device.Punch, later bool, err error) {
+	err = s.db.View(func(tx *bolt.Tx) error {
+		return newestFirst(tx, func(p device.Punch) bool {
+			switch {
+			case p.Employee != e:
+			case p.Time.After(at):
+				later = true
+			case p.Time.After(before.Time):
+				before = p
+			}
+			return true
+		})
+	})
+	return before, later, err
+}
+
+// loadUnclaimed reads the unclaimed taps.
+func (s *Store) loadUnclaimed(tx *bolt.Tx) error {
+	v, err := get(tx.Bucket(stateBucket), lostKey)
+	if err != nil {
+		return err
+	}
+	lost, _ := binary.Uvarint(v)
+	s.lost = int(lost)
+	return tx.Bucket(unclaimedBucket).ForEach(func(k, stored []byte) error {
+		v, err := check(k, stored)
+		if err != nil {
+			return err
+		}
+		t, err := decodeUnclaimed(v)
+		if err != nil || len(k) != 8 {
+			return fmt.Errorf("%w: unclaimed tap %x cannot be read", ErrDamaged, k)
+		}
+		t.id = binary.BigEndian.Uint64(k)
+		s.unclaimed = append(s.unclaimed, t)
+		s.nextUnclaimed = t.id + 1
+		return nil
+	})
+}
+
+func decodeUnclaimed(v []byte) (t UnclaimedTap, err error) {
+	var r unclaimedRecord
+	if err := json.Unmarshal(v, &r); err != nil {
+		return t, err
+	}
+	uid, err := device.ParseUID(r.UID)
+	return UnclaimedTap{UID: uid, Time: r.Time, Claim: r.Claim}, err
+}
