@@ -23,15 +23,15 @@ func fill(t testing.TB, n, pending int) *Store {
 		err := s.db.Update(func(tx *bolt.Tx) error {
 			history := tx.Bucket(historyBucket)
 			history.FillPercent = 1
+			c := commit{tx, s.chain}
 			for id := first; id < first+chunk && id <= n+pending; id++ {
-				v, err := encodePunch(punch(id%200, []device.Intent{device.CheckIn, device.CheckOut}[id/200%2], time.Unix(int64(id)*60, 0)))
-				if err == nil {
-					err = put(history, key(device.PunchID(id)), v)
-				}
-				if err != nil {
+				p := punch(id%200, []device.Intent{device.CheckIn, device.CheckOut}[id/200%2], time.Unix(int64(id)*60, 0))
+				p.ID = device.PunchID(id)
+				if err := c.punch(historyBucket, p); err != nil {
 					return err
 				}
 			}
+			s.chain = c.chain
 			return nil
 		})
 		if err != nil {

@@ -3,6 +3,7 @@ package queue
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -39,13 +40,16 @@ const batch = 256
 func (s *Store) Attempt(p device.Punch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.reload(); err != nil {
+		return err
+	}
 	if s.attempts.has(p.ID) {
 		return nil
 	}
 	before := s.attempts
 	last := min(p.ID+batch, s.next)
 	s.attempts = s.attempts.withRun(run{p.ID, last - 1})
-	if err := s.save(func(*bolt.Tx) error { return nil }); err != nil {
+	if err := s.save(func(*commit) error { return nil }); err != nil {
 		s.attempts = before
 		return fmt.Errorf("punch %d not marked as sent: %w", p.ID, err)
 	}
@@ -57,6 +61,9 @@ func (s *Store) Attempt(p device.Punch) error {
 func (s *Store) Doubt(p device.Punch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.doubtful[p.ID] {
+		s.note(Exception{Punch: p.ID, What: string(Ambiguous)})
+	}
 	s.doubtful[p.ID] = true
 }
 
@@ -69,13 +76,14 @@ const flushAfter = 2 * time.Second
 func (s *Store) Deliver(p device.Punch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	doubted := s.doubtful[p.ID]
 	if err := s.takeOut(p); err != nil {
 		return err
 	}
-	if !s.unsaved {
-		s.unsaved = true
-		s.flush.Reset(flushAfter)
+	if doubted {
+		s.note(Exception{Punch: p.ID, What: string(Delivered), Why: "it had been ambiguous"})
 	}
+	s.saveSoon()
 	return nil
 }
 
@@ -83,7 +91,7 @@ func (s *Store) Deliver(p device.Punch) error {
 func (s *Store) flushLate() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.save(nil) != nil {
+	if s.reload() != nil || s.save(nil) != nil {
 		s.flush.Reset(flushAfter)
 	}
 }
@@ -110,6 +118,9 @@ func (s *Store) takeOut(p device.Punch) error {
 func (s *Store) Quarantine(p device.Punch, reason string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.reload(); err != nil {
+		return err
+	}
 	settled := s.settled
 	marks := map[device.PunchID]mark{p.ID: newMark(Quarantined, reason)}
 	if out, ok := s.checkOutOf(p); ok {
@@ -129,9 +140,9 @@ func (s *Store) Quarantine(p device.Punch, reason string) error {
 // mark stores marks and then takes them into memory. A mark without a state
 // removes the one there was.
 func (s *Store) mark(marks map[device.PunchID]mark) error {
-	err := s.save(func(tx *bolt.Tx) error {
-		for id, m := range marks {
-			if err := putMark(tx, id, m); err != nil {
+	err := s.save(func(c *commit) error {
+		for _, id := range slices.Sorted(maps.Keys(marks)) {
+			if err := c.mark(id, marks[id]); err != nil {
 				return err
 			}
 		}
@@ -149,6 +160,18 @@ func (s *Store) mark(marks map[device.PunchID]mark) error {
 		delete(s.doubtful, id) // a held one was marked as sent at most, its check-in goes first
 	}
 	return nil
+}
+
+// mark stores a mark and says so in the journal.
+func (c *commit) mark(id device.PunchID, m mark) error {
+	e := Exception{Punch: id, What: string(m.State), Why: m.Reason}
+	if m.State == "" {
+		e.What = "released"
+	}
+	if err := c.exception(e); err != nil {
+		return err
+	}
+	return putMark(c.Tx, id, m)
 }
 
 // checkOutOf returns the pending check-out that belongs to a check-in: the
@@ -178,8 +201,12 @@ func (s *Store) belongsToQuarantine(p device.Punch) bool {
 func (s *Store) Retry(id device.PunchID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.reload(); err != nil {
+		return err
+	}
 	if s.doubtful[id] {
 		delete(s.doubtful, id)
+		s.note(Exception{Punch: id, What: "retried"})
 		s.notify()
 		return nil
 	}
@@ -243,6 +270,9 @@ func (s *Store) Holders() ([]device.Punch, error) {
 func (s *Store) Release(in device.Punch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.reload(); err != nil {
+		return err
+	}
 	marks := map[device.PunchID]mark{in.ID: {}}
 	if out, ok := s.checkOutOf(in); ok && s.marks[out.ID].State == Held {
 		marks[out.ID] = mark{}
@@ -256,6 +286,9 @@ func (s *Store) Release(in device.Punch) error {
 func (s *Store) Drop(id device.PunchID, reason string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.reload(); err != nil {
+		return err
+	}
 	state := s.marks[id].State
 	if !s.doubtful[id] && state != Quarantined && state != Held {
 		return fmt.Errorf("punch %d is neither quarantined nor ambiguous nor held: it cannot be dropped", id)

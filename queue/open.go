@@ -91,7 +91,7 @@ func create(path string) (err error) {
 				return err
 			}
 		}
-		if err := errors.Join(putRanges(tx, settledKey, nil), putRanges(tx, attemptedKey, nil), put(tx.Bucket(stateBucket), lostKey, []byte{0})); err != nil {
+		if err := errors.Join(putRanges(tx, settledKey, nil), putRanges(tx, attemptedKey, nil), put(tx.Bucket(stateBucket), lostKey, []byte{0}), put(tx.Bucket(stateBucket), headKey, chain{}.encode())); err != nil {
 			return err
 		}
 		return put(tx.Bucket(metaBucket), formatKey, []byte{format})
@@ -126,6 +126,9 @@ func (s *Store) load(tx *bolt.Tx) error {
 		return err
 	}
 	if s.marks, err = getMarks(tx); err != nil {
+		return err
+	}
+	if s.chain, err = getChain(tx); err != nil {
 		return err
 	}
 	if err := s.loadUnclaimed(tx); err != nil {

@@ -8,17 +8,20 @@
 //
 // # Format 1
 //
-// Six buckets, laid out so that a commit touches as few pages as possible:
+// Seven buckets, laid out so that a commit touches as few pages as possible:
 //
 //	meta     "format" → 1
 //	tail     punch id → record; the newest punches, few enough to be stored
 //	         inside the root page that every commit writes anyway
 //	history  punch id → record; all older ones, moved there together
 //	state    "settled" → the ids that are no longer pending, as ranges;
-//	         "attempted" → the ids that may have been sent, as ranges
+//	         "attempted" → the ids that may have been sent, as ranges;
+//	         "head" → the hash of the journal
 //	marks    punch id → record; what became of those that were refused,
 //	         held or dropped
 //	unclaimed  number → record; taps of unknown badges
+//	exceptions punch id and number → record; what happened to punches beside
+//	         being delivered, see Journal
 //
 // Ids are 8 bytes big-endian. Every value begins with its CRC-32C, taken over
 // key and value: bbolt itself does not notice a flipped bit.
@@ -93,8 +96,10 @@ type Store struct {
 	nextUnclaimed uint64
 	lost          int // unclaimed taps that had to go
 
-	failed  *device.Punch // its commit failed, yet it may be in the file
-	problem error         // of the last write
+	chain      chain
+	exceptions []Exception // not yet in the file
+	dirty      bool        // the last commit failed: the file may hold more than memory
+	problem    error       // of the last write
 }
 
 // Close stores what is not stored yet and closes the file. Of the punches that
@@ -104,11 +109,14 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.flush.Stop()
+	if err := s.reload(); err != nil {
+		return errors.Join(err, s.db.Close())
+	}
 	s.attempts = nil
 	for id := range s.doubtful {
 		s.attempts = s.attempts.with(id)
 	}
-	return errors.Join(s.save(func(*bolt.Tx) error { return nil }), s.db.Close())
+	return errors.Join(s.save(func(*commit) error { return nil }), s.db.Close())
 }
 
 // Changed gets a value after an Append, and when a person decided something.
@@ -136,7 +144,7 @@ func (s *Store) Eager(yes bool) {
 func (s *Store) Append(p device.Punch) (device.Punch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, err := s.settleFailed(); err != nil {
+	if err := s.reload(); err != nil {
 		return p, err
 	}
 	p.ID = s.next
@@ -144,81 +152,34 @@ func (s *Store) Append(p device.Punch) (device.Punch, error) {
 	if s.eager && !held {
 		s.attempts = s.attempts.with(p.ID)
 	}
-	moved := s.inTail >= tailSize
-	err := s.save(func(tx *bolt.Tx) error {
-		if held {
-			if err := putMark(tx, p.ID, heldMark()); err != nil {
+	full := s.inTail >= tailSize
+	err := s.save(func(c *commit) error {
+		if full {
+			if err := moveTail(c.Tx); err != nil {
 				return err
 			}
 		}
-		return appendPunch(tx, p, moved)
+		if err := c.punch(tailBucket, p); err != nil || !held {
+			return err
+		}
+		return c.mark(p.ID, heldMark())
 	})
 	if err != nil {
-		s.failed = &p
-		if stored, again := s.settleFailed(); again == nil && stored {
-			return p, nil
+		if s.reload() == nil && s.last[p.Employee].ID == p.ID && s.last[p.Employee].Time.Equal(p.Time) {
+			return p, nil // it is on disk nevertheless
 		}
 		return p, fmt.Errorf("punch not stored: %w", err)
 	}
-	if moved {
+	if full {
 		s.inTail = 0
 	}
+	s.inTail++
 	s.remember(p, held)
 	return p, nil
 }
 
-// save commits a change, and with it which punches are settled and attempted:
-// what is known of deliveries rides along with the next punch.
-func (s *Store) save(change func(*bolt.Tx) error) error {
-	if change == nil && !s.unsaved {
-		return nil
-	}
-	settled, attempts := s.settled, s.attempts.without(s.settled)
-	s.problem = s.db.Update(func(tx *bolt.Tx) error {
-		if change != nil {
-			if err := change(tx); err != nil {
-				return err
-			}
-		}
-		return errors.Join(putRanges(tx, settledKey, settled), putRanges(tx, attemptedKey, attempts))
-	})
-	if s.problem == nil {
-		s.unsaved, s.attempts = false, attempts
-	}
-	return s.problem
-}
-
-// settleFailed finds out whether a punch whose commit failed is in the file. It
-// does so in a commit of its own: if that succeeds, what it saw is on disk.
-func (s *Store) settleFailed() (stored bool, err error) {
-	if s.failed == nil {
-		return false, nil
-	}
-	p := *s.failed
-	var held bool
-	inTail := 0
-	err = s.save(func(tx *bolt.Tx) error {
-		tail := tx.Bucket(tailBucket)
-		stored = tail.Get(key(p.ID)) != nil
-		held = tx.Bucket(marksBucket).Get(key(p.ID)) != nil
-		inTail = 0
-		return tail.ForEach(func(_, _ []byte) error { inTail++; return nil })
-	})
-	if err != nil {
-		return false, fmt.Errorf("the disk does not take any writes: %w", err)
-	}
-	s.failed = nil
-	s.inTail = inTail
-	if stored {
-		s.inTail--
-		s.remember(p, held)
-	}
-	return stored, nil
-}
-
 // remember takes a stored punch into memory and tells the uplink.
 func (s *Store) remember(p device.Punch, held bool) {
-	s.inTail++
 	s.next = p.ID + 1
 	s.last[p.Employee] = p
 	if held {
@@ -228,12 +189,85 @@ func (s *Store) remember(p device.Punch, held bool) {
 	s.notify()
 }
 
+// save commits a change, and with it which punches are settled and attempted:
+// what is known of deliveries rides along with the next punch. After a failure
+// the file may hold the change nevertheless; reload finds out.
+func (s *Store) save(change func(*commit) error) error {
+	if change == nil && !s.unsaved {
+		return nil
+	}
+	settled, attempts := s.settled, s.attempts.without(s.settled)
+	var after chain
+	s.problem = s.db.Update(func(tx *bolt.Tx) error {
+		c := commit{tx, s.chain}
+		for _, e := range s.exceptions {
+			if err := c.exception(e); err != nil {
+				return err
+			}
+		}
+		if change != nil {
+			if err := change(&c); err != nil {
+				return err
+			}
+		}
+		after = c.chain
+		return errors.Join(putRanges(tx, settledKey, settled), putRanges(tx, attemptedKey, attempts), put(tx.Bucket(stateBucket), headKey, after.encode()))
+	})
+	if s.problem != nil {
+		s.dirty = true
+		return s.problem
+	}
+	s.unsaved, s.attempts, s.chain, s.exceptions = false, attempts, after, nil
+	return nil
+}
+
+// reload reads everything anew after a commit failed: bbolt may have written it
+// before it failed. It does so in a commit of its own: if that succeeds, what it
+// saw is on disk.
+func (s *Store) reload() error {
+	if !s.dirty {
+		return nil
+	}
+	fresh := newStore(s.db)
+	if err := s.db.Update(fresh.load); err != nil {
+		s.problem = err
+		return fmt.Errorf("the disk does not take any writes: %w", err)
+	}
+	fresh.settled = fresh.settled.union(s.settled) // deliveries that are known only in memory
+	for e, lane := range fresh.lanes {
+		lane = slices.DeleteFunc(lane, func(p device.Punch) bool { return fresh.settled.has(p.ID) })
+		if fresh.lanes[e] = lane; len(lane) == 0 {
+			delete(fresh.lanes, e)
+		}
+	}
+	s.dirty, s.unsaved = false, true // the problem stays until something was saved
+	s.next, s.inTail, s.chain = fresh.next, fresh.inTail, fresh.chain
+	s.last, s.lanes, s.settled, s.marks = fresh.last, fresh.lanes, fresh.settled, fresh.marks
+	s.unclaimed, s.nextUnclaimed, s.lost = fresh.unclaimed, fresh.nextUnclaimed, fresh.lost
+	s.attempts = s.attempts.union(fresh.attempts)
+	return nil
+}
+
+// note adds an exception to the journal with the next commit, or a moment later.
+func (s *Store) note(e Exception) {
+	s.exceptions = append(s.exceptions, e)
+	s.saveSoon()
+}
+
+// saveSoon stores what is only in memory, a moment later if no commit comes before.
+func (s *Store) saveSoon() {
+	if !s.unsaved {
+		s.unsaved = true
+		s.flush.Reset(flushAfter)
+	}
+}
+
 // Last returns the newest punch that this clock made for an employee,
 // delivered or not.
 func (s *Store) Last(e device.EmployeeID) (device.Punch, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, err := s.settleFailed(); err != nil {
+	if err := s.reload(); err != nil {
 		return device.Punch{}, false, err
 	}
 	p, ok := s.last[e]

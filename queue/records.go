@@ -15,21 +15,23 @@ import (
 )
 
 var (
-	metaBucket      = []byte("meta")
-	tailBucket      = []byte("tail")
-	historyBucket   = []byte("history")
-	stateBucket     = []byte("state")
-	marksBucket     = []byte("marks")
-	unclaimedBucket = []byte("unclaimed")
+	metaBucket       = []byte("meta")
+	tailBucket       = []byte("tail")
+	historyBucket    = []byte("history")
+	stateBucket      = []byte("state")
+	marksBucket      = []byte("marks")
+	exceptionsBucket = []byte("exceptions")
+	unclaimedBucket  = []byte("unclaimed")
 
 	formatKey    = []byte("format")
 	settledKey   = []byte("settled")
 	attemptedKey = []byte("attempted")
 	lostKey      = []byte("lost")
+	headKey      = []byte("head")
 )
 
 // buckets are all there are.
-var buckets = [][]byte{metaBucket, tailBucket, historyBucket, stateBucket, marksBucket, unclaimedBucket}
+var buckets = [][]byte{metaBucket, tailBucket, historyBucket, stateBucket, marksBucket, unclaimedBucket, exceptionsBucket}
 
 // tailSize is how many punches stay in the tail. bbolt stores a bucket inside
 // its parent's page while it is smaller than a quarter page: 16 bytes of header
@@ -54,7 +56,12 @@ func checksum(key, value []byte) uint32 {
 }
 
 func put(b *bolt.Bucket, key, value []byte) error {
-	return b.Put(key, append(binary.BigEndian.AppendUint32(nil, checksum(key, value)), value...))
+	return b.Put(key, sum(key, value))
+}
+
+// sum puts the CRC before a value.
+func sum(key, value []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(nil, checksum(key, value)), value...)
 }
 
 // check takes the CRC off a stored value.
@@ -115,21 +122,6 @@ func decodePunch(k, stored []byte) (device.Punch, error) {
 		Intent:   intents[v[1]],
 		Time:     time.Unix(0, int64(binary.BigEndian.Uint64(v[18:]))),
 	}, nil
-}
-
-// appendPunch puts a punch into the tail, after moving a full tail into the
-// history.
-func appendPunch(tx *bolt.Tx, p device.Punch, full bool) error {
-	v, err := encodePunch(p)
-	if err != nil {
-		return err
-	}
-	if full {
-		if err := moveTail(tx); err != nil {
-			return err
-		}
-	}
-	return put(tx.Bucket(tailBucket), key(p.ID), v)
 }
 
 // moveTail moves the tail into the history.

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"timeclock/device"
 
@@ -195,11 +196,9 @@ func (w *wreck) build(path string) (Salvaged, error) {
 	}
 	w.forgetClaimed()
 	err = db.Update(func(tx *bolt.Tx) error {
-		for id, p := range w.punches {
-			v, err := encodePunch(p)
-			if err == nil {
-				err = put(tx.Bucket(historyBucket), key(id), v)
-			}
+		c := commit{Tx: tx}
+		for _, id := range slices.Sorted(maps.Keys(w.punches)) {
+			err := c.punch(historyBucket, w.punches[id])
 			if m, ok := w.marks[id]; ok && err == nil && (m.State == Held) != w.settled.has(id) {
 				err = putMark(tx, id, m)
 			}
@@ -212,7 +211,11 @@ func (w *wreck) build(path string) (Salvaged, error) {
 				return err
 			}
 		}
-		return errors.Join(putRanges(tx, settledKey, w.settled), putRanges(tx, attemptedKey, open))
+		// The journal begins anew, and says so.
+		if err := c.exception(Exception{What: "salvaged", Why: fmt.Sprintf("%d punches were recovered", len(w.punches))}); err != nil {
+			return err
+		}
+		return errors.Join(putRanges(tx, settledKey, w.settled), putRanges(tx, attemptedKey, open), put(tx.Bucket(stateBucket), headKey, c.chain.encode()))
 	})
 	if err := errors.Join(err, db.Sync(), db.Close()); err != nil {
 		return Salvaged{}, err

@@ -44,6 +44,9 @@ func (s *Store) Keep(tap device.Tap, lockout time.Duration) (claim int, err erro
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.reload(); err != nil {
+		return 0, err
+	}
 	t := UnclaimedTap{UID: tap.UID, Time: tap.Time, id: s.nextUnclaimed}
 	for _, old := range slices.Backward(s.unclaimed) {
 		if old.UID == tap.UID {
@@ -63,7 +66,8 @@ func (s *Store) Keep(tap device.Tap, lockout time.Duration) (claim int, err erro
 		drop = s.unclaimed[:n]
 		lost += n
 	}
-	err = s.save(func(tx *bolt.Tx) error {
+	err = s.save(func(c *commit) error {
+		tx := c.Tx
 		v, err := json.Marshal(unclaimedRecord{t.UID.Hex(), t.Time.UTC(), t.Claim})
 		if err != nil {
 			return err
@@ -128,7 +132,7 @@ func (s *Store) Unclaimed() (taps []UnclaimedTap, lost int) {
 func (s *Store) Claim(uid device.UID, e device.EmployeeID, lockout time.Duration, force, dry bool) ([]device.Punch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, err := s.settleFailed(); err != nil {
+	if err := s.reload(); err != nil {
 		return nil, err
 	}
 	var claimed []UnclaimedTap
@@ -152,20 +156,19 @@ func (s *Store) Claim(uid device.UID, e device.EmployeeID, lockout time.Duration
 	if dry {
 		return plan, nil
 	}
-	err = s.save(func(tx *bolt.Tx) error {
-		if err := moveTail(tx); err != nil { // ids stay ascending in the history
+	err = s.save(func(c *commit) error {
+		if err := moveTail(c.Tx); err != nil { // ids stay ascending in the history
 			return err
 		}
 		for _, p := range plan {
-			v, err := encodePunch(p)
-			if err == nil {
-				err = put(tx.Bucket(historyBucket), key(p.ID), v)
+			if err := c.punch(historyBucket, p); err != nil {
+				return err
 			}
-			if err != nil {
+			if err := c.exception(Exception{Punch: p.ID, What: "claimed"}); err != nil {
 				return err
 			}
 		}
-		return deleteUnclaimed(tx, claimed)
+		return deleteUnclaimed(c.Tx, claimed)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("nothing claimed: %w", err)

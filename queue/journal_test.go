@@ -1,0 +1,150 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"timeclock/device"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+func TestJournal(t *testing.T) {
+	path, _, made := damaged(t)
+	s := open(t, path)
+	if err := s.Drop(made[4].ID, "entered by hand"); err != nil {
+		t.Fatal(err)
+	}
+	s.Doubt(made[250])
+	s.Close()
+	s = open(t, path)
+	n, err := s.VerifyJournal()
+	if err != nil || n != 300+4 {
+		t.Errorf("%d entries, %v", n, err)
+	}
+	var exceptions []string
+	last := JournalEntry{}
+	err = s.Journal(func(e JournalEntry) error {
+		if e.Exception != nil {
+			exceptions = append(exceptions, fmt.Sprintf("%d %s %s", e.Exception.Punch, e.Exception.What, e.Exception.Why))
+		}
+		last = e
+		return nil
+	})
+	want := "5 quarantined refused: “no”|12 held its check-in is quarantined|5 dropped entered by hand|251 ambiguous "
+	if got := strings.Join(exceptions, "|"); err != nil || got != want {
+		t.Errorf("exceptions %q, want %q; %v", got, want, err)
+	}
+	if got := fmt.Sprintf("%x", last.Hash); got != s.Head() {
+		t.Errorf("the last entry has the hash %s, the head is %s", got, s.Head())
+	}
+}
+
+// Whoever changes, removes or adds an entry without knowing how is found out,
+// although the checksums are right.
+func TestJournalShowsTampering(t *testing.T) {
+	for name, tamper := range map[string]func(*bolt.Tx) error{
+		"changed": func(tx *bolt.Tx) error {
+			p, err := getPunch(tx, 17)
+			if err != nil {
+				return err
+			}
+			p.Time = p.Time.Add(-time.Hour)
+			v, err := encodePunch(p)
+			return errors.Join(err, put(tx.Bucket(historyBucket), key(17), v))
+		},
+		"removed": func(tx *bolt.Tx) error { return tx.Bucket(historyBucket).Delete(key(17)) },
+		"added": func(tx *bolt.Tx) error {
+			v, err := encodePunch(punch(1, device.CheckIn, time.Now()))
+			return errors.Join(err, put(tx.Bucket(tailBucket), key(5000), v))
+		},
+	} {
+		path, _, _ := damaged(t)
+		s := open(t, path)
+		if err := s.db.Update(tamper); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.VerifyJournal(); err == nil {
+			t.Errorf("%s: not noticed", name)
+		}
+	}
+}
+
+// TestFullDisk fills the disk under a store, by a limit on the size of files:
+// nothing that failed was confirmed, what was confirmed stays, and it works again
+// when there is space.
+func TestFullDisk(t *testing.T) {
+	path := os.Getenv("QUEUE_TEST_FULL_DISK")
+	if path == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestFullDisk$", "-test.v")
+		cmd.Env = append(os.Environ(), "QUEUE_TEST_FULL_DISK="+filepath.Join(t.TempDir(), "queue.db"))
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "stored after it") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	signal.Ignore(syscall.SIGXFSZ) // the write then fails
+	s := open(t, path)
+	stored := 0
+	store := func() error {
+		_, err := s.Append(punch(stored%5, device.CheckIn, time.Unix(int64(stored), 0)))
+		if err == nil {
+			stored++
+		}
+		return err
+	}
+	for range 40 {
+		if err := store(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	full := syscall.Rlimit{Cur: uint64(info.Size()) - 3*pageSize, Max: limit.Max}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &full); err != nil {
+		t.Fatal(err)
+	}
+	failed := 0
+	for range 400 {
+		if store() != nil {
+			failed++
+		}
+	}
+	if failed == 0 || s.Stats().Problem == "" {
+		t.Fatalf("the disk was never full: %+v", s.Stats())
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	for range 40 {
+		if err := store(); err != nil {
+			t.Fatal("there is space again, yet:", err)
+		}
+	}
+	if st := s.Stats(); st.Pending != stored || st.Problem != "" {
+		t.Errorf("%d stored, %+v", stored, st)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, path)
+	if n, err := s.VerifyJournal(); err != nil || n != stored || s.Stats().Pending != stored {
+		t.Errorf("%d stored, journal of %d: %v", stored, n, err)
+	}
+	t.Logf("%d failed while the disk was full; %d stored after it", failed, stored)
+}
