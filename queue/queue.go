@@ -346,6 +346,13 @@ func (s *Store) Recent(n int) ([]Entry, error) {
 	return out, err
 }
 
+// State returns where a punch stands.
+func (s *Store) State(id device.PunchID) State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.entry(device.Punch{ID: id}).State
+}
+
 // Find returns one punch.
 func (s *Store) Find(id device.PunchID) (Entry, error) {
 	s.mu.Lock()

@@ -54,6 +54,9 @@ var commands = []command{
 	{"queue show", "PUNCH", "show one booking and what became of it", queueShow},
 	{"queue retry", "PUNCH", "send a quarantined, held or doubtful booking again", queueRetry},
 	{"queue drop", "PUNCH", "decide that such a booking is never sent; -reason TEXT says why", queueDrop},
+	{"queue verify", "", "check that nobody has changed the journal", queueVerify},
+	{"queue export", "", "write the whole journal, for a labour inspection; -format csv or jsonl", queueExport},
+	{"reset", "", "factory reset: forget bookings and badges; -export FILE keeps the journal", runReset},
 	{"doctor reader", "", "show how well the reader hears a badge that is held to it", doctorReader},
 	{"config default", "", "print the commented reference of all settings", configDefault},
 	{"config check", "[FILE]", "judge a settings file", configCheck},
@@ -142,6 +145,9 @@ type call struct {
 	claim   bool
 	force   bool
 	dry     bool
+	format  string
+	export  string
+	yes     bool
 }
 
 func newCall(e env, cmd *command) *call {
@@ -161,6 +167,11 @@ func newCall(e env, cmd *command) *call {
 		c.flags.BoolVar(&c.claim, "claim", false, "turn the taps that the badge has made so far into bookings")
 		c.flags.BoolVar(&c.force, "force", false, "with -claim: even if the employee has later bookings")
 		c.flags.BoolVar(&c.dry, "dry-run", false, "with -claim: only show the bookings")
+	case "queue export":
+		c.flags.StringVar(&c.format, "format", "csv", "csv or jsonl")
+	case "reset":
+		c.flags.StringVar(&c.export, "export", "", "write the journal to this `file` (JSON Lines) first")
+		c.flags.BoolVar(&c.yes, "yes", false, "really")
 	case "queue drop":
 		c.flags.StringVar(&c.reason, "reason", "", "`why`, kept with the booking")
 	case "doctor reader":

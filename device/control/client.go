@@ -55,20 +55,9 @@ var errForbidden = errors.New("the control socket may not be opened by you: use 
 
 // call sends a request and decodes its result, which may come beside an error.
 func (c *Client) call(method, path string, body io.Reader, result any) error {
-	req, err := http.NewRequestWithContext(c.ctx, method, "http://timeclock"+path, body)
+	resp, err := c.send(method, path, body)
 	if err != nil {
 		return err
-	}
-	resp, err := c.http.Do(req)
-	switch {
-	case errors.Is(err, ErrNoDaemon):
-		return ErrNoDaemon
-	case errors.Is(err, errForbidden):
-		return errForbidden
-	case c.ctx.Err() != nil:
-		return errors.New("interrupted")
-	case err != nil:
-		return errors.New("the running clock does not answer: restart it, with `systemctl restart timeclock`")
 	}
 	defer resp.Body.Close()
 	var e envelope
@@ -82,6 +71,25 @@ func (c *Client) call(method, path string, body io.Reader, result any) error {
 		return errors.New(e.Error)
 	}
 	return nil
+}
+
+func (c *Client) send(method, path string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(c.ctx, method, "http://timeclock"+path, body)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	switch {
+	case errors.Is(err, ErrNoDaemon):
+		return nil, ErrNoDaemon
+	case errors.Is(err, errForbidden):
+		return nil, errForbidden
+	case c.ctx.Err() != nil:
+		return nil, errors.New("interrupted")
+	case err != nil:
+		return nil, errors.New("the running clock does not answer: restart it, with `systemctl restart timeclock`")
+	}
+	return resp, nil
 }
 
 // Status tells how the clock is.
@@ -116,6 +124,33 @@ func (c *Client) Retry(id device.PunchID) (p Punch, err error) {
 // Drop decides that such a punch is never sent.
 func (c *Client) Drop(id device.PunchID, reason string) (p Punch, err error) {
 	return p, c.call(http.MethodPost, "/punches/"+id.String()+"/drop?"+url.Values{"reason": {reason}}.Encode(), nil, &p)
+}
+
+// VerifyJournal compares the journal with its hash and returns its length.
+func (c *Client) VerifyJournal() (entries int, err error) {
+	return entries, c.call(http.MethodPost, "/journal/verify", nil, &entries)
+}
+
+// Journal calls f for each entry of the journal, oldest first.
+func (c *Client) Journal(f func(JournalLine) error) error {
+	resp, err := c.send(http.MethodGet, "/journal", nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	in := json.NewDecoder(resp.Body)
+	for {
+		var l JournalLine
+		switch err := in.Decode(&l); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("the journal broke off: %w", err)
+		}
+		if err := f(l); err != nil {
+			return err
+		}
+	}
 }
 
 // Unclaimed lists the badges that belong to nobody, newest first, and how many

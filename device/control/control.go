@@ -7,6 +7,7 @@ package control
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"io"
 	"slices"
@@ -50,6 +51,7 @@ type Status struct {
 	Held          int        `json:"held"`      // of those pending: check-outs whose check-ins are quarantined
 	Dropped       int        `json:"dropped"`
 	OldestPending *time.Time `json:"oldest_pending"` // null if nothing is pending
+	Journal       string     `json:"journal"`        // the hash of the whole journal, to be kept elsewhere
 	Badges        int        `json:"badges"`
 	Storage       struct {
 		Healthy bool   `json:"healthy"`
@@ -83,6 +85,7 @@ func (c *Clock) Status() Status {
 	s := Status{Version: c.Version, Badges: c.Roster.Len()}
 	q := c.Queue.Stats()
 	s.Pending, s.Delivered, s.Quarantined = q.Pending, q.Delivered, q.Quarantined
+	s.Journal = c.Queue.Head()
 	taps, _ := c.Queue.Unclaimed()
 	s.Unclaimed = len(taps)
 	s.Ambiguous, s.Held, s.Dropped = q.Ambiguous, q.Held, q.Dropped
@@ -185,6 +188,31 @@ func (c *Clock) Punches(all bool) ([]Punch, error) {
 		out[i] = c.punch(e, names)
 	}
 	return out, nil
+}
+
+// JournalLine is an entry of the journal, in the form in which it is exported. It
+// carries neither names nor UIDs.
+type JournalLine struct {
+	Punch    device.PunchID    `json:"punch_id"`
+	Employee device.EmployeeID `json:"employee_id,omitempty"`
+	Intent   device.Intent     `json:"intent,omitempty"`
+	Time     time.Time         `json:"time"` // of the punch, or of the exception
+	State    queue.State       `json:"state,omitempty"`
+	What     string            `json:"exception,omitempty"`
+	Why      string            `json:"why,omitempty"`
+	Hash     string            `json:"hash"` // of the journal up to here
+}
+
+// NewJournalLine puts a journal entry into the form in which it is exported.
+func NewJournalLine(e queue.JournalEntry, state func(device.PunchID) queue.State) JournalLine {
+	l := JournalLine{Hash: hex.EncodeToString(e.Hash[:])}
+	if e.Punch == nil {
+		l.Punch, l.Time, l.What, l.Why = e.Exception.Punch, e.Exception.At, e.Exception.What, e.Exception.Why
+		return l
+	}
+	l.Punch, l.Employee, l.Intent, l.Time = e.Punch.ID, e.Punch.Employee, e.Punch.Intent, e.Punch.Time.UTC()
+	l.State = state(e.Punch.ID)
+	return l
 }
 
 // Unclaimed is a badge that belongs to nobody, with its taps.

@@ -15,6 +15,7 @@ import (
 
 	"timeclock/device"
 	"timeclock/device/roster"
+	"timeclock/queue"
 )
 
 // Server answers on the control socket.
@@ -110,6 +111,11 @@ func (s *Server) handler() http.Handler {
 		}
 		reply(w, action, err)
 	})
+	mux.HandleFunc("GET /journal", s.journal)
+	mux.HandleFunc("POST /journal/verify", func(w http.ResponseWriter, _ *http.Request) {
+		n, err := s.clock.Queue.VerifyJournal()
+		reply(w, n, err)
+	})
 	mux.HandleFunc("GET /unclaimed", func(w http.ResponseWriter, _ *http.Request) {
 		badges, lost := s.clock.Unclaimed()
 		reply(w, unclaimed{badges, lost}, nil)
@@ -145,6 +151,19 @@ func (s *Server) handler() http.Handler {
 		reply(w, out, err)
 	})
 	return mux
+}
+
+// journal streams the journal, a JSON object per line.
+func (s *Server) journal(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	out := json.NewEncoder(w)
+	err := s.clock.Queue.Journal(func(e queue.JournalEntry) error {
+		return out.Encode(NewJournalLine(e, s.clock.Queue.State))
+	})
+	if err != nil {
+		s.log.Error("journal not exported whole", "error", err)
+		panic(http.ErrAbortHandler) // the reader must see that it broke off
+	}
 }
 
 // decided logs what a person decided about a punch and returns what it is now.

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"timeclock/device/config"
+	"timeclock/device/control"
+	"timeclock/queue"
+)
+
+func queueVerify(ctx context.Context, c *call) error {
+	if err := c.want(0, 0); err != nil {
+		return err
+	}
+	cfg, err := config.Load(c.config)
+	if err != nil {
+		return err
+	}
+	client := control.Dial(ctx, cfg.StateDir)
+	n, err := client.VerifyJournal()
+	if err != nil {
+		return err
+	}
+	s, err := client.Status()
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.stdout, "The journal is whole: %d entries, hash %s\n", n, s.Journal)
+	return err
+}
+
+func queueExport(ctx context.Context, c *call) error {
+	if err := c.want(0, 0); err != nil {
+		return err
+	}
+	cfg, err := config.Load(c.config)
+	if err != nil {
+		return err
+	}
+	client := control.Dial(ctx, cfg.StateDir)
+	switch c.format {
+	case "jsonl":
+		out := json.NewEncoder(c.stdout)
+		return client.Journal(func(l control.JournalLine) error { return out.Encode(l) })
+	case "csv":
+		out := csv.NewWriter(c.stdout)
+		out.Write([]string{"punch_id", "employee_id", "intent", "time", "state", "exception", "why", "hash"})
+		err := client.Journal(func(l control.JournalLine) error {
+			return out.Write([]string{
+				l.Punch.String(), string(l.Employee), string(l.Intent), l.Time.UTC().Format(time.RFC3339),
+				string(l.State), l.What, harmless(l.Why), l.Hash,
+			})
+		})
+		out.Flush()
+		return errors.Join(err, out.Error())
+	}
+	return fmt.Errorf("%w: -format %q: use csv or jsonl", errUsage, c.format)
+}
+
+// harmless keeps a spreadsheet from taking foreign words for a formula.
+func harmless(s string) string {
+	if s != "" && (s[0] == '=' || s[0] == '+' || s[0] == '-' || s[0] == '@') {
+		return "'" + s
+	}
+	return s
+}
+
+// runReset forgets everything that the clock has stored. It refuses while a
+// booking could be lost by that, unless the journal is exported first.
+func runReset(ctx context.Context, c *call) error {
+	if err := c.want(0, 0); err != nil {
+		return err
+	}
+	export := c.export
+	if export != "" {
+		var err error
+		if export, err = filepath.Abs(export); err != nil {
+			return err
+		}
+	}
+	cfg, err := config.Load(c.config)
+	if err != nil {
+		return err
+	}
+	state, err := openState(cfg)
+	if errors.Is(err, errHeld) {
+		return fmt.Errorf("the clock is running: stop it first, with `systemctl stop timeclock`")
+	}
+	if err != nil {
+		return err
+	}
+	defer state.Close()
+	if err := c.mayReset(ctx, cfg, export); err != nil {
+		return err
+	}
+	if !c.yes {
+		return fmt.Errorf("this forgets all bookings and badges in %s: call it with -yes", cfg.StateDir)
+	}
+	files, err := filepath.Glob(queuePath(cfg) + "*")
+	if err != nil {
+		return err
+	}
+	for _, f := range append(files, rosterPath(cfg)) {
+		if err := os.RemoveAll(f); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintln(c.stdout, "The clock has forgotten everything; settings and token are as they were.")
+	return err
+}
+
+func (c *call) mayReset(ctx context.Context, cfg config.Config, export string) error {
+	if _, err := os.Stat(queuePath(cfg)); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err := checkQueue(ctx, queuePath(cfg)); err != nil {
+		return fmt.Errorf("the queue file is damaged, so nobody knows what it holds; start the clock once, it recovers what can be read: %w", err)
+	}
+	s, err := queue.Open(queuePath(cfg))
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	st := s.Stats()
+	if st.Pending+st.Quarantined > 0 && export == "" {
+		return fmt.Errorf("%d bookings are pending and %d quarantined, and would be lost: deliver them first, or keep them with -export FILE", st.Pending, st.Quarantined)
+	}
+	if export == "" {
+		return nil
+	}
+	f, err := os.OpenFile(export, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("nothing was reset: %w", err)
+	}
+	out := json.NewEncoder(f)
+	err = s.Journal(func(e queue.JournalEntry) error { return out.Encode(control.NewJournalLine(e, s.State)) })
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("nothing was reset, the export failed: %w", err)
+	}
+	_, err = fmt.Fprintf(c.stdout, "%s holds the journal.\n", export)
+	return err
+}
