@@ -109,7 +109,7 @@ func (s *Store) Head() string {
 
 // Journal calls f for each entry, oldest first, until f fails.
 func (s *Store) Journal(f func(JournalEntry) error) error {
-	return s.db.View(func(tx *bolt.Tx) error {
+	return s.bolt().View(func(tx *bolt.Tx) error {
 		_, err := walk(tx, f)
 		return err
 	})
@@ -118,7 +118,7 @@ func (s *Store) Journal(f func(JournalEntry) error) error {
 // VerifyJournal reads the whole journal and compares its hash with the one that
 // was stored with its newest entry. It returns the number of entries.
 func (s *Store) VerifyJournal() (entries int, err error) {
-	err = s.db.View(func(tx *bolt.Tx) error {
+	err = s.bolt().View(func(tx *bolt.Tx) error {
 		want, err := getChain(tx)
 		if err != nil {
 			return err

@@ -52,6 +52,10 @@ func Open(path string) (*Store, error) {
 		return nil, fmt.Errorf("cannot open the queue: %w", err)
 	}
 	s := newStore(db)
+	if s.file, err = os.Stat(path); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("cannot open the queue: %w", err)
+	}
 	s.flush = time.AfterFunc(time.Hour, s.flushLate)
 	s.flush.Stop()
 	if err := db.View(s.load); err != nil {

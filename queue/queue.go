@@ -31,6 +31,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -78,6 +79,7 @@ type Stats struct {
 // Store is an open queue. Its methods may be called from any goroutine.
 type Store struct {
 	db      *bolt.DB
+	file    os.FileInfo // of the file that is open
 	changed chan struct{}
 
 	mu            sync.Mutex
@@ -195,6 +197,10 @@ func (s *Store) remember(p device.Punch, held bool) {
 func (s *Store) save(change func(*commit) error) error {
 	if change == nil && !s.unsaved {
 		return nil
+	}
+	if err := s.findFile(); err != nil {
+		s.problem = err
+		return err
 	}
 	settled, attempts := s.settled, s.attempts.without(s.settled)
 	var after chain

@@ -247,14 +247,50 @@ func syncDir(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
+// findFile notices that somebody removed the file, or the whole state directory,
+// while it is open: what is written then would be gone with the process. The
+// file is still readable, so it is written anew and opened again.
+func (s *Store) findFile() error {
+	path := s.db.Path()
+	if info, err := os.Stat(path); err == nil && os.SameFile(info, s.file) {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return fmt.Errorf("the queue file is gone and cannot be made anew: %w", err)
+	}
+	if err := snapshot(s.db, path); err != nil {
+		return fmt.Errorf("the queue file is gone and cannot be made anew: %w", err)
+	}
+	db, err := bolt.Open(path, 0o600, options())
+	if err != nil {
+		return fmt.Errorf("the queue file was gone and cannot be opened again: %w", err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	old := s.db
+	s.db, s.file = db, info
+	return old.Close()
+}
+
+// bolt returns the open file, for what goes on without the store's lock.
+func (s *Store) bolt() *bolt.DB {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.db
+}
+
 // Snapshot writes a copy of the queue to path, as a whole or not at all.
-func (s *Store) Snapshot(path string) error {
+func (s *Store) Snapshot(path string) error { return snapshot(s.bolt(), path) }
+
+func snapshot(db *bolt.DB, path string) error {
 	temp := path + ".new"
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	err = s.db.View(func(tx *bolt.Tx) error {
+	err = db.View(func(tx *bolt.Tx) error {
 		_, err := tx.WriteTo(f)
 		return err
 	})

@@ -84,7 +84,7 @@ func (u *Uplink) due(heads []device.Pending, now time.Time) (next device.Pending
 	wait, fewest := longest, -1
 	for _, h := range heads {
 		lane := u.lanes[h.Employee]
-		if lane.busy || lane.punch != h.ID {
+		if lane == nil || lane.busy || lane.punch != h.ID {
 			continue
 		}
 		if left := lane.until.Sub(now); left > 0 {

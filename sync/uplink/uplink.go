@@ -81,7 +81,8 @@ type Uplink struct {
 	// The rest belongs to Run's goroutine.
 	answers chan answer
 	flying  int
-	pause   pause // of everything
+	pause   pause            // of everything
+	heads   []device.Pending // as they were when the queue was last asked
 	lanes   map[device.EmployeeID]*lane
 	inARow  int       // failures since the last clear answer
 	contact time.Time // the last clear answer
@@ -139,6 +140,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 
 // wake ends the pauses that only guess when things are better.
 func (u *Uplink) wake() {
+	u.heads = nil
 	u.pause.cutShort()
 	for _, lane := range u.lanes {
 		lane.cutShort()
@@ -156,14 +158,17 @@ func (u *Uplink) fill(ctx context.Context) time.Duration {
 		}
 		return wait
 	}
-	for u.flying < u.room() {
-		heads := u.queue.Heads()
-		u.tidy(heads)
-		head, wait := u.due(heads, now)
-		if wait > 0 {
-			return min(wait, u.idle(ctx, now, len(heads)))
+	for fresh := false; u.flying < u.room(); {
+		head, wait := u.due(u.heads, now)
+		switch {
+		case wait <= 0:
+			u.start(ctx, head)
+		case fresh:
+			return min(wait, u.idle(ctx, now, len(u.heads)))
+		default: // those that were next are done or wait: look who is next now
+			u.heads, fresh = u.queue.Heads(), true
+			u.tidy(u.heads)
 		}
-		u.start(ctx, head)
 	}
 	return longest // an answer ends the wait
 }

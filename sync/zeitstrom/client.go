@@ -21,6 +21,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,7 +31,7 @@ import (
 // Config is how to reach the API.
 type Config struct {
 	URL       string            // base address with its version and a final slash
-	TokenFile string            // read before each request, so that a new token counts at once
+	TokenFile string            // looked at before each request, so that a new token counts at once
 	CAFile    string            // PEM certificates to trust beside the system's; may be empty
 	Timeout   time.Duration     // of one request, answer included
 	Transport http.RoundTripper // nil: TCP, by the system's proxy settings
@@ -40,6 +41,10 @@ type Config struct {
 type Client struct {
 	cfg  Config
 	http http.Client
+
+	mu    sync.Mutex
+	token string
+	read  os.FileInfo // of the token file when it was read
 }
 
 // New makes a client. It reads ca_file but sends nothing yet.
@@ -82,8 +87,17 @@ func loadRoots(file string) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// Token reads the token file.
+// Token reads the token file, if it changed since it was last read.
 func (c *Client) Token() (string, error) {
+	info, err := os.Stat(c.cfg.TokenFile)
+	if err != nil {
+		return "", &Error{Kind: NoToken, Cause: err}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.token != "" && os.SameFile(info, c.read) && info.ModTime().Equal(c.read.ModTime()) && info.Size() == c.read.Size() {
+		return c.token, nil
+	}
 	content, err := os.ReadFile(c.cfg.TokenFile)
 	if err != nil {
 		return "", &Error{Kind: NoToken, Cause: err}
@@ -92,6 +106,7 @@ func (c *Client) Token() (string, error) {
 	if token == "" || strings.ContainsAny(token, " \t\r\n") {
 		return "", &Error{Kind: NoToken, Cause: fmt.Errorf("%s must hold the API token and nothing else", c.cfg.TokenFile)}
 	}
+	c.token, c.read = token, info
 	return token, nil
 }
 

@@ -47,6 +47,7 @@ type Server struct {
 	mu         sync.Mutex
 	timestamps []Timestamp
 	spans      []*span
+	open       map[string]*span // by employee
 	requests   int
 	questions  int
 }
@@ -234,21 +235,20 @@ func (s *Server) postTimestamp(w http.ResponseWriter, body []byte) {
 }
 
 func (s *Server) accept(ts Timestamp) (refusal string) {
-	var open *span
-	for _, sp := range s.spans {
-		if sp.employee == ts.Employee && sp.checkout.IsZero() {
-			open = sp
-		}
-	}
+	open := s.open[ts.Employee]
 	switch {
 	case s.Strict && open != nil && ts.Intent == "checkin":
 		return "Employee is already checked in."
 	case s.Strict && open == nil && ts.Intent == "checkout":
 		return "Employee is not checked in."
 	case ts.Intent == "checkin":
-		s.addSpan(ts.Employee, ts.Time, time.Time{})
+		if s.open == nil {
+			s.open = map[string]*span{}
+		}
+		s.open[ts.Employee] = s.addSpan(ts.Employee, ts.Time, time.Time{})
 	case open != nil:
 		open.checkout = ts.Time
+		delete(s.open, ts.Employee)
 	default:
 		s.addSpan(ts.Employee, ts.Time, ts.Time)
 	}
@@ -256,9 +256,11 @@ func (s *Server) accept(ts Timestamp) (refusal string) {
 	return ""
 }
 
-func (s *Server) addSpan(employee string, checkin, checkout time.Time) {
+func (s *Server) addSpan(employee string, checkin, checkout time.Time) *span {
 	id := fmt.Sprintf("e5f6a7b8-c9d0-4234-8fab-%012d", len(s.spans)+1)
-	s.spans = append(s.spans, &span{id: id, employee: employee, checkin: checkin, checkout: checkout})
+	sp := &span{id: id, employee: employee, checkin: checkin, checkout: checkout}
+	s.spans = append(s.spans, sp)
+	return sp
 }
 
 // getTimespans answers the list of timespans and the history of one.
