@@ -87,8 +87,8 @@ func (c chain) encode() []byte {
 	return append(binary.BigEndian.AppendUint32(b, c.n), c.head[:]...)
 }
 
-func getChain(tx *bolt.Tx) (c chain, err error) {
-	v, err := get(tx.Bucket(stateBucket), headKey)
+func getChain(tx *bolt.Tx, key []byte) (c chain, err error) {
+	v, err := get(tx.Bucket(stateBucket), key)
 	if err == nil && len(v) != 12+sha256.Size {
 		err = fmt.Errorf("%w: head of the journal", ErrDamaged)
 	}
@@ -116,10 +116,11 @@ func (s *Store) Journal(f func(JournalEntry) error) error {
 }
 
 // VerifyJournal reads the whole journal and compares its hash with the one that
-// was stored with its newest entry. It returns the number of entries.
+// was stored with its newest entry. It returns the number of entries that there
+// still are; what was pruned is stood for by its hash.
 func (s *Store) VerifyJournal() (entries int, err error) {
 	err = s.bolt().View(func(tx *bolt.Tx) error {
-		want, err := getChain(tx)
+		want, err := getChain(tx, headKey)
 		if err != nil {
 			return err
 		}
@@ -134,7 +135,10 @@ func (s *Store) VerifyJournal() (entries int, err error) {
 
 // walk goes through the journal by key: a punch, then the exceptions after it.
 func walk(tx *bolt.Tx, f func(JournalEntry) error) (head [sha256.Size]byte, err error) {
-	var c chain
+	c, err := getChain(tx, baseKey)
+	if err != nil {
+		return c.head, err
+	}
 	exceptions := tx.Bucket(exceptionsBucket).Cursor()
 	ek, ev := exceptions.First()
 	before := func(k []byte) error { // exceptions whose key comes before k

@@ -148,3 +148,79 @@ func TestFullDisk(t *testing.T) {
 	}
 	t.Logf("%d failed while the disk was full; %d stored after it", failed, stored)
 }
+
+// Old punches go, those that may not are moved aside, and the journal can still
+// be verified, also by what comes after.
+func TestPrune(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "queue.db")
+	s := open(t, path)
+	day := 24 * time.Hour
+	for i := range 100 {
+		p, err := s.Append(punch(i%7, []device.Intent{device.CheckIn, device.CheckOut}[i/7%2], eight.Add(time.Duration(i)*day)))
+		switch {
+		case err != nil:
+		case i == 3 || i == 50:
+			err = s.Quarantine(p, "no")
+		case i == 4:
+			s.Doubt(p)
+		case i == 5:
+			s.Doubt(p)
+			err = s.Drop(p.ID, "because")
+		case s.State(p.ID) == Pending:
+			err = s.Deliver(p)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, head := s.Stats(), s.Head()
+	entries, err := s.VerifyJournal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := s.Prune(60 * day)
+	if err != nil || n != 39-2-before.Held { // days 0 to 38, but for one quarantined and one ambiguous, and the held
+		t.Errorf("%d forgotten, %v; held %d", n, err, before.Held)
+	}
+	if again, err := s.Prune(60 * day); again != 0 || err != nil {
+		t.Errorf("pruned twice: %d, %v", again, err)
+	}
+	for range 2 {
+		left, err := s.VerifyJournal()
+		if err != nil || left >= entries || s.Head() != head {
+			t.Errorf("%d of %d entries left, %v", left, entries, err)
+		}
+		if e, err := s.Find(4); err != nil || e.State != Quarantined {
+			t.Errorf("a quarantined one: %+v, %v", e, err)
+		}
+		if got := s.Stats(); got.Pending != before.Pending || got.Quarantined != 2 {
+			t.Errorf("Stats = %+v, were %+v", got, before)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, path)
+		head = s.Head()
+	}
+	if err := s.Retry(4); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Deliver(punchOf(t, s, 4)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Append(punch(1, device.CheckIn, eight.Add(200*day))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.VerifyJournal(); err != nil {
+		t.Error(err)
+	}
+}
+
+func punchOf(t *testing.T, s *Store, id device.PunchID) device.Punch {
+	t.Helper()
+	e, err := s.Find(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e.Punch
+}

@@ -95,7 +95,7 @@ func create(path string) (err error) {
 				return err
 			}
 		}
-		if err := errors.Join(putRanges(tx, settledKey, nil), putRanges(tx, attemptedKey, nil), put(tx.Bucket(stateBucket), lostKey, []byte{0}), put(tx.Bucket(stateBucket), headKey, chain{}.encode())); err != nil {
+		if err := errors.Join(putRanges(tx, settledKey, nil), putRanges(tx, attemptedKey, nil), put(tx.Bucket(stateBucket), lostKey, []byte{0}), put(tx.Bucket(stateBucket), headKey, chain{}.encode()), put(tx.Bucket(stateBucket), baseKey, chain{}.encode())); err != nil {
 			return err
 		}
 		return put(tx.Bucket(metaBucket), formatKey, []byte{format})
@@ -132,7 +132,7 @@ func (s *Store) load(tx *bolt.Tx) error {
 	if s.marks, err = getMarks(tx); err != nil {
 		return err
 	}
-	if s.chain, err = getChain(tx); err != nil {
+	if s.chain, err = getChain(tx, headKey); err != nil {
 		return err
 	}
 	if err := s.loadUnclaimed(tx); err != nil {

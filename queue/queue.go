@@ -8,7 +8,7 @@
 //
 // # Format 1
 //
-// Seven buckets, laid out so that a commit touches as few pages as possible:
+// Eight buckets, laid out so that a commit touches as few pages as possible:
 //
 //	meta     "format" → 1
 //	tail     punch id → record; the newest punches, few enough to be stored
@@ -16,10 +16,11 @@
 //	history  punch id → record; all older ones, moved there together
 //	state    "settled" → the ids that are no longer pending, as ranges;
 //	         "attempted" → the ids that may have been sent, as ranges;
-//	         "head" → the hash of the journal
+//	         "head" → the hash of the journal, "base" → that of its pruned part
 //	marks    punch id → record; what became of those that were refused,
 //	         held or dropped
 //	unclaimed  number → record; taps of unknown badges
+//	aside    punch id → record and hash; old ones that may not be pruned
 //	exceptions punch id and number → record; what happened to punches beside
 //	         being delivered, see Journal
 //

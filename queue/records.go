@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -21,6 +22,7 @@ var (
 	stateBucket      = []byte("state")
 	marksBucket      = []byte("marks")
 	exceptionsBucket = []byte("exceptions")
+	asideBucket      = []byte("aside")
 	unclaimedBucket  = []byte("unclaimed")
 
 	formatKey    = []byte("format")
@@ -28,10 +30,11 @@ var (
 	attemptedKey = []byte("attempted")
 	lostKey      = []byte("lost")
 	headKey      = []byte("head")
+	baseKey      = []byte("base")
 )
 
 // buckets are all there are.
-var buckets = [][]byte{metaBucket, tailBucket, historyBucket, stateBucket, marksBucket, unclaimedBucket, exceptionsBucket}
+var buckets = [][]byte{metaBucket, tailBucket, historyBucket, stateBucket, marksBucket, unclaimedBucket, exceptionsBucket, asideBucket}
 
 // tailSize is how many punches stay in the tail. bbolt stores a bucket inside
 // its parent's page while it is smaller than a quarter page: 16 bytes of header
@@ -138,22 +141,33 @@ func moveTail(tx *bolt.Tx) error {
 	return err
 }
 
+// punchBuckets are where punches are, newest first.
+var punchBuckets = [][]byte{tailBucket, historyBucket, asideBucket}
+
+// withoutHash takes the journal's hash off a punch that was moved aside.
+func withoutHash(bucket, stored []byte) []byte {
+	if n := 4 + punchBytes; bytes.Equal(bucket, asideBucket) && len(stored) > n {
+		return stored[:n]
+	}
+	return stored
+}
+
 func getPunch(tx *bolt.Tx, id device.PunchID) (device.Punch, error) {
 	k := key(id)
-	for _, bucket := range [][]byte{tailBucket, historyBucket} {
+	for _, bucket := range punchBuckets {
 		if v := tx.Bucket(bucket).Get(k); v != nil {
-			return decodePunch(k, v)
+			return decodePunch(k, withoutHash(bucket, v))
 		}
 	}
-	return device.Punch{}, fmt.Errorf("%w: punch %d is missing", ErrDamaged, id)
+	return device.Punch{}, fmt.Errorf("punch %d is no longer kept", id)
 }
 
 // newestFirst calls f for each punch until f returns false.
 func newestFirst(tx *bolt.Tx, f func(device.Punch) bool) error {
-	for _, bucket := range [][]byte{tailBucket, historyBucket} {
+	for _, bucket := range punchBuckets {
 		c := tx.Bucket(bucket).Cursor()
 		for k, v := c.Last(); k != nil; k, v = c.Prev() {
-			p, err := decodePunch(k, v)
+			p, err := decodePunch(k, withoutHash(bucket, v))
 			if err != nil {
 				return err
 			}

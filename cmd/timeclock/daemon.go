@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"time"
 
 	"timeclock/device"
 	"timeclock/device/clock"
@@ -92,7 +93,7 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	if err != nil {
 		return d, err
 	}
-	d.tasks = []task{rd, terminal, show, up, server, &snapshots{d.queue, snapshotPath(cfg), log}}
+	d.tasks = []task{rd, terminal, show, up, server, &housekeeping{d.queue, snapshotPath(cfg), time.Duration(cfg.Journal.KeepDays) * 24 * time.Hour, log}}
 	return d, nil
 }
 

@@ -101,19 +101,21 @@ func checkStore(_ context.Context, c *call) error {
 	return queue.Verify(c.args[0])
 }
 
-// snapshots keeps a copy of the queue for the day on which the file is damaged.
-type snapshots struct {
+// housekeeping keeps a copy of the queue for the day on which the file is damaged,
+// and forgets what is too old.
+type housekeeping struct {
 	queue *queue.Store
-	path  string
+	path  string // of the snapshot
+	keep  time.Duration
 	log   *slog.Logger
 }
 
 const snapshotEvery = 6 * time.Hour
 
-func (s *snapshots) String() string { return "snapshots" }
+func (s *housekeeping) String() string { return "housekeeping" }
 
-// Run makes a snapshot now and then. One that fails is logged; the clock goes on.
-func (s *snapshots) Run(ctx context.Context) error {
+// Run works now and then. What fails is logged; the clock goes on.
+func (s *housekeeping) Run(ctx context.Context) error {
 	wait := time.Minute // not in the bustle of a start
 	if info, err := os.Stat(s.path); err == nil {
 		wait = max(wait, time.Until(info.ModTime().Add(snapshotEvery)))
@@ -126,6 +128,11 @@ func (s *snapshots) Run(ctx context.Context) error {
 		}
 		if err := s.queue.Snapshot(s.path); err != nil {
 			s.log.Error("no snapshot of the queue", "error", err)
+		}
+		if n, err := s.queue.Prune(s.keep); err != nil {
+			s.log.Error("old bookings not forgotten", "error", err)
+		} else if n > 0 {
+			s.log.Info("old bookings forgotten", "punches", n)
 		}
 		wait = snapshotEvery
 	}

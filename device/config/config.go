@@ -59,6 +59,9 @@ type Config struct {
 	Uplink struct {
 		Settle time.Duration
 	}
+	Journal struct {
+		KeepDays int
+	}
 	Clock struct {
 		Trust string // "auto" or "always"
 	}
@@ -124,6 +127,7 @@ func (c *Config) fields() []field {
 		duration("display.answer_time", &d.AnswerTime, 500*time.Millisecond, time.Minute),
 		duration("terminal.lockout", &c.Terminal.Lockout, 0, time.Hour),
 		duration("uplink.settle", &c.Uplink.Settle, 0, time.Hour),
+		number("journal.keep_days", &c.Journal.KeepDays, func(n int) bool { return n >= 31 && n <= 36500 }, "31 to 36500"),
 		text("clock.trust", &c.Clock.Trust, oneOf("auto", "always")),
 	}
 }
