@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"timeclock/device"
+	"timeclock/device/roster"
+	"timeclock/queue"
+	"timeclock/sync/uplink"
+	"timeclock/sync/zeitstrom"
+	"timeclock/sync/zeitstrom/zeitstromtest"
+
+	"pgregory.net/rapid"
+)
+
+// TestWholeClockModel puts terminal, roster, queue, uplink and API together and
+// lets them live through random taps, faults, roster changes, restarts and
+// crashes. Whatever happened, in the end Zeitstrom has what the door confirmed:
+// each booking once, each employee's in order, in and out in turns.
+func TestWholeClockModel(t *testing.T) {
+	dir, n := t.TempDir(), 0
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		inBubble(t, func() {
+			t := rt
+			w := newWorld(t, filepath.Join(dir, fmt.Sprint(n)))
+			defer w.stop()
+			t.Repeat(map[string]func(*rapid.T){
+				"tap": func(t *rapid.T) { w.tap(t, rapid.IntRange(0, 4).Draw(t, "employee")) },
+				"wait": func(t *rapid.T) {
+					time.Sleep(time.Duration(rapid.IntRange(1, 200).Draw(t, "seconds")) * time.Second)
+				},
+				"fault": func(t *rapid.T) {
+					w.server.plan(rapid.SampledFrom(badDays).Draw(t, "fault"))
+				},
+				"badge": func(t *rapid.T) { w.change(t, rapid.IntRange(0, 4).Draw(t, "employee")) },
+				"restart": func(t *rapid.T) {
+					w.stop()
+					w.start(t)
+				},
+				"crash": func(t *rapid.T) { w.crash(t) },
+			})
+			w.server.plan()
+			time.Sleep(12 * time.Hour)
+			synctest.Wait()
+			w.check(t)
+		})
+	})
+}
+
+// inBubble runs f in a bubble of time of its own, and lets rapid have the panic by
+// which it ends a failed test.
+func inBubble(t *testing.T, f func()) {
+	var ended any
+	synctest.Test(t, func(*testing.T) {
+		defer func() { ended = recover() }()
+		f()
+	})
+	if ended != nil {
+		panic(ended)
+	}
+}
+
+// badDays are faults that a booking must survive without a person.
+var badDays = []zeitstromtest.Fault{
+	{NoConnection: true}, {DropBefore: true}, {DropAfter: true}, {Delay: 20 * time.Second}, {Status: 429},
+	{Status: 201, Body: `{"intent": 1}`, CutBody: true}, zeitstromtest.HTML(500), zeitstromtest.HTML(200), zeitstromtest.HTML(404),
+	zeitstromtest.JSON(401, `{"detail": "Invalid token."}`),
+}
+
+// fickle is a server whose next requests fail.
+type fickle struct {
+	zeitstromtest.Server
+	mu   sync.Mutex
+	next []zeitstromtest.Fault
+}
+
+// plan adds faults for the next requests; without any it forgets those there are.
+func (f *fickle) plan(faults ...zeitstromtest.Fault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.next = append(f.next, faults...); len(faults) == 0 {
+		f.next = nil
+	}
+}
+
+func (f *fickle) fault(*http.Request) zeitstromtest.Fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.next) == 0 {
+		return zeitstromtest.Fault{}
+	}
+	now := f.next[0]
+	f.next = f.next[1:]
+	return now
+}
+
+// world is a clock, its API, and what was confirmed at its door.
+type world struct {
+	dir       string
+	server    *fickle
+	roster    *roster.Roster
+	queue     *queue.Store
+	terminal  *device.Terminal
+	cancel    context.CancelFunc
+	done      chan struct{}
+	lives     int
+	confirmed map[device.EmployeeID][]device.Punch
+}
+
+func newWorld(t *rapid.T, dir string) *world {
+	w := &world{dir: dir, server: &fickle{}, confirmed: map[device.EmployeeID][]device.Punch{}}
+	w.server.Fault = w.server.fault
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "token"), []byte("good"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if w.roster, err = roster.Open(filepath.Join(dir, "roster.csv")); err != nil {
+		t.Fatal(err)
+	}
+	w.start(t)
+	return w
+}
+
+func (w *world) path() string { return filepath.Join(w.dir, fmt.Sprintf("queue-%d.db", w.lives)) }
+
+func (w *world) start(t *rapid.T) {
+	var err error
+	if w.queue, err = queue.Open(w.path()); err != nil {
+		t.Fatal(err)
+	}
+	api, err := zeitstrom.New(zeitstrom.Config{URL: "http://zeitstrom.test" + zeitstromtest.Base, TokenFile: filepath.Join(w.dir, "token"), Timeout: 15 * time.Second, Transport: &w.server.Server})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	w.terminal = &device.Terminal{Roster: w.roster, Queue: w.queue, Screen: audience{}, Lockout: 30 * time.Second, Log: log}
+	up := uplink.New(w.queue, api, time.Minute, log)
+	ctx, cancel := context.WithCancel(context.Background())
+	w.cancel, w.done = cancel, make(chan struct{})
+	go func(done chan struct{}) {
+		defer close(done)
+		up.Run(ctx)
+	}(w.done)
+}
+
+func (w *world) stop() {
+	w.cancel()
+	<-w.done
+	w.queue.Close()
+}
+
+// crash goes on with the file as it is now, as after kill -9: what only memory
+// knew is gone.
+func (w *world) crash(t *rapid.T) {
+	w.cancel() // nothing more is sent
+	<-w.done
+	content, err := os.ReadFile(w.path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.queue.Close()
+	w.lives++
+	if err := os.WriteFile(w.path(), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.start(t)
+}
+
+func (w *world) tap(t *rapid.T, n int) {
+	o := w.terminal.Answer(device.Tap{UID: badgeOf(n), Time: time.Now()})
+	_, known := w.roster.Lookup(badgeOf(n))
+	switch {
+	case o.Booked() && known:
+		id := o.Employee.ID
+		if made := w.confirmed[id]; len(made) > 0 && made[len(made)-1].Intent == o.Punch.Intent {
+			t.Fatalf("two times %s in a row", o.Punch.Intent)
+		}
+		w.confirmed[id] = append(w.confirmed[id], o.Punch)
+	case o.Kind == device.Repeated && known, o.Kind == device.Unknown && !known:
+	default:
+		t.Fatalf("a tap was answered %s: %v", o.Kind, o.Err)
+	}
+}
+
+// change gives a badge to its employee, or takes it away.
+func (w *world) change(t *rapid.T, n int) {
+	var err error
+	if _, known := w.roster.Lookup(badgeOf(n)); known {
+		_, err = w.roster.Remove(badgeOf(n))
+	} else {
+		_, err = w.roster.Add(roster.Badge{UID: badgeOf(n), Employee: device.Employee{ID: employeeOf(n)}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) check(t *rapid.T) {
+	if st := w.queue.Stats(); st.Pending+st.Quarantined > 0 {
+		t.Fatalf("in the end %+v", st)
+	}
+	if _, err := w.queue.VerifyJournal(); err != nil {
+		t.Fatal(err)
+	}
+	arrived := map[device.EmployeeID][]zeitstromtest.Timestamp{}
+	for _, ts := range w.server.Timestamps() {
+		arrived[device.EmployeeID(ts.Employee)] = append(arrived[device.EmployeeID(ts.Employee)], ts)
+	}
+	for n := range 5 {
+		id := employeeOf(n)
+		if len(arrived[id]) != len(w.confirmed[id]) {
+			t.Fatalf("employee %d: %d confirmed, %d arrived: %v", n, len(w.confirmed[id]), len(arrived[id]), arrived[id])
+		}
+		for i, p := range w.confirmed[id] {
+			if ts := arrived[id][i]; ts.Intent != string(p.Intent) || !ts.Time.Equal(p.Time.Truncate(time.Second)) {
+				t.Fatalf("employee %d: booking %d is %+v at Zeitstrom, %+v here", n, i+1, ts, p)
+			}
+		}
+	}
+}
