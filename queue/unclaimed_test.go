@@ -120,3 +120,12 @@ func TestUnclaimedTapsAreBounded(t *testing.T) {
 		t.Errorf("%d kept, %d lost", len(taps), lost)
 	}
 }
+
+func FuzzDecodeUnclaimed(f *testing.F) {
+	f.Add([]byte(`{"uid":"A1B2C3D4","time":"2026-11-23T08:00:00Z","claim":17}`))
+	f.Fuzz(func(t *testing.T, v []byte) {
+		if tap, err := decodeUnclaimed(v); err == nil && tap.UID.IsZero() {
+			t.Errorf("%q became a tap of no badge", v)
+		}
+	})
+}

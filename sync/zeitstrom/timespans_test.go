@@ -1,7 +1,12 @@
 package zeitstrom_test
 
 import (
+	"bytes"
 	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -94,4 +99,36 @@ func TestHasDoesNotGuess(t *testing.T) {
 	if _, err := dial(t, &zeitstromtest.Server{WriteOnly: true}).Has(t.Context(), punch); !errors.As(err, &e) || e.Kind != zeitstrom.Forbidden {
 		t.Errorf("a token that may not read: %v", err)
 	}
+}
+
+// anybody is a server that answers every question with the same body.
+type anybody []byte
+
+func (a anybody) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(bytes.NewReader(a)), Request: r,
+	}, nil
+}
+
+// FuzzHas asks a server that may say anything: it never panics, and never takes
+// something for the punch that does not name its instant.
+func FuzzHas(f *testing.F) {
+	f.Add([]byte(`{"count": 1, "results": [{"id": "x", "checkin_time": "2024-06-20T08:00:00Z", "checkout_time": null}]}`))
+	f.Add([]byte(`{"count": 1, "results": [{"previous_checkin": "2024-06-20T10:00:00+02:00"}]}`))
+	f.Add([]byte(`{"count": 99, "results": []}`))
+	file := filepath.Join(f.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(token), 0o600); err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		c, err := zeitstrom.New(zeitstrom.Config{URL: "http://zeitstrom.test/", TokenFile: file, Transport: anybody(body)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := c.Has(t.Context(), punch)
+		if found && (err != nil || !bytes.Contains(body, []byte(":00:00"))) {
+			t.Errorf("found in %q, %v", body, err)
+		}
+	})
 }
