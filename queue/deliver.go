@@ -80,6 +80,7 @@ func (s *Store) Deliver(p device.Punch) error {
 	if err := s.takeOut(p); err != nil {
 		return err
 	}
+	s.delivered = s.delivered.with(p.ID)
 	if doubted {
 		s.note(Exception{Punch: p.ID, What: string(Delivered), Why: "it had been ambiguous"})
 	}
@@ -157,7 +158,9 @@ func (s *Store) mark(marks map[device.PunchID]mark) error {
 			continue
 		}
 		s.marks[id] = m
-		delete(s.doubtful, id) // a held one was marked as sent at most, its check-in goes first
+		if m.State != Held { // a held one is asked about when it goes on
+			delete(s.doubtful, id)
+		}
 	}
 	return nil
 }
@@ -174,19 +177,29 @@ func (c *commit) mark(id device.PunchID, m mark) error {
 	return putMark(c.Tx, id, m)
 }
 
-// checkOutOf returns the pending check-out that belongs to a check-in: the
-// employee's next punch.
-func (s *Store) checkOutOf(in device.Punch) (device.Punch, bool) {
+// checkOutOf returns the check-out that belongs to a check-in, the employee's
+// next punch, if it is pending.
+func (s *Store) checkOutOf(in device.Punch) (out device.Punch, ok bool) {
 	if in.Intent != device.CheckIn {
-		return device.Punch{}, false
+		return out, false
 	}
-	for _, q := range s.lanes[in.Employee] {
-		if q.ID > in.ID {
-			return q, q.Intent == device.CheckOut
+	s.db.View(func(tx *bolt.Tx) error {
+		for _, bucket := range [][]byte{historyBucket, tailBucket} {
+			c := tx.Bucket(bucket).Cursor()
+			for k, v := c.Seek(key(in.ID + 1)); k != nil; k, v = c.Next() {
+				if p, err := decodePunch(k, v); err == nil && p.Employee == in.Employee {
+					out = p
+					return nil
+				}
+			}
 		}
-	}
-	return device.Punch{}, false
+		return nil
+	})
+	return out, out.Intent == device.CheckOut && s.pending(out.ID)
 }
+
+// pending reports whether a punch waits to be delivered.
+func (s *Store) pending(id device.PunchID) bool { return id != 0 && id < s.next && !s.settled.has(id) }
 
 // belongsToQuarantine reports whether a new punch is the check-out of a check-in
 // that is quarantined.
@@ -204,7 +217,7 @@ func (s *Store) Retry(id device.PunchID) error {
 	if err := s.reload(); err != nil {
 		return err
 	}
-	if s.doubtful[id] {
+	if s.doubtful[id] && s.marks[id].State != Held {
 		delete(s.doubtful, id)
 		s.note(Exception{Punch: id, What: "retried"})
 		s.notify()
@@ -276,6 +289,13 @@ func (s *Store) Release(in device.Punch) error {
 	marks := map[device.PunchID]mark{in.ID: {}}
 	if out, ok := s.checkOutOf(in); ok && s.marks[out.ID].State == Held {
 		marks[out.ID] = mark{}
+	}
+	if s.pending(in.ID) { // somebody has taken it back from quarantine in the meantime
+		s.delivered = s.delivered.with(in.ID)
+		if err := s.takeOut(in); err != nil {
+			return err
+		}
+		s.saveSoon()
 	}
 	return s.mark(marks)
 }

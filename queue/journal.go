@@ -107,12 +107,36 @@ func (s *Store) Head() string {
 	return hex.EncodeToString(s.chain.head[:])
 }
 
-// Journal calls f for each entry, oldest first, until f fails.
+// Journal calls f for each entry, oldest first, until f fails. It reads a batch at
+// a time and holds nothing while f works, however long that takes.
 func (s *Store) Journal(f func(JournalEntry) error) error {
-	return s.bolt().View(func(tx *bolt.Tx) error {
-		_, err := walk(tx, f)
-		return err
-	})
+	var from []byte
+	var at chain
+	for {
+		var batch []JournalEntry
+		err := s.bolt().View(func(tx *bolt.Tx) (err error) {
+			if from == nil {
+				if at, err = getChain(tx, baseKey); err != nil {
+					return err
+				}
+			}
+			const most = 500
+			next, err := walk(tx, from, at, func(e JournalEntry) bool {
+				batch = append(batch, e)
+				return len(batch) < most
+			})
+			from, at = next.key, next.chain
+			return err
+		})
+		if err != nil || len(batch) == 0 {
+			return err
+		}
+		for _, e := range batch {
+			if err := f(e); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // VerifyJournal reads the whole journal and compares its hash with the one that
@@ -124,55 +148,72 @@ func (s *Store) VerifyJournal() (entries int, err error) {
 		if err != nil {
 			return err
 		}
-		got, err := walk(tx, func(JournalEntry) error { entries++; return nil })
-		if err == nil && got != want.head {
-			err = fmt.Errorf("the journal was changed: its %d entries have the hash %x, and it should be %x", entries, got, want.head)
+		base, err := getChain(tx, baseKey)
+		if err != nil {
+			return err
+		}
+		end, err := walk(tx, nil, base, func(JournalEntry) bool { entries++; return true })
+		if err == nil && end.chain.head != want.head {
+			err = fmt.Errorf("the journal was changed: its %d entries have the hash %x, and it should be %x", entries, end.chain.head, want.head)
 		}
 		return err
 	})
 	return entries, err
 }
 
-// walk goes through the journal by key: a punch, then the exceptions after it.
-func walk(tx *bolt.Tx, f func(JournalEntry) error) (head [sha256.Size]byte, err error) {
-	c, err := getChain(tx, baseKey)
-	if err != nil {
-		return c.head, err
+// place is where a walk has come to.
+type place struct {
+	key   []byte
+	chain chain
+}
+
+// walk goes through the journal from behind a key, a punch and then the exceptions
+// after it, until f returns false.
+func walk(tx *bolt.Tx, from []byte, at chain, f func(JournalEntry) bool) (place, error) {
+	here := place{from, at}
+	cursors := []*bolt.Cursor{tx.Bucket(historyBucket).Cursor(), tx.Bucket(tailBucket).Cursor(), tx.Bucket(exceptionsBucket).Cursor()}
+	keys, values := make([][]byte, len(cursors)), make([][]byte, len(cursors))
+	for i, c := range cursors {
+		if keys[i], values[i] = c.Seek(from); from != nil && bytes.Equal(keys[i], from) {
+			keys[i], values[i] = c.Next()
+		}
 	}
-	exceptions := tx.Bucket(exceptionsBucket).Cursor()
-	ek, ev := exceptions.First()
-	before := func(k []byte) error { // exceptions whose key comes before k
-		for ; ek != nil && (k == nil || bytes.Compare(ek, k) < 0); ek, ev = exceptions.Next() {
-			v, err := check(ek, ev)
-			if err != nil {
-				return err
-			}
-			var e Exception
-			if err := json.Unmarshal(v, &e); err != nil {
-				return fmt.Errorf("%w: exception %x cannot be read", ErrDamaged, ek)
-			}
-			c.add(ek, ev)
-			if err := f(JournalEntry{Exception: &e, Hash: c.head}); err != nil {
-				return err
+	for {
+		first := -1
+		for i, k := range keys {
+			if k != nil && (first < 0 || bytes.Compare(k, keys[first]) < 0) {
+				first = i
 			}
 		}
-		return nil
-	}
-	for _, bucket := range [][]byte{historyBucket, tailBucket} {
-		err := tx.Bucket(bucket).ForEach(func(k, stored []byte) error {
-			if err := before(k); err != nil {
-				return err
-			}
-			p, err := decodePunch(k, stored)
-			if err != nil {
-				return err
-			}
-			c.add(k, stored)
-			return f(JournalEntry{Punch: &p, Hash: c.head})
-		})
+		if first < 0 {
+			return here, nil
+		}
+		e, err := decodeEntry(keys[first], values[first])
 		if err != nil {
-			return c.head, err
+			return here, err
 		}
+		here.key = bytes.Clone(keys[first])
+		here.chain.add(keys[first], values[first])
+		if e.Hash = here.chain.head; !f(e) {
+			return here, nil
+		}
+		keys[first], values[first] = cursors[first].Next()
 	}
-	return c.head, before(nil)
+}
+
+// decodeEntry tells punches from exceptions by their keys.
+func decodeEntry(k, stored []byte) (e JournalEntry, err error) {
+	if len(k) == 8 {
+		p, err := decodePunch(k, stored)
+		return JournalEntry{Punch: &p}, err
+	}
+	v, err := check(k, stored)
+	if err != nil {
+		return e, err
+	}
+	e.Exception = &Exception{}
+	if err := json.Unmarshal(v, e.Exception); err != nil {
+		return e, fmt.Errorf("%w: exception %x cannot be read", ErrDamaged, k)
+	}
+	return e, nil
 }

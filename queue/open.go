@@ -149,7 +149,7 @@ func (s *Store) load(tx *bolt.Tx) error {
 		s.next = max(s.next, p.ID+1)
 		if !s.settled.has(p.ID) {
 			s.lanes[p.Employee] = append(s.lanes[p.Employee], p)
-			if s.attempts.has(p.ID) && s.marks[p.ID].State != Held {
+			if s.attempts.has(p.ID) {
 				s.doubtful[p.ID] = true
 			}
 		}

@@ -89,7 +89,8 @@ type Store struct {
 	last          map[device.EmployeeID]device.Punch
 	lanes         map[device.EmployeeID][]device.Punch // pending, oldest first
 	settled       ranges
-	unsaved       bool // settled has grown since it was last stored
+	delivered     ranges // of those settled, what the file does not know yet
+	unsaved       bool   // settled has grown since it was last stored
 	flush         *time.Timer
 	marks         map[device.PunchID]mark
 	eager         bool // new punches are sent at once: store them as attempted
@@ -152,6 +153,7 @@ func (s *Store) Append(p device.Punch) (device.Punch, error) {
 	}
 	p.ID = s.next
 	held := s.belongsToQuarantine(p)
+	attempts := s.attempts
 	if s.eager && !held {
 		s.attempts = s.attempts.with(p.ID)
 	}
@@ -168,7 +170,9 @@ func (s *Store) Append(p device.Punch) (device.Punch, error) {
 		return c.mark(p.ID, heldMark())
 	})
 	if err != nil {
+		s.attempts = attempts
 		if s.reload() == nil && s.last[p.Employee].ID == p.ID && s.last[p.Employee].Time.Equal(p.Time) {
+			s.notify()
 			return p, nil // it is on disk nevertheless
 		}
 		return p, fmt.Errorf("punch not stored: %w", err)
@@ -224,7 +228,7 @@ func (s *Store) save(change func(*commit) error) error {
 		s.dirty = true
 		return s.problem
 	}
-	s.unsaved, s.attempts, s.chain, s.exceptions = false, attempts, after, nil
+	s.unsaved, s.attempts, s.chain, s.exceptions, s.delivered = false, attempts, after, nil, nil
 	return nil
 }
 
@@ -240,14 +244,20 @@ func (s *Store) reload() error {
 		s.problem = err
 		return fmt.Errorf("the disk does not take any writes: %w", err)
 	}
-	fresh.settled = fresh.settled.union(s.settled) // deliveries that are known only in memory
+	fresh.settled = fresh.settled.union(s.delivered) // what is known only in memory
 	for e, lane := range fresh.lanes {
 		lane = slices.DeleteFunc(lane, func(p device.Punch) bool { return fresh.settled.has(p.ID) })
 		if fresh.lanes[e] = lane; len(lane) == 0 {
 			delete(fresh.lanes, e)
 		}
 	}
-	s.dirty, s.unsaved = false, true // the problem stays until something was saved
+	for id := range s.doubtful {
+		if !fresh.pending(id) {
+			delete(s.doubtful, id)
+		}
+	}
+	s.dirty, s.unsaved = false, false // the problem stays until something was saved
+	s.saveSoon()
 	s.next, s.inTail, s.chain = fresh.next, fresh.inTail, fresh.chain
 	s.last, s.lanes, s.settled, s.marks = fresh.last, fresh.lanes, fresh.settled, fresh.marks
 	s.unclaimed, s.nextUnclaimed, s.lost = fresh.unclaimed, fresh.nextUnclaimed, fresh.lost
@@ -286,6 +296,11 @@ func (s *Store) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := Stats{Delivered: s.settled.len(), Ambiguous: len(s.doubtful)}
+	for id := range s.doubtful {
+		if s.marks[id].State == Held {
+			st.Ambiguous--
+		}
+	}
 	if s.problem != nil {
 		st.Problem = s.problem.Error()
 	}

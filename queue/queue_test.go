@@ -168,8 +168,11 @@ func TestModel(t *testing.T) {
 				}
 				// What was only marked as sent may have been: nobody knows now.
 				for i, e := range m {
-					if e.State == Pending && s.doubtful[e.ID] {
+					switch {
+					case e.State == Pending && s.doubtful[e.ID]:
 						m[i].State = Ambiguous
+					case e.State == Held && s.doubtful[e.ID]:
+						m[i].Reason = "doubt"
 					}
 				}
 			},
@@ -200,20 +203,20 @@ func (m *model) append(p device.Punch) {
 
 func (m model) quarantine(p device.Punch) {
 	m[p.ID-1].State = Quarantined
-	out := m.pendingAfter(p)
-	if p.Intent == device.CheckIn && out.Intent == device.CheckOut {
+	out := m.neighbour(p.ID, 1)
+	if p.Intent == device.CheckIn && out.Intent == device.CheckOut && isPending(out.State) {
+		if out.State == Ambiguous {
+			out.Reason = "doubt"
+		}
 		out.State = Held
 	}
 }
 
-// pendingAfter is the employee's next punch that is not settled.
-func (m model) pendingAfter(p device.Punch) *Entry {
-	for i := int(p.ID); i < len(m); i++ {
-		if m[i].Employee == p.Employee && isPending(m[i].State) {
-			return &m[i]
-		}
+// goOn ends a hold: what had been ambiguous before is so again.
+func (e *Entry) goOn() {
+	if e.State = Pending; e.Reason == "doubt" {
+		e.State, e.Reason = Ambiguous, ""
 	}
-	return &Entry{}
 }
 
 func isPending(s State) bool { return s == Pending || s == Ambiguous || s == Held }
@@ -226,11 +229,15 @@ func (m model) waits(id device.PunchID) bool {
 func (m model) retry(id device.PunchID) {
 	e := &m[id-1]
 	if e.State == Quarantined && e.Intent == device.CheckIn {
-		if out := m.pendingAfter(e.Punch); out.Intent == device.CheckOut && out.State == Held {
-			out.State = Pending
+		if out := m.neighbour(id, 1); out.Intent == device.CheckOut && out.State == Held {
+			out.goOn()
 		}
 	}
-	e.State = Pending
+	if e.State == Held {
+		e.goOn()
+	} else {
+		e.State = Pending
+	}
 }
 
 func (m model) compare(t *rapid.T, s *Store) {

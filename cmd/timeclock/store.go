@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"timeclock/device/config"
@@ -44,8 +45,9 @@ func openQueue(ctx context.Context, cfg config.Config, log *slog.Logger) (s *que
 		if errors.Is(problem, context.Canceled) {
 			return nil, "", problem
 		}
-		aside := fmt.Sprintf("%s.damaged-%s", path, time.Now().UTC().Format("20060102T150405Z"))
-		if err := os.Rename(path, aside); err != nil {
+		aside := fmt.Sprintf("%s.damaged-%s", path, time.Now().UTC().Format("20060102T150405.000000Z"))
+		// A link: until there is something in its place, the file keeps its name.
+		if err := os.Link(path, aside); err != nil {
 			return nil, "", fmt.Errorf("the queue file is damaged and cannot be set aside: %w", err)
 		}
 		log.Error("queue file damaged", "error", problem, "kept_as", aside)
@@ -85,12 +87,14 @@ func checkQueue(ctx context.Context, path string) error {
 		return ctx.Err()
 	case timed.Err() != nil:
 		return errors.New("reading it does not end")
-	case err != nil && len(out) > 200:
-		return fmt.Errorf("%w: %s", err, out[:200])
-	case err != nil:
-		return fmt.Errorf("%w: %s", err, out)
+	case err == nil:
+		return nil
 	}
-	return nil
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ProcessState.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {
+		return nil // it was not started, or the system killed it: that says nothing about the file
+	}
+	return fmt.Errorf("%w: %s", err, out[:min(len(out), 200)])
 }
 
 // checkStore is the child's part. It is not for people.

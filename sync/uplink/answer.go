@@ -51,18 +51,17 @@ func (u *Uplink) answered(a answer) {
 	switch e.Kind {
 	case zeitstrom.Refused:
 		u.reached()
-		if a.kind == posted {
-			u.refused(a, lane, e)
-		}
+		u.refused(a, lane, e)
 	case zeitstrom.Forbidden:
 		if a.kind == asked || a.kind == holderAsked {
 			u.blind(a, lane)
 			return
 		}
-		u.badToken(e)
+		u.badToken(e, lane)
 	case zeitstrom.Unauthorized, zeitstrom.NoToken:
-		u.badToken(e)
+		u.badToken(e, lane)
 	case zeitstrom.Throttled:
+		lane.comesLater()
 		u.pause.fail(e.RetryAfter)
 		u.pause.hard = true
 		u.failed(e.Error())
@@ -100,6 +99,18 @@ func (u *Uplink) clear(a answer, l *lane) {
 // punch's fields, or the punch may have arrived before, Zeitstrom is asked first:
 // "already checked in" may speak of this very punch.
 func (u *Uplink) refused(a answer, l *lane, e *zeitstrom.Error) {
+	switch {
+	case a.kind == asked && l.refused != nil && !a.Ambiguous: // not even the question is taken
+		u.quarantine(a.Punch, l, l.refused.Words())
+		return
+	case a.kind == asked:
+		u.log.Warn("Zeitstrom refuses to say whether it has a booking; asking again later", "punch", a.ID, "words", e.Words())
+		l.fail(0)
+		l.hard = true
+		return
+	case a.kind != posted:
+		return
+	}
 	if a.Ambiguous || len(e.Fields) == 0 {
 		l.refused, l.pause = e, pause{}
 		return
@@ -142,7 +153,8 @@ func (u *Uplink) blind(a answer, l *lane) {
 }
 
 // badToken pauses everything until the token file changes.
-func (u *Uplink) badToken(e *zeitstrom.Error) {
+func (u *Uplink) badToken(e *zeitstrom.Error, l *lane) {
+	l.comesLater()
 	if u.token, _ = u.api.Token(); u.token == "" {
 		u.token = "none"
 	}
@@ -154,6 +166,7 @@ func (u *Uplink) badToken(e *zeitstrom.Error) {
 func (u *Uplink) unclear(a answer, l *lane, e *zeitstrom.Error) {
 	u.failed(e.Error())
 	u.inARow++
+	u.heads = nil // they do not know yet
 	switch {
 	case a.kind == posted && e.Ambiguous():
 		u.queue.Doubt(a.Punch)
@@ -206,7 +219,7 @@ func (s *streak) blames(p device.Punch, l *lane, words string) bool {
 		return true
 	}
 	l.refusedAfter = s.deliveries
-	if words != s.words {
+	if s.employees == nil || words != s.words {
 		*s = streak{words: words, employees: map[device.EmployeeID]bool{}, deliveries: s.deliveries}
 	}
 	s.employees[p.Employee] = true

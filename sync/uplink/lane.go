@@ -56,11 +56,19 @@ type lane struct {
 	refusedAfter int // how many deliveries there had been when it was first refused; -1: it was not
 }
 
+// comesLater lets others be tried before it: what was refused to this one may not
+// be refused to them. It may be called without a lane.
+func (l *lane) comesLater() {
+	if l != nil {
+		l.failures++
+	}
+}
+
 // tidy makes the lanes those of the punches that are next now.
 func (u *Uplink) tidy(heads []device.Pending) {
 	for _, h := range heads {
 		l := u.lanes[h.Employee]
-		if l != nil && (l.busy || l.punch == h.ID && l.ambiguous == h.Ambiguous) {
+		if l != nil && (l.busy || l.save != nil || l.punch == h.ID && l.ambiguous == h.Ambiguous) {
 			continue
 		}
 		l = &lane{punch: h.ID, ambiguous: h.Ambiguous, refusedAfter: -1}
@@ -84,7 +92,7 @@ func (u *Uplink) due(heads []device.Pending, now time.Time) (next device.Pending
 	wait, fewest := longest, -1
 	for _, h := range heads {
 		lane := u.lanes[h.Employee]
-		if lane == nil || lane.busy || lane.punch != h.ID {
+		if lane == nil || lane.busy || lane.punch != h.ID && lane.save == nil {
 			continue
 		}
 		if left := lane.until.Sub(now); left > 0 {

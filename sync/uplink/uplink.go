@@ -217,6 +217,7 @@ func (u *Uplink) askForHolders(ctx context.Context) {
 // start sends a punch, or asks about it first.
 func (u *Uplink) start(ctx context.Context, head device.Pending) {
 	lane := u.lanes[head.Employee]
+	head.Ambiguous = lane.ambiguous // the list of heads may be older
 	switch {
 	case lane.save != nil:
 		u.stored(head.Punch, lane.save)
@@ -252,7 +253,9 @@ func (u *Uplink) checkToken() {
 		u.log.Info("new token found: trying again")
 		u.token, u.pause = "", pause{}
 		for _, lane := range u.lanes {
-			lane.pause = pause{}
+			if !lane.ambiguous { // those go on settling
+				lane.pause = pause{}
+			}
 		}
 	}
 }

@@ -106,7 +106,7 @@ func tame(words string) string {
 	return words
 }
 
-func (e *Error) hasWords() bool { return e.Detail != "" || len(e.Fields) > 0 }
+func (e *Error) hasWords() bool { return e.Words() != "" }
 
 // readBody takes over an error body: {"detail": text} or {"field": [text, ...]};
 // non_field_errors count as detail. Anything else leaves e without words.

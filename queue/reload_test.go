@@ -1,0 +1,139 @@
+package queue
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"timeclock/device"
+)
+
+// pair stores a check-in and a check-out of one employee.
+func pair(t *testing.T, s *Store) (in, out device.Punch) {
+	t.Helper()
+	var err error
+	if in, err = s.Append(punch(1, device.CheckIn, eight)); err == nil {
+		out, err = s.Append(punch(1, device.CheckOut, eight.Add(8*time.Hour)))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in, out
+}
+
+func must(t *testing.T, errs ...error) {
+	t.Helper()
+	for _, err := range errs {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A commit that landed although it was reported as failed: the next call finds
+// out, and what was known only in memory is not forgotten.
+func TestCommitThatFailedAndLanded(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "queue.db"))
+	in, out := pair(t, s)
+	must(t, s.Quarantine(in, "no"))
+	settled := s.settled
+	must(t, s.Retry(in.ID))
+	s.settled, s.dirty = settled, true // what an error leaves behind
+	if _, _, err := s.Last(in.Employee); err != nil {
+		t.Fatal(err)
+	}
+	if heads := s.Heads(); s.State(in.ID) != Pending || len(heads) != 1 || heads[0].ID != in.ID {
+		t.Errorf("the retried check-in is %s, heads %v", s.State(in.ID), heads)
+	}
+	must(t, s.Deliver(in))
+	s.dirty = true // the next commit fails before the delivery is in the file
+	if _, _, err := s.Last(in.Employee); err != nil {
+		t.Fatal(err)
+	}
+	if heads := s.Heads(); s.State(in.ID) != Delivered || len(heads) != 1 || heads[0].ID != out.ID {
+		t.Errorf("the delivered check-in is %s, heads %v", s.State(in.ID), heads)
+	}
+	for deadline := time.Now().Add(5 * flushAfter); ; time.Sleep(10 * time.Millisecond) {
+		s.mu.Lock()
+		saved := !s.unsaved
+		s.mu.Unlock()
+		if saved {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the delivery is never stored")
+		}
+	}
+}
+
+// A check-out that a person had sent on its own, and that was not clearly
+// answered, is still ambiguous after it was held again.
+func TestHoldRemembersDoubt(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "queue.db"))
+	in, out := pair(t, s)
+	must(t, s.Quarantine(in, "no"), s.Retry(out.ID), s.Attempt(out))
+	s.Doubt(out)
+	must(t, s.Retry(in.ID), s.Quarantine(in, "again"), s.Retry(in.ID), s.Deliver(in))
+	if heads := s.Heads(); len(heads) != 1 || !heads[0].Ambiguous {
+		t.Errorf("heads %v", heads)
+	}
+}
+
+// Zeitstrom shows a check-in that somebody has just taken back from quarantine.
+func TestReleaseAfterRetry(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "queue.db"))
+	in, out := pair(t, s)
+	must(t, s.Quarantine(in, "no"), s.Retry(in.ID), s.Release(in))
+	if heads := s.Heads(); s.State(in.ID) != Delivered || len(heads) != 1 || heads[0].ID != out.ID {
+		t.Errorf("the check-in is %s, heads %v", s.State(in.ID), heads)
+	}
+}
+
+// Only the check-out right after a refused check-in is held with it.
+func TestHoldTakesItsOwnCheckOut(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "queue.db"))
+	in, out := pair(t, s)
+	must(t, s.Quarantine(in, "no"), s.Drop(out.ID, "by hand"))
+	next, err := s.Append(punch(1, device.CheckIn, eight.Add(24*time.Hour)))
+	must(t, err, s.Deliver(next))
+	last, err := s.Append(punch(1, device.CheckOut, eight.Add(32*time.Hour)))
+	must(t, err, s.Retry(in.ID), s.Quarantine(in, "again"))
+	if got := s.State(last.ID); got != Pending {
+		t.Errorf("tomorrow's check-out is %s", got)
+	}
+}
+
+// Somebody who reads the journal slowly, or asks about punches meanwhile, holds
+// up nobody.
+func TestSlowReaderOfTheJournal(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "queue.db"))
+	s.db.NoSync = true
+	pair(t, s)
+	reading, done := make(chan bool), make(chan error, 1)
+	go func() {
+		first := true
+		done <- s.Journal(func(JournalEntry) error {
+			if first {
+				first = false
+				reading <- true
+				<-reading
+			}
+			s.State(1)
+			return nil
+		})
+	}()
+	<-reading
+	for i := range 3000 { // the file must grow
+		if _, err := s.Append(punch(i%3, device.CheckOut, eight.Add(time.Duration(i)*time.Hour))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reading <- true
+	must(t, <-done)
+	n := 0
+	must(t, s.Journal(func(e JournalEntry) error { n++; return nil }))
+	entries, err := s.VerifyJournal()
+	if must(t, err); n != entries || n != 3002 {
+		t.Errorf("%d entries read, %d verified", n, entries)
+	}
+}
