@@ -72,8 +72,13 @@ func inBubble(t *testing.T, f func()) {
 
 // badDays are faults that a booking must survive without a person.
 var badDays = []zeitstromtest.Fault{
-	{NoConnection: true}, {DropBefore: true}, {DropAfter: true}, {Delay: 20 * time.Second}, {Status: 429},
-	{Status: 201, Body: `{"intent": 1}`, CutBody: true}, zeitstromtest.HTML(500), zeitstromtest.HTML(200), zeitstromtest.HTML(404),
+	{NoConnection: true},
+	{DropBefore: true},
+	{DropAfter: true},
+	{Delay: 20 * time.Second},
+	{Status: 429},
+	{Status: 201, Body: `{"intent": 1}`, CutBody: true},
+	zeitstromtest.HTML(500), zeitstromtest.HTML(200), zeitstromtest.HTML(404),
 	zeitstromtest.JSON(401, `{"detail": "Invalid token."}`),
 }
 
