@@ -52,7 +52,7 @@ func Open(path string) (*Store, error) {
 		return nil, fmt.Errorf("cannot open the queue: %w", err)
 	}
 	s := newStore(db)
-	if s.file, err = os.Stat(path); err != nil {
+	if s.file, err = inodeOf(path); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("cannot open the queue: %w", err)
 	}

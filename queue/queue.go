@@ -32,7 +32,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -80,7 +79,7 @@ type Stats struct {
 // Store is an open queue. Its methods may be called from any goroutine.
 type Store struct {
 	db      *bolt.DB
-	file    os.FileInfo // of the file that is open
+	file    inode // of the file that is open
 	changed chan struct{}
 
 	mu            sync.Mutex

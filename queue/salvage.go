@@ -17,6 +17,7 @@ import (
 	"timeclock/device"
 
 	bolt "go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 )
 
 // Verify opens a queue file read-only and reads all of it. bbolt may panic, hang
@@ -247,12 +248,28 @@ func syncDir(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
+// inode identifies a file, whatever its name.
+type inode struct {
+	major, minor uint32
+	number       uint64
+}
+
+// inodeOf asks for nothing else: whoever asks for a file's times makes the next
+// write keep them exactly, which costs a fifth of a commit (Linux 6.13).
+func inodeOf(path string) (inode, error) {
+	var st unix.Statx_t
+	if err := unix.Statx(unix.AT_FDCWD, path, 0, unix.STATX_INO, &st); err != nil {
+		return inode{}, &fs.PathError{Op: "statx", Path: path, Err: err}
+	}
+	return inode{st.Dev_major, st.Dev_minor, st.Ino}, nil
+}
+
 // findFile notices that somebody removed the file, or the whole state directory,
 // while it is open: what is written then would be gone with the process. The
 // file is still readable, so it is written anew and opened again.
 func (s *Store) findFile() error {
 	path := s.db.Path()
-	if info, err := os.Stat(path); err == nil && os.SameFile(info, s.file) {
+	if now, err := inodeOf(path); err == nil && now == s.file {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
@@ -265,12 +282,12 @@ func (s *Store) findFile() error {
 	if err != nil {
 		return fmt.Errorf("the queue file was gone and cannot be opened again: %w", err)
 	}
-	info, err := os.Stat(path)
+	file, err := inodeOf(path)
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
 	old := s.db
-	s.db, s.file = db, info
+	s.db, s.file = db, file
 	return old.Close()
 }
 
