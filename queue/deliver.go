@@ -232,7 +232,8 @@ func (s *Store) Retry(id device.PunchID) error {
 		s.notify()
 		return nil
 	case Quarantined:
-		if err := s.db.View(func(tx *bolt.Tx) (err error) { p, err = getPunch(tx, id); return err }); err != nil {
+		var err error
+		if p, err = s.read(id); err != nil {
 			return err
 		}
 	default:
@@ -253,6 +254,15 @@ func (s *Store) Retry(id device.PunchID) error {
 	s.lanes[p.Employee] = lane
 	s.notify()
 	return nil
+}
+
+// read returns a punch from the file.
+func (s *Store) read(id device.PunchID) (p device.Punch, err error) {
+	err = s.db.View(func(tx *bolt.Tx) error {
+		p, err = getPunch(tx, id)
+		return err
+	})
+	return p, err
 }
 
 // Holders returns the quarantined check-ins whose check-outs are held.
@@ -313,8 +323,8 @@ func (s *Store) Drop(id device.PunchID, reason string) error {
 	if !s.doubtful[id] && state != Quarantined && state != Held {
 		return fmt.Errorf("punch %d is neither quarantined nor ambiguous nor held: it cannot be dropped", id)
 	}
-	var p device.Punch
-	if err := s.db.View(func(tx *bolt.Tx) (err error) { p, err = getPunch(tx, id); return err }); err != nil {
+	p, err := s.read(id)
+	if err != nil {
 		return err
 	}
 	settled := s.settled

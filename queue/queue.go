@@ -378,16 +378,11 @@ func (s *Store) State(id device.PunchID) State {
 func (s *Store) Find(id device.PunchID) (Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var e Entry
-	err := s.db.View(func(tx *bolt.Tx) error {
-		if id == 0 || id >= s.next {
-			return fmt.Errorf("there is no punch %d: `timeclock queue list -all` shows those there are", id)
-		}
-		p, err := getPunch(tx, id)
-		e = s.entry(p)
-		return err
-	})
-	return e, err
+	if id == 0 || id >= s.next {
+		return Entry{}, fmt.Errorf("there is no punch %d: `timeclock queue list -all` shows those there are", id)
+	}
+	p, err := s.read(id)
+	return s.entry(p), err
 }
 
 func (s *Store) entry(p device.Punch) Entry {

@@ -108,11 +108,10 @@ func badgeAdd(ctx context.Context, c *call) error {
 
 // claimTaps shows which bookings a badge's taps become, and makes them.
 func (c *call) claimTaps(ctx context.Context, b roster.Badge) error {
-	cfg, err := config.Load(c.config)
+	client, err := c.client(ctx)
 	if err != nil {
 		return err
 	}
-	client := control.Dial(ctx, cfg.StateDir)
 	plan, err := client.Claim(b, c.force, c.dry)
 	if err != nil {
 		return err
@@ -131,11 +130,11 @@ func badgeUnclaimed(ctx context.Context, c *call) error {
 	if err := c.want(0, 0); err != nil {
 		return err
 	}
-	cfg, err := config.Load(c.config)
+	client, err := c.client(ctx)
 	if err != nil {
 		return err
 	}
-	badges, lost, err := control.Dial(ctx, cfg.StateDir).Unclaimed()
+	badges, lost, err := client.Unclaimed()
 	if err != nil {
 		return err
 	}

@@ -19,11 +19,10 @@ func queueVerify(ctx context.Context, c *call) error {
 	if err := c.want(0, 0); err != nil {
 		return err
 	}
-	cfg, err := config.Load(c.config)
+	client, err := c.client(ctx)
 	if err != nil {
 		return err
 	}
-	client := control.Dial(ctx, cfg.StateDir)
 	n, err := client.VerifyJournal()
 	if err != nil {
 		return err
@@ -40,11 +39,10 @@ func queueExport(ctx context.Context, c *call) error {
 	if err := c.want(0, 0); err != nil {
 		return err
 	}
-	cfg, err := config.Load(c.config)
+	client, err := c.client(ctx)
 	if err != nil {
 		return err
 	}
-	client := control.Dial(ctx, cfg.StateDir)
 	switch c.format {
 	case "jsonl":
 		out := json.NewEncoder(c.stdout)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"timeclock/device/config"
+	"timeclock/device/control"
 )
 
 func main() {
@@ -210,4 +211,13 @@ func (c *call) want(least, most int) error {
 		return fmt.Errorf("%w: %q is one argument too many", errUsage, c.args[most])
 	}
 	return nil
+}
+
+// client reaches the running clock that the settings name.
+func (c *call) client(ctx context.Context) (*control.Client, error) {
+	cfg, err := config.Load(c.config)
+	if err != nil {
+		return nil, err
+	}
+	return control.Dial(ctx, cfg.StateDir), nil
 }

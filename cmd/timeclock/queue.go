@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"timeclock/device"
-	"timeclock/device/config"
 	"timeclock/device/control"
 )
 
@@ -18,11 +17,11 @@ func queueList(ctx context.Context, c *call) error {
 	if err := c.want(0, 0); err != nil {
 		return err
 	}
-	cfg, err := config.Load(c.config)
+	client, err := c.client(ctx)
 	if err != nil {
 		return err
 	}
-	punches, err := control.Dial(ctx, cfg.StateDir).Punches(c.all)
+	punches, err := client.Punches(c.all)
 	if err != nil {
 		return err
 	}
@@ -71,11 +70,11 @@ func (c *call) aboutPunch(ctx context.Context, do func(*control.Client, device.P
 	if err != nil {
 		return fmt.Errorf("%w: a punch has a number: `timeclock queue list` shows them", errUsage)
 	}
-	cfg, err := config.Load(c.config)
+	client, err := c.client(ctx)
 	if err != nil {
 		return err
 	}
-	p, err := do(control.Dial(ctx, cfg.StateDir), device.PunchID(id))
+	p, err := do(client, device.PunchID(id))
 	if err != nil {
 		return err
 	}

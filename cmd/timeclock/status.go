@@ -6,20 +6,17 @@ import (
 	"fmt"
 	"text/tabwriter"
 	"time"
-
-	"timeclock/device/config"
-	"timeclock/device/control"
 )
 
 func runStatus(ctx context.Context, c *call) error {
 	if err := c.want(0, 0); err != nil {
 		return err
 	}
-	cfg, err := config.Load(c.config)
+	client, err := c.client(ctx)
 	if err != nil {
 		return err
 	}
-	s, err := control.Dial(ctx, cfg.StateDir).Status()
+	s, err := client.Status()
 	if err != nil {
 		return err
 	}

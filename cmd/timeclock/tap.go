@@ -6,8 +6,6 @@ import (
 	"fmt"
 
 	"timeclock/device"
-	"timeclock/device/config"
-	"timeclock/device/control"
 )
 
 func runTap(ctx context.Context, c *call) error {
@@ -18,11 +16,11 @@ func runTap(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := config.Load(c.config)
+	client, err := c.client(ctx)
 	if err != nil {
 		return err
 	}
-	a, err := control.Dial(ctx, cfg.StateDir).Tap(uid)
+	a, err := client.Tap(uid)
 	if err != nil {
 		return err
 	}

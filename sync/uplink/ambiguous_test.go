@@ -281,15 +281,7 @@ func TestRefusingEveryonePauses(t *testing.T) {
 func TestRefusingSomeQuarantinesThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &zeitstromtest.Server{}
-		server.Fault = posts(func(r *http.Request) zeitstromtest.Fault {
-			body, _ := r.GetBody()
-			text := make([]byte, 300)
-			n, _ := body.Read(text)
-			if strings.Contains(string(text[:n]), "00000000000") && !strings.Contains(string(text[:n]), string(employee(9))) {
-				return zeitstromtest.JSON(400, `{"employee_id": ["Does not exist."]}`)
-			}
-			return zeitstromtest.Fault{}
-		})
+		server.Fault = posts(forEmployees(zeitstromtest.JSON(400, `{"employee_id": ["Does not exist."]}`), 0, 1, 2, 3, 4))
 		c := start(t, server)
 		c.runUntil()
 		var gone []device.PunchID

@@ -109,15 +109,7 @@ func TestBlankRefusal(t *testing.T) {
 func TestForbiddenForOneEmployee(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &zeitstromtest.Server{}
-		server.Fault = posts(func(r *http.Request) zeitstromtest.Fault {
-			body, _ := r.GetBody()
-			text := make([]byte, 300)
-			n, _ := body.Read(text)
-			if strings.Contains(string(text[:n]), string(employee(1))) {
-				return zeitstromtest.JSON(403, `{"detail": "Not your unit."}`)
-			}
-			return zeitstromtest.Fault{}
-		})
+		server.Fault = posts(forEmployees(zeitstromtest.JSON(403, `{"detail": "Not your unit."}`), 1))
 		c := start(t, server)
 		c.runUntil()
 		c.tap(1)

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,130 +19,6 @@ import (
 	"timeclock/sync/zeitstrom"
 	"timeclock/sync/zeitstrom/zeitstromtest"
 )
-
-// memory is a queue without a disk. The uplink may not import the real one.
-type memory struct {
-	changed chan struct{}
-	full    atomic.Bool // the disk takes nothing
-
-	mu        sync.Mutex
-	punches   []device.Punch
-	state     map[device.PunchID]string
-	attempted map[device.PunchID]bool
-	ambiguous map[device.PunchID]bool
-	holders   []device.Punch
-}
-
-func newMemory() *memory {
-	return &memory{changed: make(chan struct{}, 1), state: map[device.PunchID]string{}, attempted: map[device.PunchID]bool{}, ambiguous: map[device.PunchID]bool{}}
-}
-
-func (m *memory) Heads() (heads []device.Pending) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	seen := map[device.EmployeeID]bool{}
-	for _, p := range m.punches {
-		if m.state[p.ID] == "" && !seen[p.Employee] {
-			heads = append(heads, device.Pending{Punch: p, Ambiguous: m.ambiguous[p.ID]})
-			seen[p.Employee] = true
-		}
-	}
-	return heads
-}
-
-func (m *memory) Changed() <-chan struct{} { return m.changed }
-
-func (m *memory) Eager(bool) {}
-
-func (m *memory) Attempt(p device.Punch) error {
-	if m.full.Load() {
-		return io.ErrShortWrite
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.attempted[p.ID] = true
-	return nil
-}
-
-func (m *memory) Doubt(p device.Punch) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.ambiguous[p.ID] = true
-}
-
-func (m *memory) Deliver(p device.Punch) error { return m.settle(p, "delivered") }
-
-func (m *memory) Quarantine(p device.Punch, reason string) error { return m.settle(p, reason) }
-
-func (m *memory) Retry(id device.PunchID) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.state, id)
-	delete(m.ambiguous, id)
-	return nil
-}
-
-func (m *memory) Holders() ([]device.Punch, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.holders, nil
-}
-
-func (m *memory) Release(p device.Punch) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.holders = nil
-	m.state[p.ID] = "delivered"
-	return nil
-}
-
-func (m *memory) settle(p device.Punch, state string) error {
-	if m.full.Load() {
-		return io.ErrShortWrite
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.state[p.ID] = state
-	delete(m.ambiguous, p.ID)
-	return nil
-}
-
-// restart forgets what a crash would: what was marked as attempted and is not
-// settled is ambiguous.
-func (m *memory) restart() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for id := range m.attempted {
-		if m.state[id] == "" {
-			m.ambiguous[id] = true
-		}
-	}
-}
-
-// became returns "delivered", a refusal's words, "ambiguous", or nothing while
-// pending.
-func (m *memory) became(id device.PunchID) string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.ambiguous[id] {
-		return "ambiguous"
-	}
-	return m.state[id]
-}
-
-func (m *memory) append(n int) device.PunchID {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	intent := device.CheckIn
-	for _, p := range m.punches {
-		if p.Employee == employee(n) {
-			intent = map[device.Intent]device.Intent{device.CheckIn: device.CheckOut, device.CheckOut: device.CheckIn}[p.Intent]
-		}
-	}
-	p := device.Punch{ID: device.PunchID(len(m.punches) + 1), Employee: employee(n), Intent: intent, Time: time.Now()}
-	m.punches = append(m.punches, p)
-	return p.ID
-}
 
 // clock is an uplink between a queue and a simulated API, in a bubble of time.
 type clock struct {
@@ -234,6 +109,26 @@ func posts(f func(*http.Request) zeitstromtest.Fault) func(*http.Request) zeitst
 			return zeitstromtest.Fault{}
 		}
 		return f(r)
+	}
+}
+
+// forEmployees fails the punches of these employees only.
+func forEmployees(fault zeitstromtest.Fault, ns ...int) func(*http.Request) zeitstromtest.Fault {
+	return func(r *http.Request) zeitstromtest.Fault {
+		body, err := r.GetBody()
+		if err != nil {
+			panic(err)
+		}
+		text, err := io.ReadAll(body)
+		if err != nil {
+			panic(err)
+		}
+		for _, n := range ns {
+			if strings.Contains(string(text), string(employee(n))) {
+				return fault
+			}
+		}
+		return zeitstromtest.Fault{}
 	}
 }
 
@@ -349,15 +244,7 @@ func TestRefusedGoesToQuarantine(t *testing.T) {
 func TestOneEmployeesTroubleIsTheirs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &zeitstromtest.Server{}
-		server.Fault = posts(func(r *http.Request) zeitstromtest.Fault {
-			body := make([]byte, 200)
-			n, _ := r.GetBody()
-			k, _ := n.Read(body)
-			if strings.Contains(string(body[:k]), string(employee(1))) {
-				return zeitstromtest.HTML(500)
-			}
-			return zeitstromtest.Fault{}
-		})
+		server.Fault = posts(forEmployees(zeitstromtest.HTML(500), 1))
 		c := start(t, server)
 		c.run()
 		stuck := c.tap(1)
