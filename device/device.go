@@ -32,7 +32,14 @@ func ParseEmployeeID(s string) (EmployeeID, error) {
 // Employee is the person a badge belongs to.
 type Employee struct {
 	ID   EmployeeID
-	Name string // as the display shows it; may be empty
+	Name string // may be empty
+}
+
+// Badge is one line of the badge map: whose it is.
+type Badge struct {
+	UID      UID
+	Employee Employee
+	Blocked  bool // lost, say: it books nothing
 }
 
 // Intent is the direction of a punch, in the words of Zeitstrom's
@@ -49,7 +56,8 @@ const (
 type Tap struct {
 	UID     UID
 	Time    time.Time
-	Several bool // several badges at once where only one is wanted; UID is zero
+	Stamp   Stamp // given by the terminal
+	Several bool  // several badges at once where only one is wanted; UID is zero
 }
 
 // PunchID is a punch's place in the queue's journal, counted from 1. It is
@@ -66,6 +74,11 @@ type Punch struct {
 	Employee EmployeeID
 	Intent   Intent
 	Time     time.Time // Zeitstrom gets it in UTC, cut to whole seconds
+	// Raw is what the clock showed at the tap, if that turned out to be wrong
+	// and Time was repaired; else zero.
+	Raw   time.Time
+	Stamp Stamp // while it is Uncertain the punch is not delivered
+	Basis Basis
 }
 
 // Pending is a punch that Zeitstrom may not have yet.
@@ -87,19 +100,26 @@ const (
 	Repeated   OutcomeKind = "repeated" // within the lock-out: nothing was written
 	Unknown    OutcomeKind = "unknown"  // the badge is not in the roster
 	Several    OutcomeKind = "several"  // badges at once: none of them counts
+	Blocked    OutcomeKind = "blocked"  // the badge may not be used any more
 	Failed     OutcomeKind = "failed"   // the punch could not be stored: the employee must tap again
 )
 
 // Outcome is the answer to a tap. Punch is the punch just stored or, for
 // Repeated, the earlier one that this tap would have repeated; for the
-// others only its time is set, to the tap's.
+// others only time and stamp are set, to the tap's.
 type Outcome struct {
 	Kind     OutcomeKind
 	Tap      Tap
 	Employee Employee
 	Punch    Punch
+	Offline  bool  // Zeitstrom cannot be reached: what was booked is saved, not sent
 	Claim    int   // of an Unknown badge: the number under which it can be claimed; 0: none
 	Err      error // why it Failed, or why an Unknown badge's tap is not kept
+	// Turns is how many seconds the badge must stay until the direction is turned
+	// round; 0: it will not be.
+	Turns int
+	// Update: this answer shows already, only Turns has changed.
+	Update bool
 }
 
 // Booked reports whether the tap became a punch.

@@ -3,12 +3,10 @@ package device
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
-	"time"
 )
 
 func uid(t *testing.T, s string) UID {
@@ -96,96 +94,5 @@ func TestParseEmployeeID(t *testing.T) {
 		if id, err := ParseEmployeeID(bad); err == nil {
 			t.Errorf("%q became %q", bad, id)
 		}
-	}
-}
-
-// desk is everything around a terminal.
-type desk struct {
-	people map[UID]Employee
-	stored []Punch
-	broken error
-	order  []string // what happened, to see that storing comes before showing
-}
-
-func (d *desk) Lookup(u UID) (Employee, bool) { e, ok := d.people[u]; return e, ok }
-
-func (d *desk) Last(id EmployeeID) (Punch, bool, error) {
-	for i := len(d.stored) - 1; i >= 0; i-- {
-		if d.stored[i].Employee == id {
-			return d.stored[i], true, nil
-		}
-	}
-	return Punch{}, false, nil
-}
-
-func (d *desk) Append(p Punch) (Punch, error) {
-	if d.broken != nil {
-		return p, d.broken
-	}
-	p.ID = PunchID(len(d.stored) + 1)
-	d.stored = append(d.stored, p)
-	d.order = append(d.order, "stored")
-	return p, nil
-}
-
-func (d *desk) Keep(Tap, time.Duration) (int, error) { return 17, d.broken }
-
-func (d *desk) Show(o Outcome) { d.order = append(d.order, string(o.Kind)) }
-
-func newTerminal(t *testing.T) (*Terminal, *desk) {
-	anna, ben := Employee{ID: "anna", Name: "Anna"}, Employee{ID: "ben"}
-	d := &desk{people: map[UID]Employee{uid(t, "A1B2C3D4"): anna, uid(t, "04112233445566"): anna, uid(t, "01020304"): ben}}
-	return &Terminal{Roster: d, Queue: d, Screen: d, Lockout: 30 * time.Second, Log: slog.New(slog.DiscardHandler)}, d
-}
-
-func TestTerminal(t *testing.T) {
-	term, d := newTerminal(t)
-	eight := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
-	for i, step := range []struct {
-		uid   string
-		after time.Duration
-		kind  OutcomeKind
-		punch PunchID
-		at    time.Duration
-	}{
-		{"A1B2C3D4", 0, CheckedIn, 1, 0},
-		{"A1B2C3D4", time.Second, Repeated, 1, 0},
-		{"01020304", 2 * time.Second, CheckedIn, 2, 2 * time.Second}, // another employee at once
-		{"A1B2C3D4", 29 * time.Second, Repeated, 1, 0},
-		{"04112233445566", 29 * time.Second, Repeated, 1, 0}, // her second badge
-		{"A1B2C3D4", 30 * time.Second, CheckedOut, 3, 30 * time.Second},
-		{"99999999", 31 * time.Second, Unknown, 0, 31 * time.Second},
-		{"04112233445566", time.Hour, CheckedIn, 4, time.Hour},
-		{"01020304", -time.Hour, CheckedOut, 5, -time.Hour}, // the clock was set back
-	} {
-		o := term.Answer(Tap{UID: uid(t, step.uid), Time: eight.Add(step.after)})
-		if o.Kind != step.kind || o.Punch.ID != step.punch || !o.Punch.Time.Equal(eight.Add(step.at)) {
-			t.Errorf("step %d: %s, punch %d at %v; want %s, %d, %v", i+1, o.Kind, o.Punch.ID, o.Punch.Time, step.kind, step.punch, step.at)
-		}
-		if o.Kind == Unknown && o.Claim != 17 {
-			t.Errorf("step %d: claim number %d", i+1, o.Claim)
-		}
-		if o.Kind == Repeated && o.Punch.Intent != CheckIn {
-			t.Errorf("step %d: repeats %s", i+1, o.Punch.Intent)
-		}
-	}
-	if o := term.Answer(Tap{Several: true, Time: eight}); o.Kind != Several {
-		t.Errorf("several badges at once: %s", o.Kind)
-	}
-	if len(d.stored) != 5 {
-		t.Errorf("%d punches stored, want 5", len(d.stored))
-	}
-}
-
-func TestNothingSaysOKBeforeItIsStored(t *testing.T) {
-	term, d := newTerminal(t)
-	term.Answer(Tap{UID: uid(t, "A1B2C3D4"), Time: time.Now()})
-	d.broken = errors.New("no space left on device")
-	o := term.Answer(Tap{UID: uid(t, "01020304"), Time: time.Now()})
-	if o.Kind != Failed || !errors.Is(o.Err, d.broken) || o.Booked() {
-		t.Errorf("with a full disk: %+v", o)
-	}
-	if got, want := strings.Join(d.order, " "), "stored checkin failed"; got != want {
-		t.Errorf("happened %q, want %q", got, want)
 	}
 }

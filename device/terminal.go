@@ -8,18 +8,44 @@ import (
 
 // Roster tells whom a badge belongs to.
 type Roster interface {
-	Lookup(UID) (Employee, bool)
+	Lookup(UID) (Badge, bool)
 }
 
-// Queue keeps punches. Last is the newest punch that this clock knows of an
-// employee. Append returns once the punch is on disk, with its ID set.
+// Queue keeps punches. Last is the newest punch that this clock made for an
+// employee, and whether Zeitstrom lacks it or an earlier one of theirs. Append
+// returns once the punch is on disk, with its ID set.
 //
 // Keep stores the tap of an unknown badge and returns the badge's claim number,
 // 0 for one that makes up its UIDs; the same badge within the lock-out is one tap.
+//
+// Wait keeps an employee's punches here, or lets them go: while somebody may
+// still change their mind. Turn replaces a punch by one in the other direction.
 type Queue interface {
-	Last(EmployeeID) (Punch, bool, error)
+	Last(EmployeeID) (p Punch, pending bool, err error)
 	Append(Punch) (Punch, error)
 	Keep(tap Tap, lockout time.Duration) (claim int, err error)
+	Wait(e EmployeeID, yes bool)
+	Turn(Punch) (Punch, error)
+}
+
+// Clock tells when something happened, for the wall clock may be wrong.
+type Clock interface {
+	Stamp(time.Time) Stamp
+}
+
+// Elsewhere is what Zeitstrom knows: of this clock's bookings and of those that
+// were made at another door or in the app.
+type Elsewhere interface {
+	// Online reports whether Zeitstrom answered when it was last tried.
+	Online() bool
+	// Latest asks what an employee did last before an instant; the Intent is
+	// empty if nothing is known of the days before it.
+	Latest(ctx context.Context, e EmployeeID, before time.Time) (Intent, time.Time, error)
+}
+
+// Field tells whether a badge is still held to the reader.
+type Field interface {
+	Resting(UID) bool
 }
 
 // Screen is told every answer. Show must not wait for slow hardware.
@@ -27,15 +53,30 @@ type Screen interface {
 	Show(Outcome)
 }
 
+// Rules are what a company wants of its clock.
+type Rules struct {
+	Lockout      time.Duration // the same employee's next tap within it changes nothing
+	LongestShift time.Duration // an older check-in is a forgotten check-out
+	Ask          time.Duration // how long a tap waits for Zeitstrom's knowledge; 0: it is not asked
+	// SecondThoughts is how long a badge must stay after the answer to turn the
+	// direction round; 0: it cannot.
+	SecondThoughts time.Duration
+}
+
 // Terminal answers taps: it finds the employee, decides the intent, has the
 // punch stored, and only then lets the screen say so.
 type Terminal struct {
-	Roster  Roster
-	Queue   Queue
-	Screen  Screen
-	Lockout time.Duration // the same employee's next tap within it changes nothing
-	Log     *slog.Logger
-	Taps    <-chan Tap
+	Roster    Roster
+	Queue     Queue
+	Clock     Clock
+	Elsewhere Elsewhere
+	Field     Field
+	Screen    Screen
+	Rules     Rules
+	Log       *slog.Logger
+	Taps      <-chan Tap
+
+	second secondThought
 }
 
 // Run answers taps until ctx ends. A tap that was already being answered is
@@ -47,6 +88,8 @@ func (t *Terminal) Run(ctx context.Context) error {
 			return nil
 		case tap := <-t.Taps:
 			t.Answer(tap)
+		case <-t.second.tick:
+			t.thinkAgain()
 		}
 	}
 }
@@ -56,7 +99,10 @@ func (t *Terminal) String() string { return "terminal" }
 // Answer turns one tap into its outcome and shows it. Taps must come one at a
 // time: each is decided by what the one before it left.
 func (t *Terminal) Answer(tap Tap) Outcome {
+	t.endSecondThought()
+	tap.Stamp = t.Clock.Stamp(tap.Time)
 	o := t.decide(tap)
+	t.startSecondThought(&o)
 	t.Screen.Show(o)
 	log := t.Log.With("outcome", string(o.Kind), "badge", tap.UID)
 	switch {
@@ -75,37 +121,71 @@ func (t *Terminal) Answer(tap Tap) Outcome {
 }
 
 func (t *Terminal) decide(tap Tap) Outcome {
-	o := Outcome{Tap: tap, Punch: Punch{Time: tap.Time}}
+	o := Outcome{Tap: tap, Punch: Punch{Time: tap.Time, Stamp: tap.Stamp}}
 	if tap.Several {
 		o.Kind = Several
 		return o
 	}
-	employee, known := t.Roster.Lookup(tap.UID)
-	if !known {
+	badge, known := t.Roster.Lookup(tap.UID)
+	switch {
+	case !known:
 		o.Kind = Unknown
-		o.Claim, o.Err = t.Queue.Keep(tap, t.Lockout)
+		o.Claim, o.Err = t.Queue.Keep(tap, t.Rules.Lockout)
+		return o
+	case badge.Blocked:
+		o.Kind, o.Employee = Blocked, badge.Employee
 		return o
 	}
-	o.Employee = employee
-	last, any, err := t.Queue.Last(employee.ID)
+	o.Employee = badge.Employee
+	last, pending, err := t.Queue.Last(o.Employee.ID)
 	if err != nil {
 		o.Kind, o.Err = Failed, err
 		return o
 	}
 	// A negative age means that the clock was set back since: no lock-out then.
-	if age := tap.Time.Sub(last.Time); any && age >= 0 && age < t.Lockout {
+	if age, certain := tap.Since(last); last.ID != 0 && certain && age >= 0 && age < t.Rules.Lockout {
 		o.Kind, o.Punch = Repeated, last
 		return o
 	}
-	kind, intent := CheckedIn, CheckIn
-	if any && last.Intent == CheckIn {
-		kind, intent = CheckedOut, CheckOut
-	}
-	punch, err := t.Queue.Append(Punch{Employee: employee.ID, Intent: intent, Time: tap.Time})
+	intent, basis := t.direction(tap, o.Employee.ID, last, pending)
+	t.Queue.Wait(o.Employee.ID, t.Rules.SecondThoughts > 0)
+	punch, err := t.Queue.Append(Punch{Employee: o.Employee.ID, Intent: intent, Time: tap.Time, Stamp: tap.Stamp, Basis: basis})
 	if err != nil {
+		t.Queue.Wait(o.Employee.ID, false)
 		o.Kind, o.Err = Failed, err
 		return o
 	}
-	o.Kind, o.Punch = kind, punch
+	o.booked(punch, !t.Elsewhere.Online())
 	return o
+}
+
+func (o *Outcome) booked(p Punch, offline bool) {
+	o.Kind, o.Punch, o.Offline = CheckedIn, p, offline
+	if p.Intent == CheckOut {
+		o.Kind = CheckedOut
+	}
+}
+
+// direction decides whether an employee comes or goes, by the newest knowledge
+// there is. Zeitstrom's is newer than this clock's if it has everything that
+// this clock has; then it is asked, and whoever waits at the door waits for a
+// moment only.
+func (t *Terminal) direction(tap Tap, e EmployeeID, last Punch, pending bool) (Intent, Basis) {
+	var b Basis
+	if t.Rules.Ask > 0 && !pending && !tap.Stamp.Uncertain && t.Elsewhere.Online() {
+		ctx, cancel := context.WithTimeout(context.Background(), t.Rules.Ask)
+		defer cancel()
+		intent, at, err := t.Elsewhere.Latest(ctx, e, tap.Time)
+		if err == nil {
+			b = Basis{Source: Zeitstrom, Intent: intent, Time: at}
+			return Next(intent, tap.Time.Sub(at), true, t.Rules.LongestShift), b
+		}
+		b.Silent = true
+		t.Log.Debug("Zeitstrom did not say in time what the employee did last", "employee", e, "error", err)
+	}
+	if last.ID != 0 {
+		b.Source, b.Intent, b.Time = ThisClock, last.Intent, last.Time.Truncate(time.Second)
+	}
+	age, certain := tap.Since(last)
+	return Next(b.Intent, age, certain, t.Rules.LongestShift), b
 }

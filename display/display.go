@@ -1,9 +1,10 @@
-// Package display turns answers into pictures that are readable from a metre
-// away, and brings them to panels: one of 128×64 pixels in black and white.
+// Package display tells employees what became of their taps: in pictures that are
+// readable from a metre away, on panels of 128×64 pixels in black and white, and
+// by sound and light.
 //
 // A panel that is slow, broken or missing never holds up the clock: Show only
 // notes the answer, and each panel is served on its own. The package decides
-// nothing about taps.
+// nothing about taps. What it says stands in languages, one file for each.
 package display
 
 import (
@@ -25,34 +26,67 @@ type Facts struct {
 	ReaderBroken bool
 	DiskBroken   bool // the last booking could not be stored
 	Offline      bool
-	Pending      int // punches that Zeitstrom does not have yet
+	Token        bool // Zeitstrom does not accept the token: the office must act
+	NoTime       bool // the system clock is not to be trusted
+	Pending      int  // punches that Zeitstrom does not have yet
 }
 
-// Panel shows pictures. Draw gets each new picture once and may take its time.
+// Light is how bright a panel is.
+type Light uint8
+
+// The lights of a panel.
+const (
+	Bright Light = iota
+	Dim
+	Dark // off
+)
+
+// Panel shows pictures. Draw gets each new picture or light once and may take its
+// time.
 type Panel interface {
 	String() string
-	Draw(*image1bit.VerticalLSB) error
+	Draw(*image1bit.VerticalLSB, Light) error
+}
+
+// Hours is a part of each day, from one time of day to another, as durations since
+// midnight; it may span midnight. The zero Hours is none.
+type Hours struct{ From, To time.Duration }
+
+// Contains reports whether a time of day is within the hours.
+func (h Hours) Contains(t time.Time) bool {
+	at := time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
+	if h.From <= h.To {
+		return h.From <= at && at < h.To
+	}
+	return at >= h.From || at < h.To
+}
+
+// Care keeps a panel young and a room dark.
+type Care struct {
+	AnswerTime time.Duration // how long an answer stays, unless the next one comes before
+	DimHours   Hours         // in which the idle screen is dim
+	OffAfter   time.Duration // the panel is off so long after the last answer; 0: never
 }
 
 // Display is the task that keeps the panels up to date.
 type Display struct {
-	facts      func() Facts
-	answerTime time.Duration
-	panels     []*mailbox
-	log        *slog.Logger
-	shown      chan struct{}
+	style  Style
+	care   Care
+	facts  func() Facts
+	panels []*mailbox
+	log    *slog.Logger
+	shown  chan struct{}
 
 	mu     sync.Mutex
 	answer device.Outcome
 	until  time.Time
 }
 
-// New makes a display. Facts is asked once a second; an answer stays for
-// answerTime unless the next one comes before.
-func New(facts func() Facts, answerTime time.Duration, log *slog.Logger, panels ...Panel) *Display {
-	d := &Display{facts: facts, answerTime: answerTime, log: log, shown: make(chan struct{}, 1)}
+// New makes a display. Facts is asked once a second.
+func New(style Style, care Care, facts func() Facts, log *slog.Logger, panels ...Panel) *Display {
+	d := &Display{style: style, care: care, facts: facts, log: log, shown: make(chan struct{}, 1), until: time.Now()}
 	for _, p := range panels {
-		d.panels = append(d.panels, &mailbox{panel: p, next: make(chan *image1bit.VerticalLSB, 1)})
+		d.panels = append(d.panels, &mailbox{panel: p, next: make(chan frame, 1)})
 	}
 	return d
 }
@@ -62,7 +96,7 @@ func (d *Display) String() string { return "display" }
 // Show implements device.Screen.
 func (d *Display) Show(o device.Outcome) {
 	d.mu.Lock()
-	d.answer, d.until = o, time.Now().Add(d.answerTime)
+	d.answer, d.until = o, time.Now().Add(d.care.AnswerTime)
 	d.mu.Unlock()
 	select {
 	case d.shown <- struct{}{}:
@@ -77,14 +111,13 @@ func (d *Display) Run(ctx context.Context) error {
 		panels.Go(func() { box.serve(ctx, d.log) })
 	}
 	defer panels.Wait()
-	var last []byte
+	last := frame{picture: &image1bit.VerticalLSB{}}
 	for {
-		now := time.Now()
-		picture, wait := d.picture(now)
-		if !bytes.Equal(picture.Pix, last) {
-			last = picture.Pix
+		now, wait := d.frame(time.Now())
+		if now.light != last.light || !bytes.Equal(now.picture.Pix, last.picture.Pix) {
+			last = now
 			for _, box := range d.panels {
-				box.put(picture)
+				box.put(now)
 			}
 		}
 		select {
@@ -96,28 +129,45 @@ func (d *Display) Run(ctx context.Context) error {
 	}
 }
 
-// picture returns what to show now, and for how long.
-func (d *Display) picture(now time.Time) (*image1bit.VerticalLSB, time.Duration) {
-	d.mu.Lock()
-	answer, left := d.answer, d.until.Sub(now)
-	d.mu.Unlock()
-	if left > 0 {
-		return Answer(answer), left
-	}
-	return Idle(now, d.facts()), now.Truncate(time.Second).Add(time.Second).Sub(now)
+// frame is what a panel is to show, and how brightly.
+type frame struct {
+	picture *image1bit.VerticalLSB
+	light   Light
 }
 
-// mailbox holds the newest picture that a panel has not taken yet.
+// frame returns what to show now, and for how long.
+func (d *Display) frame(now time.Time) (frame, time.Duration) {
+	d.mu.Lock()
+	answer, until := d.answer, d.until
+	d.mu.Unlock()
+	if left := until.Sub(now); left > 0 {
+		return frame{d.style.Answer(answer), Bright}, left
+	}
+	f, light := d.facts(), Bright
+	switch trouble := f.ReaderBroken || f.DiskBroken; {
+	case d.care.OffAfter > 0 && now.Sub(until) >= d.care.OffAfter && !trouble:
+		return frame{newPicture().VerticalLSB, Dark}, untilNextSecond(now)
+	case d.care.DimHours.Contains(now.In(d.style.Zone)):
+		light = Dim
+	}
+	return frame{wander(d.style.Idle(now, f), now), light}, untilNextSecond(now)
+}
+
+func untilNextSecond(now time.Time) time.Duration {
+	return now.Truncate(time.Second).Add(time.Second).Sub(now)
+}
+
+// mailbox holds the newest frame that a panel has not taken yet.
 type mailbox struct {
 	panel Panel
-	next  chan *image1bit.VerticalLSB
+	next  chan frame
 }
 
-// put replaces a picture that the panel was too slow for.
-func (m *mailbox) put(picture *image1bit.VerticalLSB) {
+// put replaces a frame that the panel was too slow for.
+func (m *mailbox) put(f frame) {
 	for {
 		select {
-		case m.next <- picture:
+		case m.next <- f:
 			return
 		default:
 		}
@@ -128,23 +178,23 @@ func (m *mailbox) put(picture *image1bit.VerticalLSB) {
 	}
 }
 
-// retryPanel is the pause after a panel failed; then it gets the newest picture.
+// retryPanel is the pause after a panel failed; then it gets the newest frame.
 const retryPanel = 2 * time.Second
 
-// serve draws pictures. A failure is logged when it begins and when it ends.
+// serve draws frames. A failure is logged when it begins and when it ends.
 func (m *mailbox) serve(ctx context.Context, log *slog.Logger) {
 	broken := false
 	for {
-		var picture *image1bit.VerticalLSB
+		var f frame
 		select {
 		case <-ctx.Done():
 			if !broken { // an old answer must not stay on the wall
-				m.panel.Draw(newPicture().VerticalLSB)
+				m.panel.Draw(newPicture().VerticalLSB, Dark)
 			}
 			return
-		case picture = <-m.next:
+		case f = <-m.next:
 		}
-		err := m.panel.Draw(picture)
+		err := m.panel.Draw(f.picture, f.light)
 		if (err != nil) != broken {
 			broken = err != nil
 			if broken {
@@ -162,7 +212,7 @@ func (m *mailbox) serve(ctx context.Context, log *slog.Logger) {
 		case <-time.After(retryPanel):
 		}
 		select { // unless there is a newer one
-		case m.next <- picture:
+		case m.next <- f:
 		default:
 		}
 	}

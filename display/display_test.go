@@ -14,8 +14,6 @@ import (
 
 	"timeclock/device"
 
-	"periph.io/x/conn/v3/i2c"
-	"periph.io/x/conn/v3/i2c/i2ctest"
 	"periph.io/x/devices/v3/ssd1306/image1bit"
 )
 
@@ -23,6 +21,7 @@ import (
 type fakePanel struct {
 	mu    sync.Mutex
 	pix   []byte
+	light Light
 	draws int
 	fail  error
 	hang  time.Duration
@@ -30,13 +29,13 @@ type fakePanel struct {
 
 func (p *fakePanel) String() string { return "panel" }
 
-func (p *fakePanel) Draw(img *image1bit.VerticalLSB) error {
+func (p *fakePanel) Draw(img *image1bit.VerticalLSB, light Light) error {
 	time.Sleep(p.hang)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.draws++
 	if p.fail == nil {
-		p.pix = slices.Clone(img.Pix)
+		p.pix, p.light = slices.Clone(img.Pix), light
 	}
 	return p.fail
 }
@@ -71,8 +70,24 @@ func (p *fakePanel) drawn() int {
 	return p.draws
 }
 
+// glows reports how brightly the panel shines.
+func (p *fakePanel) glows() Light {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.light
+}
+
+// idle is what the idle screen should show now.
+func idle(t *testing.T, f Facts) *image1bit.VerticalLSB {
+	return wander(english(t).Idle(time.Now(), f), time.Now())
+}
+
 func start(t *testing.T, log io.Writer, f *facts, panels ...Panel) *Display {
-	d := New(f.get, 3*time.Second, slog.New(slog.NewTextHandler(log, nil)), panels...)
+	return startWith(t, Care{AnswerTime: 3 * time.Second}, log, f, panels...)
+}
+
+func startWith(t *testing.T, care Care, log io.Writer, f *facts, panels ...Panel) *Display {
+	d := New(english(t), care, f.get, slog.New(slog.NewTextHandler(log, nil)), panels...)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- d.Run(ctx) }()
@@ -94,30 +109,30 @@ func TestAnswerShowsAtOnceAndGoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		panel, facts := &fakePanel{}, &facts{}
 		d := start(t, io.Discard, facts, panel)
-		if !panel.shows(Idle(time.Now(), Facts{})) {
+		if !panel.shows(idle(t, Facts{})) {
 			t.Error("no idle picture at start")
 		}
 		first, second := tapped("Anna"), tapped("Ben")
 		d.Show(first)
 		synctest.Wait()
-		if !panel.shows(Answer(first)) {
+		if !panel.shows(english(t).Answer(first)) {
 			t.Error("the answer is not shown at once")
 		}
 		time.Sleep(2 * time.Second)
 		d.Show(second) // while the first still shows
 		synctest.Wait()
-		if !panel.shows(Answer(second)) {
+		if !panel.shows(english(t).Answer(second)) {
 			t.Error("the next answer waits for the first")
 		}
 		time.Sleep(2900 * time.Millisecond)
 		synctest.Wait()
-		if !panel.shows(Answer(second)) {
+		if !panel.shows(english(t).Answer(second)) {
 			t.Error("the second answer did not get its whole time")
 		}
 		facts.set(Facts{Offline: true, Pending: 2})
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if !panel.shows(Idle(time.Now(), facts.get())) {
+		if !panel.shows(idle(t, facts.get())) {
 			t.Error("no idle picture after the answer")
 		}
 		draws := panel.drawn()
@@ -137,7 +152,7 @@ func TestBrokenPanelsHoldUpNobody(t *testing.T) {
 			o := tapped("Anna")
 			d.Show(o)
 			synctest.Wait()
-			if !good.shows(Answer(o)) {
+			if !good.shows(english(t).Answer(o)) {
 				t.Fatal("a good panel waits for a broken one")
 			}
 			time.Sleep(10 * time.Second)
@@ -149,49 +164,133 @@ func TestBrokenPanelsHoldUpNobody(t *testing.T) {
 		dead.fail = nil
 		dead.mu.Unlock()
 		time.Sleep(time.Minute)
-		if !dead.shows(Idle(time.Now(), Facts{})) || !strings.Contains(log.String(), "display works") {
+		if !dead.shows(idle(t, Facts{})) || !strings.Contains(log.String(), "display works") {
 			t.Error("a panel that came back shows nothing")
 		}
 		time.Sleep(2 * time.Hour)
 	})
 }
 
-// The SSD1306 gets each picture over I2C, and is set up again after it was
-// unplugged.
-func TestOLED(t *testing.T) {
-	var bus *i2ctest.Record
-	var gone error
-	o := OLED{Open: func() (i2c.BusCloser, error) {
-		if gone != nil {
-			return nil, gone
+// By night the idle screen is dim, and off if the company wants that; an answer, or
+// what is out of order, always shines.
+func TestLight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		panel, facts := &fakePanel{}, &facts{}
+		care := Care{AnswerTime: 3 * time.Second, DimHours: Hours{20 * time.Hour, 6 * time.Hour}, OffAfter: 10 * time.Minute}
+		d := startWith(t, care, io.Discard, facts, panel) // a bubble begins at midnight
+		expect := func(when string, want Light) {
+			t.Helper()
+			synctest.Wait()
+			if got := panel.glows(); got != want {
+				t.Errorf("%s: light %d, want %d", when, got, want)
+			}
 		}
-		bus = &i2ctest.Record{}
-		return closer{bus}, nil
-	}}
-	picture := Idle(time.Now(), Facts{})
-	if err := o.Draw(picture); err != nil {
-		t.Fatal(err)
-	}
-	var pixels []byte
-	for _, op := range bus.Ops {
-		if op.Addr == 0x3C && op.W[0] == 0x40 { // data, not a command (data sheet, chapter 8.1.5)
-			pixels = append(pixels, op.W[1:]...)
+		expect("by night", Dim)
+		d.Show(tapped("Anna"))
+		expect("answer by night", Bright)
+		time.Sleep(4 * time.Second)
+		expect("after it", Dim)
+		time.Sleep(10 * time.Minute)
+		expect("nobody came", Dark)
+		if !panel.shows(newPicture().VerticalLSB) {
+			t.Error("a panel that is off still gets pictures")
+		}
+		facts.set(Facts{ReaderBroken: true})
+		time.Sleep(time.Second)
+		expect("out of order", Dim)
+		facts.set(Facts{})
+		time.Sleep(time.Second)
+		expect("in order again", Dark)
+		time.Sleep(7 * time.Hour)
+		d.Show(tapped("Anna"))
+		expect("answer by day", Bright)
+		time.Sleep(4 * time.Second)
+		expect("by day", Bright)
+	})
+}
+
+// No pixel of the idle screen is lit day and night.
+func TestIdleWanders(t *testing.T) {
+	const minutes = 24 * 60
+	var lit [Width * Height]int
+	for m := range minutes {
+		now := sunday.Add(time.Duration(m) * time.Minute)
+		still := english(t).Idle(now, Facts{})
+		p := wander(still, now)
+		if count(p) != count(still) {
+			t.Fatalf("at %v something is lost at the edge", now)
+		}
+		for i := range lit {
+			lit[i] += bit(p, i%Width, i/Width)
 		}
 	}
-	if !slices.Equal(pixels, picture.Pix) {
-		t.Errorf("the panel got %d bytes of pixels, not those of the picture", len(pixels))
+	if most := 100 * slices.Max(lit[:]) / minutes; most > 70 {
+		t.Errorf("a pixel is lit for %d %% of a day", most)
 	}
-	gone = errors.New("no such device")
-	o.dev = nil
-	if err := o.Draw(picture); !errors.Is(err, gone) {
-		t.Errorf("unplugged: %v", err)
-	}
-	gone = nil
-	if err := o.Draw(picture); err != nil {
-		t.Errorf("plugged in again: %v", err)
+	if empty := newPicture().VerticalLSB; count(wander(empty, sunday)) != 0 {
+		t.Error("nothing became something")
 	}
 }
 
-type closer struct{ *i2ctest.Record }
+func count(p *image1bit.VerticalLSB) (n int) {
+	for i := range Width * Height {
+		n += bit(p, i%Width, i/Width)
+	}
+	return n
+}
 
-func (closer) Close() error { return nil }
+// The nights on which Berlin changes its clocks, a leap day, the turn of a year.
+func TestLocalTime(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	style := Style{language(t, "de"), FullName, berlin}
+	for utc, want := range map[string]string{
+		"2026-03-29T00:59:59Z": "01:59", // the hour from 2 to 3 does not exist
+		"2026-03-29T01:00:00Z": "03:00",
+		"2026-10-25T00:30:00Z": "02:30", // the hour from 2 to 3 comes twice
+		"2026-10-25T01:30:00Z": "02:30",
+		"2028-02-28T23:30:00Z": "00:30", // of the leap day
+		"2026-12-31T23:00:00Z": "00:00",
+	} {
+		at, err := time.Parse(time.RFC3339, utc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := device.Outcome{Kind: device.CheckedIn, Employee: device.Employee{Name: "Anna"}, Punch: device.Punch{Time: at}}
+		if got := style.Line(o); got != "Kommen, Anna: "+want {
+			t.Errorf("%s is %q, want %s", utc, got, want)
+		}
+	}
+	for utc, want := range map[string]string{
+		"2028-02-28T23:30:00Z": "Di 29. Feb 2028",
+		"2026-12-31T23:00:00Z": "Fr 1. Jan 2027",
+	} {
+		at, _ := time.Parse(time.RFC3339, utc)
+		if got := style.Language.date(at.In(berlin), style.Language.Date.Long); got != want {
+			t.Errorf("%s is %q, want %q", utc, got, want)
+		}
+	}
+	// Yesterday is a day of the calendar, also when it had 23 hours.
+	monday := time.Date(2026, 3, 30, 0, 10, 0, 0, berlin)
+	for hours, want := range map[int]string{1: "Gestern", 23: "Gestern", 24: "28. März"} {
+		if got := style.Language.day(monday.Add(-time.Duration(hours)*time.Hour), monday); got != want {
+			t.Errorf("%d hours before is %q, want %q", hours, got, want)
+		}
+	}
+}
+
+func TestHours(t *testing.T) {
+	night := Hours{22 * time.Hour, 6*time.Hour + 30*time.Minute}
+	day := Hours{6 * time.Hour, 22 * time.Hour}
+	for clock, want := range map[string][2]bool{"21:59": {false, true}, "22:00": {true, false}, "00:00": {true, false}, "06:29": {true, true}, "06:30": {false, true}, "12:00": {false, true}} {
+		at, err := time.Parse("15:04", clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := [2]bool{night.Contains(at), day.Contains(at)}; got != want || (Hours{}).Contains(at) {
+			t.Errorf("%s: %v, want %v", clock, got, want)
+		}
+	}
+}

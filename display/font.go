@@ -51,7 +51,7 @@ func (f sizedFace) width(text string) int {
 }
 
 // draw writes text with its line's upper left corner at x, y.
-func (f sizedFace) draw(p picture, x, y int, text string) {
+func (f sizedFace) draw(p *picture, x, y int, text string) {
 	drawing.Lock()
 	defer drawing.Unlock()
 	grey := image.NewGray(p.Rect)

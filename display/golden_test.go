@@ -2,9 +2,13 @@ package display
 
 import (
 	"flag"
+	"fmt"
 	"image/png"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,32 +40,89 @@ func bit(p *image1bit.VerticalLSB, x, y int) int {
 	return 0
 }
 
-func TestPictures(t *testing.T) {
-	at := time.Date(2026, 11, 22, 8, 15, 30, 0, time.Local)
-	joerg := device.Employee{ID: "x", Name: "Jörg Müßig-Ärmel"}
-	answer := func(kind device.OutcomeKind, intent device.Intent) *image1bit.VerticalLSB {
-		return Answer(device.Outcome{Kind: kind, Employee: joerg, Punch: device.Punch{Intent: intent, Time: at}})
+func language(t testing.TB, name string) *Language {
+	t.Helper()
+	l, err := NewLanguage(name)
+	if err != nil {
+		t.Fatal(err)
 	}
-	long := device.Employee{Name: "Maximiliane Freifrau von Wolkenstein-Trostburg"}
-	for name, picture := range map[string]*image1bit.VerticalLSB{
-		"idle":            Idle(at, Facts{}),
-		"idle-offline":    Idle(at, Facts{Offline: true, Pending: 17}),
-		"idle-reader":     Idle(at, Facts{ReaderBroken: true, Offline: true}),
-		"idle-disk":       Idle(at, Facts{DiskBroken: true}),
-		"checkin":         answer(device.CheckedIn, device.CheckIn),
-		"checkout":        answer(device.CheckedOut, device.CheckOut),
-		"checkin-long":    Answer(device.Outcome{Kind: device.CheckedIn, Employee: long, Punch: device.Punch{Time: at}}),
-		"checkin-no-name": Answer(device.Outcome{Kind: device.CheckedIn, Punch: device.Punch{Time: at}}),
-		"repeated":        answer(device.Repeated, device.CheckIn),
-		"unknown":         answer(device.Unknown, ""),
-		"unknown-claim":   Answer(device.Outcome{Kind: device.Unknown, Claim: 17}),
-		"several":         answer(device.Several, ""),
-		"failed":          answer(device.Failed, ""),
-	} {
+	return l
+}
+
+func english(t testing.TB) Style { return Style{language(t, "en"), FullName, time.UTC} }
+
+// sunday is when the pictures are taken.
+var sunday = time.Date(2026, 11, 22, 8, 15, 30, 0, time.UTC)
+
+// answers are all that a tap can be answered with.
+func answers(name string) map[string]device.Outcome {
+	e := device.Employee{ID: "x", Name: name}
+	in := device.Punch{ID: 1, Intent: device.CheckIn, Time: sunday}
+	out, unsure, open, older := in, in, in, in
+	out.Intent = device.CheckOut
+	unsure.Stamp.Uncertain = true
+	open.Basis = device.Basis{Intent: device.CheckIn, Time: sunday.Add(-24 * time.Hour)}
+	older.Basis = device.Basis{Intent: device.CheckIn, Time: sunday.AddDate(0, 0, -4)}
+	return map[string]device.Outcome{
+		"checkin":          {Kind: device.CheckedIn, Employee: e, Punch: in},
+		"checkin-offline":  {Kind: device.CheckedIn, Employee: e, Punch: in, Offline: true},
+		"checkin-unsure":   {Kind: device.CheckedIn, Employee: e, Punch: unsure, Offline: true},
+		"checkin-open":     {Kind: device.CheckedIn, Employee: e, Punch: open},
+		"checkin-older":    {Kind: device.CheckedIn, Employee: e, Punch: older},
+		"checkin-turns":    {Kind: device.CheckedIn, Employee: e, Punch: in, Turns: 3},
+		"checkin-no-name":  {Kind: device.CheckedIn, Punch: in},
+		"checkout":         {Kind: device.CheckedOut, Employee: e, Punch: out},
+		"checkout-offline": {Kind: device.CheckedOut, Employee: e, Punch: out, Offline: true},
+		"checkout-turns":   {Kind: device.CheckedOut, Employee: e, Punch: out, Turns: 3},
+		"repeated":         {Kind: device.Repeated, Employee: e, Punch: in},
+		"repeated-out":     {Kind: device.Repeated, Employee: e, Punch: out},
+		"repeated-unsure":  {Kind: device.Repeated, Employee: e, Punch: unsure},
+		"unknown":          {Kind: device.Unknown},
+		"unknown-claim":    {Kind: device.Unknown, Claim: 17},
+		"unknown-long":     {Kind: device.Unknown, Claim: 999},
+		"blocked":          {Kind: device.Blocked, Employee: e},
+		"several":          {Kind: device.Several},
+		"failed":           {Kind: device.Failed, Employee: e},
+	}
+}
+
+// idles are all that the idle screen can say.
+var idles = map[string]Facts{
+	"idle":            {},
+	"idle-offline":    {Offline: true, Pending: 17},
+	"idle-many":       {Offline: true, Pending: 9999},
+	"idle-alone":      {Offline: true},
+	"idle-token":      {Offline: true, Token: true, Pending: 17},
+	"idle-reader":     {ReaderBroken: true, Offline: true},
+	"idle-disk":       {DiskBroken: true},
+	"idle-no-time":    {NoTime: true},
+	"idle-no-network": {NoTime: true, Offline: true, Pending: 2},
+}
+
+func TestPictures(t *testing.T) {
+	pictures := map[string]*image1bit.VerticalLSB{
+		"checkin-long": english(t).Answer(device.Outcome{
+			Kind: device.CheckedIn, Employee: device.Employee{Name: "Maximiliane Freifrau von Wolkenstein-Trostburg"}, Punch: device.Punch{Time: sunday},
+		}),
+	}
+	for _, l := range Languages() {
+		style := Style{language(t, l), FullName, time.UTC}
+		folder := map[bool]string{true: "", false: l + "/"}[l == "en"]
+		for name, o := range answers("Jörg Müßig-Ärmel") {
+			pictures[folder+name] = style.Answer(o)
+		}
+		for name, f := range idles {
+			pictures[folder+name] = style.Idle(sunday, f)
+		}
+	}
+	for name, picture := range pictures {
 		t.Run(name, func(t *testing.T) {
 			golden := filepath.Join("testdata", name+".txt")
 			got := halfBlocks(picture)
 			if *update {
+				if err := os.MkdirAll(filepath.Dir(golden), 0o755); err != nil {
+					t.Fatal(err)
+				}
 				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
 				}
@@ -73,13 +134,98 @@ func TestPictures(t *testing.T) {
 			if got == string(want) {
 				return
 			}
-			file := filepath.Join(t.ArtifactDir(), name+".png")
+			file := filepath.Join(t.ArtifactDir(), filepath.Base(name)+".png")
 			if f, err := os.Create(file); err == nil {
 				png.Encode(f, picture)
 				f.Close()
 			}
 			t.Errorf("%s looks otherwise (%s); if that is right: go test ./display -update\n%s", golden, file, got)
 		})
+	}
+}
+
+// Every text of every language fits the screen, whatever the day and the name.
+func TestTextsFit(t *testing.T) {
+	for _, l := range Languages() {
+		style := Style{language(t, l), FullName, time.UTC}
+		fits := func(what string, p *picture) {
+			t.Helper()
+			if len(p.cut) > 0 {
+				t.Errorf("%s, %s: %q does not fit", l, what, p.cut)
+			}
+		}
+		for name, o := range answers("Maximiliane Freifrau von Wolkenstein-Trostburg") {
+			fits(name, style.answer(o))
+		}
+		for day := range 366 {
+			now := time.Date(2028, 1, 1+day, 23, 58, 0, 0, time.UTC)
+			for name, f := range idles {
+				fits(name, style.idle(now, f))
+			}
+			open := device.Punch{Intent: device.CheckIn, Time: now, Basis: device.Basis{Intent: device.CheckIn, Time: now.AddDate(0, 0, -2)}}
+			fits("open since "+now.Format(time.DateOnly), style.answer(device.Outcome{Kind: device.CheckedIn, Punch: open}))
+		}
+	}
+}
+
+// Every text is there, and takes the same numbers and names as in English.
+func TestLanguagesAreComplete(t *testing.T) {
+	verbs := regexp.MustCompile(`%[a-z]|\{[a-z]+\}`)
+	var texts func(string, reflect.Value, map[string]string)
+	texts = func(path string, v reflect.Value, out map[string]string) {
+		switch v.Kind() {
+		case reflect.String:
+			out[path] = v.String()
+		case reflect.Array:
+			for i := range v.Len() {
+				texts(fmt.Sprintf("%s[%d]", path, i), v.Index(i), out)
+			}
+		case reflect.Struct:
+			for i := range v.NumField() {
+				texts(path+"."+v.Type().Field(i).Name, v.Field(i), out)
+			}
+		default:
+			t.Fatalf("%s is a %s", path, v.Kind())
+		}
+	}
+	model := map[string]string{}
+	texts("", reflect.ValueOf(*language(t, "en")), model)
+	for _, name := range Languages() {
+		got := map[string]string{}
+		texts("", reflect.ValueOf(*language(t, name)), got)
+		for path, text := range got {
+			if text == "" {
+				t.Errorf("%s has no text for %s", name, path)
+			}
+			dates := strings.HasPrefix(path, ".Date")
+			if got, want := verbs.FindAllString(text, -1), verbs.FindAllString(model[path], -1); !dates && !slices.Equal(got, want) {
+				t.Errorf("%s fills %q into %s, English %q", name, got, path, want)
+			}
+		}
+	}
+	if len(Languages()) < 2 {
+		t.Errorf("the languages are %v", Languages())
+	}
+	if _, err := NewLanguage("xx"); err == nil || !strings.Contains(err.Error(), "de, en") {
+		t.Errorf("a language that does not exist: %v", err)
+	}
+}
+
+func TestNames(t *testing.T) {
+	for _, tc := range []struct{ name, first, initials string }{
+		{"Anna Maria Müller", "Anna", "A. M. M."},
+		{"Müller, Anna", "Anna", "A. M."},
+		{"özlem", "özlem", "Ö."},
+		{"", "", ""},
+		{" , ", "", ""},
+		{"Jean-Luc (Technik)", "Jean-Luc", "J."},
+	} {
+		if full, none := FullName.shorten(tc.name), NoName.shorten(tc.name); full != tc.name || none != "" {
+			t.Errorf("%q: full %q, none %q", tc.name, full, none)
+		}
+		if first, initials := FirstName.shorten(tc.name), Initials.shorten(tc.name); first != tc.first || initials != tc.initials {
+			t.Errorf("%q: first %q, initials %q", tc.name, first, initials)
+		}
 	}
 }
 

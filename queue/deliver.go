@@ -13,14 +13,21 @@ import (
 )
 
 // Heads returns the oldest pending punch of each employee that is not held,
-// oldest first: what may be delivered now without breaking anybody's order.
+// oldest first: what may be delivered now without breaking anybody's order. A
+// punch whose time is not certain holds up the employee's later ones.
 // After a restart every punch that Attempt had marked is ambiguous.
 func (s *Store) Heads() []device.Pending {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	heads := make([]device.Pending, 0, len(s.lanes))
-	for _, lane := range s.lanes {
+	for e, lane := range s.lanes {
+		if s.waiting[e] {
+			continue
+		}
 		for _, p := range lane {
+			if p.Stamp.Uncertain {
+				break
+			}
 			if s.marks[p.ID].State != Held {
 				heads = append(heads, device.Pending{Punch: p, Ambiguous: s.doubtful[p.ID]})
 				break
@@ -114,6 +121,10 @@ func (s *Store) takeOut(p device.Punch) error {
 	return nil
 }
 
+func (s *Store) inLane(p device.Punch) bool {
+	return slices.ContainsFunc(s.lanes[p.Employee], func(q device.Punch) bool { return q.ID == p.ID })
+}
+
 // Quarantine records that Zeitstrom refused the punch for good, and its words.
 // The check-out that belongs to a refused check-in is held with it.
 func (s *Store) Quarantine(p device.Punch, reason string) error {
@@ -127,7 +138,7 @@ func (s *Store) Quarantine(p device.Punch, reason string) error {
 	if out, ok := s.checkOutOf(p); ok {
 		marks[out.ID] = heldMark()
 	}
-	if !slices.ContainsFunc(s.lanes[p.Employee], func(q device.Punch) bool { return q.ID == p.ID }) {
+	if !s.inLane(p) {
 		return fmt.Errorf("punch %d is not pending", p.ID)
 	}
 	s.settled = s.settled.with(p.ID)
@@ -187,7 +198,7 @@ func (s *Store) checkOutOf(in device.Punch) (out device.Punch, ok bool) {
 		for _, bucket := range [][]byte{historyBucket, tailBucket} {
 			c := tx.Bucket(bucket).Cursor()
 			for k, v := c.Seek(key(in.ID + 1)); k != nil; k, v = c.Next() {
-				if p, err := decodePunch(k, v); err == nil && p.Employee == in.Employee {
+				if p, err := punchAt(tx, k, v); err == nil && p.Employee == in.Employee {
 					out = p
 					return nil
 				}
@@ -237,6 +248,9 @@ func (s *Store) Retry(id device.PunchID) error {
 			return err
 		}
 	default:
+		if p, err := s.read(id); err == nil && p.Stamp.Uncertain && s.pending(id) {
+			return fmt.Errorf("the time of punch %d is not certain: `timeclock queue time` gives it one", id)
+		}
 		return fmt.Errorf("punch %d is neither quarantined nor ambiguous nor held: there is nothing to retry", id)
 	}
 	settled := s.settled
@@ -258,6 +272,9 @@ func (s *Store) Retry(id device.PunchID) error {
 
 // read returns a punch from the file.
 func (s *Store) read(id device.PunchID) (p device.Punch, err error) {
+	if id == 0 || id >= s.next {
+		return p, fmt.Errorf("there is no punch %d: `timeclock queue list -all` shows those there are", id)
+	}
 	err = s.db.View(func(tx *bolt.Tx) error {
 		p, err = getPunch(tx, id)
 		return err
@@ -320,12 +337,12 @@ func (s *Store) Drop(id device.PunchID, reason string) error {
 		return err
 	}
 	state := s.marks[id].State
-	if !s.doubtful[id] && state != Quarantined && state != Held {
-		return fmt.Errorf("punch %d is neither quarantined nor ambiguous nor held: it cannot be dropped", id)
-	}
 	p, err := s.read(id)
 	if err != nil {
 		return err
+	}
+	if !s.doubtful[id] && state != Quarantined && state != Held && !(p.Stamp.Uncertain && s.pending(id)) {
+		return fmt.Errorf("punch %d is neither quarantined nor ambiguous nor held: it cannot be dropped", id)
 	}
 	settled := s.settled
 	s.settled = s.settled.with(id)

@@ -23,7 +23,7 @@ import (
 type Exception struct {
 	At    time.Time      `json:"at"`
 	Punch device.PunchID `json:"punch,omitempty"`
-	What  string         `json:"what"` // ambiguous, found, quarantined, held, retried, released, dropped, claimed, salvaged
+	What  string         `json:"what"` // ambiguous, delivered, quarantined, held, retried, released, dropped, claimed, repaired
 	Why   string         `json:"why,omitempty"`
 }
 
@@ -188,7 +188,7 @@ func walk(tx *bolt.Tx, from []byte, at chain, f func(JournalEntry) bool) (place,
 		if first < 0 {
 			return here, nil
 		}
-		e, err := decodeEntry(keys[first], values[first])
+		e, err := decodeEntry(tx, keys[first], values[first])
 		if err != nil {
 			return here, err
 		}
@@ -202,9 +202,9 @@ func walk(tx *bolt.Tx, from []byte, at chain, f func(JournalEntry) bool) (place,
 }
 
 // decodeEntry tells punches from exceptions by their keys.
-func decodeEntry(k, stored []byte) (e JournalEntry, err error) {
+func decodeEntry(tx *bolt.Tx, k, stored []byte) (e JournalEntry, err error) {
 	if len(k) == 8 {
-		p, err := decodePunch(k, stored)
+		p, err := punchAt(tx, k, stored)
 		return JournalEntry{Punch: &p}, err
 	}
 	v, err := check(k, stored)

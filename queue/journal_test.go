@@ -166,7 +166,7 @@ func TestPrune(t *testing.T) {
 		case i == 5:
 			s.Doubt(p)
 			err = s.Drop(p.ID, "because")
-		case s.State(p.ID) == Pending:
+		case s.State(p) == Pending:
 			err = s.Deliver(p)
 		}
 		if err != nil {

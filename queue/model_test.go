@@ -213,8 +213,8 @@ func (m model) compare(t *rapid.T, s *Store) {
 		t.Fatalf("Heads = %v, want %v", ids, want)
 	}
 	for e, id := range last {
-		if p, ok, err := s.Last(e); !ok || err != nil || p.ID != id {
-			t.Fatalf("Last(%s) = %v, %v, %v; want %d", e, p, ok, err, id)
+		if p, _, err := s.Last(e); err != nil || p.ID != id {
+			t.Fatalf("Last(%s) = %v, %v; want %d", e, p, err, id)
 		}
 	}
 	recent, err := s.Recent(len(m) + 1)

@@ -75,6 +75,7 @@ func newStore(db *bolt.DB) *Store {
 		marks:   map[device.PunchID]mark{},
 
 		doubtful: map[device.PunchID]bool{},
+		waiting:  map[device.EmployeeID]bool{},
 	}
 }
 
@@ -147,6 +148,7 @@ func (s *Store) load(tx *bolt.Tx) error {
 			s.last[p.Employee] = p
 		}
 		s.next = max(s.next, p.ID+1)
+		s.seen(p)
 		if !s.settled.has(p.ID) {
 			s.lanes[p.Employee] = append(s.lanes[p.Employee], p)
 			if s.attempts.has(p.ID) {

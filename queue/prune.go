@@ -2,6 +2,7 @@ package queue
 
 import (
 	"bytes"
+	"errors"
 	"time"
 
 	"timeclock/device"
@@ -20,13 +21,7 @@ func (s *Store) Prune(keep time.Duration) (forgotten int, err error) {
 	if err := s.reload(); err != nil {
 		return 0, err
 	}
-	var newest time.Time
-	for _, p := range s.last {
-		if p.Time.After(newest) {
-			newest = p.Time
-		}
-	}
-	cutoff := newest.Add(-keep)
+	cutoff := s.newest.Time.Add(-keep)
 	dropped := map[device.PunchID]bool{}
 	err = s.save(func(c *commit) error {
 		forgotten = 0
@@ -38,7 +33,7 @@ func (s *Store) Prune(keep time.Duration) (forgotten int, err error) {
 		var old [][]byte // keys, oldest first
 		cursor := history.Cursor()
 		for k, v := cursor.First(); k != nil && len(old) < pruneAtOnce; k, v = cursor.Next() {
-			p, err := decodePunch(k, v)
+			p, err := punchAt(c.Tx, k, v)
 			if err != nil {
 				return err
 			}
@@ -56,7 +51,7 @@ func (s *Store) Prune(keep time.Duration) (forgotten int, err error) {
 			}
 			stored := bytes.Clone(history.Get(k))
 			base.add(k, stored)
-			p, err := decodePunch(k, stored)
+			p, err := punchAt(c.Tx, k, stored)
 			if err != nil {
 				return err
 			}
@@ -64,7 +59,7 @@ func (s *Store) Prune(keep time.Duration) (forgotten int, err error) {
 			if state := s.entry(p).State; state == Delivered || state == Dropped {
 				forgotten++
 				dropped[p.ID] = state == Dropped
-				if err := c.Bucket(marksBucket).Delete(k); err != nil {
+				if err := errors.Join(c.Bucket(marksBucket).Delete(k), c.Bucket(timesBucket).Delete(k)); err != nil {
 					return err
 				}
 			} else if err := c.Bucket(asideBucket).Put(k, append(stored, base.head[:]...)); err != nil {

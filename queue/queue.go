@@ -8,7 +8,7 @@
 //
 // # Format 1
 //
-// Eight buckets, laid out so that a commit touches as few pages as possible:
+// Nine buckets, laid out so that a commit touches as few pages as possible:
 //
 //	meta     "format" → 1
 //	tail     punch id → record; the newest punches, few enough to be stored
@@ -21,6 +21,8 @@
 //	         held or dropped
 //	unclaimed  number → record; taps of unknown badges
 //	aside    punch id → record and hash; old ones that may not be pruned
+//	times    punch id → record; the true times of punches whose time was not
+//	         certain
 //	exceptions punch id and number → record; what happened to punches beside
 //	         being delivered, see Journal
 //
@@ -54,7 +56,7 @@ type State string
 const (
 	Pending     State = "pending"
 	Ambiguous   State = "ambiguous" // pending: sent, and not clearly answered
-	Held        State = "held"      // pending: a check-out whose check-in is quarantined
+	Held        State = "held"      // pending: a check-out whose check-in is quarantined, or a punch whose time is not certain yet
 	Delivered   State = "delivered"
 	Quarantined State = "quarantined" // refused for good, kept for a person to decide
 	Dropped     State = "dropped"     // a person decided that it is never sent
@@ -72,6 +74,7 @@ type Entry struct {
 type Stats struct {
 	Pending, Delivered, Quarantined int // ambiguous and held ones are pending too
 	Ambiguous, Held, Dropped        int
+	Uncertain                       int       // of those held: those whose time is not certain yet
 	OldestPending                   time.Time // zero if none is pending
 	Problem                         string    // why the last write failed; empty if it did not
 }
@@ -84,6 +87,7 @@ type Store struct {
 
 	mu            sync.Mutex
 	next          device.PunchID
+	newest        device.Punch // by its time, of those whose time is certain
 	inTail        int
 	last          map[device.EmployeeID]device.Punch
 	lanes         map[device.EmployeeID][]device.Punch // pending, oldest first
@@ -95,7 +99,8 @@ type Store struct {
 	eager         bool // new punches are sent at once: store them as attempted
 	attempts      ranges
 	doubtful      map[device.PunchID]bool // pending, sent and not clearly answered
-	unclaimed     []UnclaimedTap          // oldest first
+	waiting       map[device.EmployeeID]bool
+	unclaimed     []UnclaimedTap // oldest first
 	nextUnclaimed uint64
 	lost          int // unclaimed taps that had to go
 
@@ -150,10 +155,15 @@ func (s *Store) Append(p device.Punch) (device.Punch, error) {
 	if err := s.reload(); err != nil {
 		return p, err
 	}
+	return s.append(p, func(*commit) error { return nil })
+}
+
+// append stores a punch, and in the same commit what else follows from it.
+func (s *Store) append(p device.Punch, also func(*commit) error) (device.Punch, error) {
 	p.ID = s.next
 	held := s.belongsToQuarantine(p)
 	attempts := s.attempts
-	if s.eager && !held {
+	if s.eager && !held && !p.Stamp.Uncertain && !s.waiting[p.Employee] {
 		s.attempts = s.attempts.with(p.ID)
 	}
 	full := s.inTail >= tailSize
@@ -163,10 +173,15 @@ func (s *Store) Append(p device.Punch) (device.Punch, error) {
 				return err
 			}
 		}
-		if err := c.punch(tailBucket, p); err != nil || !held {
+		if err := c.punch(tailBucket, p); err != nil {
 			return err
 		}
-		return c.mark(p.ID, heldMark())
+		if held {
+			if err := c.mark(p.ID, heldMark()); err != nil {
+				return err
+			}
+		}
+		return also(c)
 	})
 	if err != nil {
 		s.attempts = attempts
@@ -188,6 +203,7 @@ func (s *Store) Append(p device.Punch) (device.Punch, error) {
 func (s *Store) remember(p device.Punch, held bool) {
 	s.next = p.ID + 1
 	s.last[p.Employee] = p
+	s.seen(p)
 	if held {
 		s.marks[p.ID] = heldMark()
 	}
@@ -257,7 +273,7 @@ func (s *Store) reload() error {
 	}
 	s.dirty, s.unsaved = false, false // the problem stays until something was saved
 	s.saveSoon()
-	s.next, s.inTail, s.chain = fresh.next, fresh.inTail, fresh.chain
+	s.next, s.inTail, s.chain, s.newest = fresh.next, fresh.inTail, fresh.chain, fresh.newest
 	s.last, s.lanes, s.settled, s.marks = fresh.last, fresh.lanes, fresh.settled, fresh.marks
 	s.unclaimed, s.nextUnclaimed, s.lost = fresh.unclaimed, fresh.nextUnclaimed, fresh.lost
 	s.attempts = s.attempts.union(fresh.attempts)
@@ -278,16 +294,17 @@ func (s *Store) saveSoon() {
 	}
 }
 
-// Last returns the newest punch that this clock made for an employee,
-// delivered or not.
-func (s *Store) Last(e device.EmployeeID) (device.Punch, bool, error) {
+// Last returns the newest punch that this clock made for an employee, the zero
+// Punch if there is none, and whether Zeitstrom lacks it or an earlier one that
+// is still to come.
+func (s *Store) Last(e device.EmployeeID) (p device.Punch, pending bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.reload(); err != nil {
 		return device.Punch{}, false, err
 	}
-	p, ok := s.last[e]
-	return p, ok, nil
+	p = s.last[e]
+	return p, len(s.lanes[e]) > 0 || s.marks[p.ID].State == Quarantined, nil
 }
 
 // Stats counts the punches by state.
@@ -317,8 +334,15 @@ func (s *Store) Stats() Stats {
 	}
 	for _, lane := range s.lanes {
 		st.Pending += len(lane)
-		if st.OldestPending.IsZero() || lane[0].Time.Before(st.OldestPending) {
-			st.OldestPending = lane[0].Time
+		for _, p := range lane {
+			if p.Stamp.Uncertain {
+				st.Uncertain++
+				if s.marks[p.ID].State != Held {
+					st.Held++
+				}
+			} else if st.OldestPending.IsZero() || p.Time.Before(st.OldestPending) {
+				st.OldestPending = p.Time
+			}
 		}
 	}
 	return st
@@ -368,19 +392,16 @@ func (s *Store) Recent(n int) ([]Entry, error) {
 }
 
 // State returns where a punch stands.
-func (s *Store) State(id device.PunchID) State {
+func (s *Store) State(p device.Punch) State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.entry(device.Punch{ID: id}).State
+	return s.entry(p).State
 }
 
 // Find returns one punch.
 func (s *Store) Find(id device.PunchID) (Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if id == 0 || id >= s.next {
-		return Entry{}, fmt.Errorf("there is no punch %d: `timeclock queue list -all` shows those there are", id)
-	}
 	p, err := s.read(id)
 	return s.entry(p), err
 }
@@ -394,6 +415,8 @@ func (s *Store) entry(p device.Punch) Entry {
 	switch {
 	case s.settled.has(p.ID):
 		e.State = Delivered
+	case p.Stamp.Uncertain:
+		e.State, e.Reason = Held, "its time is not certain yet"
 	case s.doubtful[p.ID]:
 		e.State = Ambiguous
 	}

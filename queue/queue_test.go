@@ -65,8 +65,8 @@ func TestPunchesSurviveReopening(t *testing.T) {
 	if len(heads) != 3 || heads[0].ID != made[2].ID || heads[1].ID != made[3].ID || heads[2].ID != made[4].ID {
 		t.Errorf("Heads = %v, want punches 3, 4 and 5", heads)
 	}
-	if last, ok, err := s.Last(employee(0)); !ok || err != nil || last.ID != made[99].ID || !last.Time.Equal(made[99].Time) {
-		t.Errorf("Last = %v, %v, %v; want %v", last, ok, err, made[99])
+	if last, pending, err := s.Last(employee(0)); !pending || err != nil || last.ID != made[99].ID || !last.Time.Equal(made[99].Time) {
+		t.Errorf("Last = %v, %v, %v; want %v", last, pending, err, made[99])
 	}
 	entries, err := s.Undelivered()
 	if err != nil || len(entries) != 99 || entries[0].State != Quarantined || entries[0].Reason != "employee_id: unknown" || entries[1].State != Pending {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ var (
 	exceptionsBucket = []byte("exceptions")
 	asideBucket      = []byte("aside")
 	unclaimedBucket  = []byte("unclaimed")
+	timesBucket      = []byte("times")
 
 	formatKey    = []byte("format")
 	settledKey   = []byte("settled")
@@ -34,12 +36,12 @@ var (
 )
 
 // buckets are all there are.
-var buckets = [][]byte{metaBucket, tailBucket, historyBucket, stateBucket, marksBucket, unclaimedBucket, exceptionsBucket, asideBucket}
+var buckets = [][]byte{metaBucket, tailBucket, historyBucket, stateBucket, marksBucket, unclaimedBucket, exceptionsBucket, asideBucket, timesBucket}
 
 // tailSize is how many punches stay in the tail. bbolt stores a bucket inside
 // its parent's page while it is smaller than a quarter page: 16 bytes of header
 // and 16 + key + value per punch.
-const tailSize = 16
+const tailSize = 11
 
 // mark is what became of a punch that was not simply delivered.
 type mark struct {
@@ -83,31 +85,52 @@ func get(b *bolt.Bucket, key []byte) ([]byte, error) {
 	return check(key, stored)
 }
 
-// A punch is stored as its kind, its intent, the employee's UUID in 16 bytes
-// and the time in nanoseconds since 1970.
+// A punch is stored as its kind, its intent, flags, the employee's UUID, what the
+// wall clock showed in nanoseconds since 1970, the boot id, the uptime in
+// nanoseconds, and the seconds since 1970 of what was known of the employee.
 const (
 	kindPunch  = 1
-	punchBytes = 1 + 1 + 16 + 8
+	punchBytes = 3 + 16 + 8 + 16 + 8 + 8
 )
 
-var intents = []device.Intent{1: device.CheckIn, 2: device.CheckOut}
+// Flags of a punch: two of one bit, and two numbers of two bits.
+const (
+	flagUncertain = 1 << 0
+	flagSilent    = 1 << 1
+	sourceShift   = 2
+	knownShift    = 4
+)
+
+var (
+	intents = []device.Intent{0: "", 1: device.CheckIn, 2: device.CheckOut}
+	sources = []device.Source{0: device.Nobody, 1: device.ThisClock, 2: device.Zeitstrom}
+)
 
 func encodePunch(p device.Punch) ([]byte, error) {
 	employee, err := hex.DecodeString(strings.ReplaceAll(string(p.Employee), "-", ""))
 	if err != nil || len(employee) != 16 {
 		return nil, fmt.Errorf("employee id %q is not a UUID", p.Employee)
 	}
-	v := []byte{kindPunch, 0}
-	for i, intent := range intents {
-		if i > 0 && intent == p.Intent {
-			v[1] = byte(i)
-		}
+	intent, known, source := slices.Index(intents, p.Intent), slices.Index(intents, p.Basis.Intent), slices.Index(sources, p.Basis.Source)
+	if intent <= 0 || known < 0 || source < 0 {
+		return nil, fmt.Errorf("unknown intent %q, %q or source %q", p.Intent, p.Basis.Intent, p.Basis.Source)
 	}
-	if v[1] == 0 {
-		return nil, fmt.Errorf("unknown intent %q", p.Intent)
+	flags := source<<sourceShift | known<<knownShift
+	if p.Stamp.Uncertain {
+		flags |= flagUncertain
 	}
-	v = append(v, employee...)
-	return binary.BigEndian.AppendUint64(v, uint64(p.Time.UnixNano())), nil
+	if p.Basis.Silent {
+		flags |= flagSilent
+	}
+	var then int64
+	if known > 0 {
+		then = p.Basis.Time.Unix()
+	}
+	v := append([]byte{kindPunch, byte(intent), byte(flags)}, employee...)
+	v = binary.BigEndian.AppendUint64(v, uint64(p.Time.UnixNano()))
+	v = append(v, p.Stamp.Boot[:]...)
+	v = binary.BigEndian.AppendUint64(v, uint64(p.Stamp.Uptime))
+	return binary.BigEndian.AppendUint64(v, uint64(then)), nil
 }
 
 func decodePunch(k, stored []byte) (device.Punch, error) {
@@ -118,13 +141,54 @@ func decodePunch(k, stored []byte) (device.Punch, error) {
 	if len(k) != 8 || len(v) != punchBytes || v[0] != kindPunch || v[1] == 0 || int(v[1]) >= len(intents) {
 		return device.Punch{}, fmt.Errorf("%w: record %x is no punch", ErrDamaged, k)
 	}
-	e := hex.EncodeToString(v[2:18])
-	return device.Punch{
+	flags := v[2]
+	known, source := int(flags>>knownShift&3), int(flags>>sourceShift&3)
+	if known >= len(intents) || source >= len(sources) {
+		return device.Punch{}, fmt.Errorf("%w: record %x has the flags %x", ErrDamaged, k, flags)
+	}
+	e := hex.EncodeToString(v[3:19])
+	p := device.Punch{
 		ID:       device.PunchID(binary.BigEndian.Uint64(k)),
 		Employee: device.EmployeeID(e[:8] + "-" + e[8:12] + "-" + e[12:16] + "-" + e[16:20] + "-" + e[20:]),
 		Intent:   intents[v[1]],
-		Time:     time.Unix(0, int64(binary.BigEndian.Uint64(v[18:]))),
-	}, nil
+		Time:     time.Unix(0, int64(binary.BigEndian.Uint64(v[19:]))),
+		Stamp: device.Stamp{
+			Boot:      device.BootID(v[27:43]),
+			Uptime:    time.Duration(binary.BigEndian.Uint64(v[43:])),
+			Uncertain: flags&flagUncertain != 0,
+		},
+		Basis: device.Basis{Source: sources[source], Intent: intents[known], Silent: flags&flagSilent != 0},
+	}
+	if known > 0 {
+		p.Basis.Time = time.Unix(int64(binary.BigEndian.Uint64(v[51:])), 0)
+	}
+	return p, nil
+}
+
+// repair is the true time of a punch whose time was not certain.
+type repair struct {
+	Time time.Time `json:"time"`
+}
+
+// punchAt decodes a punch and gives it its true time, if that is known by now.
+func punchAt(tx *bolt.Tx, k, stored []byte) (device.Punch, error) {
+	p, err := decodePunch(k, stored)
+	if err != nil || !p.Stamp.Uncertain {
+		return p, err
+	}
+	repaired := tx.Bucket(timesBucket).Get(k)
+	if repaired == nil {
+		return p, nil
+	}
+	v, err := check(k, repaired)
+	if err != nil {
+		return p, err
+	}
+	var r repair
+	if err := json.Unmarshal(v, &r); err != nil {
+		return p, fmt.Errorf("%w: repaired time %x cannot be read", ErrDamaged, k)
+	}
+	return withTime(p, r.Time), nil
 }
 
 // moveTail moves the tail into the history.
@@ -156,7 +220,7 @@ func getPunch(tx *bolt.Tx, id device.PunchID) (device.Punch, error) {
 	k := key(id)
 	for _, bucket := range punchBuckets {
 		if v := tx.Bucket(bucket).Get(k); v != nil {
-			return decodePunch(k, withoutHash(bucket, v))
+			return punchAt(tx, k, withoutHash(bucket, v))
 		}
 	}
 	return device.Punch{}, fmt.Errorf("punch %d is no longer kept", id)
@@ -167,7 +231,7 @@ func newestFirst(tx *bolt.Tx, f func(device.Punch) bool) error {
 	for _, bucket := range punchBuckets {
 		c := tx.Bucket(bucket).Cursor()
 		for k, v := c.Last(); k != nil; k, v = c.Prev() {
-			p, err := decodePunch(k, withoutHash(bucket, v))
+			p, err := punchAt(tx, k, withoutHash(bucket, v))
 			if err != nil {
 				return err
 			}

@@ -42,16 +42,16 @@ func TestCommitThatFailedAndLanded(t *testing.T) {
 	if _, _, err := s.Last(in.Employee); err != nil {
 		t.Fatal(err)
 	}
-	if heads := s.Heads(); s.State(in.ID) != Pending || len(heads) != 1 || heads[0].ID != in.ID {
-		t.Errorf("the retried check-in is %s, heads %v", s.State(in.ID), heads)
+	if heads := s.Heads(); s.State(in) != Pending || len(heads) != 1 || heads[0].ID != in.ID {
+		t.Errorf("the retried check-in is %s, heads %v", s.State(in), heads)
 	}
 	must(t, s.Deliver(in))
 	s.dirty = true // the next commit fails before the delivery is in the file
 	if _, _, err := s.Last(in.Employee); err != nil {
 		t.Fatal(err)
 	}
-	if heads := s.Heads(); s.State(in.ID) != Delivered || len(heads) != 1 || heads[0].ID != out.ID {
-		t.Errorf("the delivered check-in is %s, heads %v", s.State(in.ID), heads)
+	if heads := s.Heads(); s.State(in) != Delivered || len(heads) != 1 || heads[0].ID != out.ID {
+		t.Errorf("the delivered check-in is %s, heads %v", s.State(in), heads)
 	}
 	for deadline := time.Now().Add(5 * flushAfter); ; time.Sleep(10 * time.Millisecond) {
 		s.mu.Lock()
@@ -84,8 +84,8 @@ func TestReleaseAfterRetry(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "queue.db"))
 	in, out := pair(t, s)
 	must(t, s.Quarantine(in, "no"), s.Retry(in.ID), s.Release(in))
-	if heads := s.Heads(); s.State(in.ID) != Delivered || len(heads) != 1 || heads[0].ID != out.ID {
-		t.Errorf("the check-in is %s, heads %v", s.State(in.ID), heads)
+	if heads := s.Heads(); s.State(in) != Delivered || len(heads) != 1 || heads[0].ID != out.ID {
+		t.Errorf("the check-in is %s, heads %v", s.State(in), heads)
 	}
 }
 
@@ -98,7 +98,7 @@ func TestHoldTakesItsOwnCheckOut(t *testing.T) {
 	must(t, err, s.Deliver(next))
 	last, err := s.Append(punch(1, device.CheckOut, eight.Add(32*time.Hour)))
 	must(t, err, s.Retry(in.ID), s.Quarantine(in, "again"))
-	if got := s.State(last.ID); got != Pending {
+	if got := s.State(last); got != Pending {
 		t.Errorf("tomorrow's check-out is %s", got)
 	}
 }
@@ -118,7 +118,7 @@ func TestSlowReaderOfTheJournal(t *testing.T) {
 				reading <- true
 				<-reading
 			}
-			s.State(1)
+			s.State(device.Punch{ID: 1})
 			return nil
 		})
 	}()

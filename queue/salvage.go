@@ -62,7 +62,7 @@ type Salvaged struct {
 // around them is. What is not known to be settled becomes ambiguous: it may be
 // at Zeitstrom already, and is asked about before it is sent.
 func Salvage(path string, files ...string) (Salvaged, error) {
-	found := wreck{punches: map[device.PunchID]device.Punch{}, marks: map[device.PunchID]mark{}, unclaimed: map[string][]byte{}}
+	found := wreck{punches: map[device.PunchID]device.Punch{}, marks: map[device.PunchID]mark{}, times: map[device.PunchID][]byte{}, unclaimed: map[string][]byte{}}
 	for _, file := range files {
 		content, err := os.ReadFile(file)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -81,6 +81,7 @@ type wreck struct {
 	punches map[device.PunchID]device.Punch
 	marks   map[device.PunchID]mark
 	settled ranges
+	times   map[device.PunchID][]byte // repaired ones, as they were stored
 	// unclaimed taps by their key, as they were stored
 	unclaimed map[string][]byte
 }
@@ -111,6 +112,9 @@ func (w *wreck) search(content []byte) {
 				w.marks[id] = m
 			}
 		}
+	}
+	for key, value := range texts(content, `{"time":"`) {
+		w.times[device.PunchID(binary.BigEndian.Uint64(key))] = value
 	}
 	for key, value := range texts(content, `{"uid":"`) {
 		if _, err := decodeUnclaimed(value); err == nil {
@@ -202,6 +206,9 @@ func (w *wreck) build(path string) (Salvaged, error) {
 			err := c.punch(historyBucket, w.punches[id])
 			if m, ok := w.marks[id]; ok && err == nil && (m.State == Held) != w.settled.has(id) {
 				err = putMark(tx, id, m)
+			}
+			if v, ok := w.times[id]; ok && err == nil {
+				err = put(tx.Bucket(timesBucket), key(id), v)
 			}
 			if err != nil {
 				return err

@@ -22,6 +22,7 @@ const (
 type UnclaimedTap struct {
 	UID   device.UID
 	Time  time.Time
+	Stamp device.Stamp
 	Claim int // the badge's claim number
 
 	id uint64
@@ -30,10 +31,16 @@ type UnclaimedTap struct {
 // unclaimedRecord is an UnclaimedTap as it is stored. It holds the whole UID,
 // without which nobody could claim it.
 type unclaimedRecord struct {
-	UID   string    `json:"uid"`
-	Time  time.Time `json:"time"`
-	Claim int       `json:"claim"`
+	UID    string        `json:"uid"`
+	Time   time.Time     `json:"time"`
+	Claim  int           `json:"claim"`
+	Boot   device.BootID `json:"boot"`
+	Uptime time.Duration `json:"uptime"` // in nanoseconds
+	Doubt  bool          `json:"doubt"`  // the time is not certain
 }
+
+// tap is an unclaimed tap without its number.
+func (t UnclaimedTap) tap() device.Tap { return device.Tap{UID: t.UID, Time: t.Time, Stamp: t.Stamp} }
 
 // Keep stores a tap of an unknown badge and returns the badge's claim number. A
 // badge that makes up its UID can never be claimed: it is not stored, and its
@@ -47,10 +54,10 @@ func (s *Store) Keep(tap device.Tap, lockout time.Duration) (claim int, err erro
 	if err := s.reload(); err != nil {
 		return 0, err
 	}
-	t := UnclaimedTap{UID: tap.UID, Time: tap.Time, id: s.nextUnclaimed}
+	t := UnclaimedTap{UID: tap.UID, Time: tap.Time, Stamp: tap.Stamp, id: s.nextUnclaimed}
 	for _, old := range slices.Backward(s.unclaimed) {
 		if old.UID == tap.UID {
-			if age := tap.Time.Sub(old.Time); age >= 0 && age < lockout {
+			if age, known := tap.SinceTap(old.tap()); known && age >= 0 && age < lockout {
 				return old.Claim, nil
 			}
 			t.Claim = old.Claim
@@ -68,17 +75,13 @@ func (s *Store) Keep(tap device.Tap, lockout time.Duration) (claim int, err erro
 	}
 	err = s.save(func(c *commit) error {
 		tx := c.Tx
-		v, err := json.Marshal(unclaimedRecord{t.UID.Hex(), t.Time.UTC(), t.Claim})
-		if err != nil {
-			return err
-		}
 		if err := deleteUnclaimed(tx, drop); err != nil {
 			return err
 		}
 		if err := put(tx.Bucket(stateBucket), lostKey, binary.AppendUvarint(nil, uint64(lost))); err != nil {
 			return err
 		}
-		return put(tx.Bucket(unclaimedBucket), key(device.PunchID(t.id)), v)
+		return putUnclaimed(tx, t)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("unclaimed tap not stored: %w", err)
@@ -87,6 +90,14 @@ func (s *Store) Keep(tap device.Tap, lockout time.Duration) (claim int, err erro
 	s.nextUnclaimed++
 	s.lost = lost
 	return t.Claim, nil
+}
+
+func putUnclaimed(tx *bolt.Tx, t UnclaimedTap) error {
+	v, err := json.Marshal(unclaimedRecord{t.UID.Hex(), t.Time.UTC(), t.Claim, t.Stamp.Boot, t.Stamp.Uptime, t.Stamp.Uncertain})
+	if err != nil {
+		return err
+	}
+	return put(tx.Bucket(unclaimedBucket), key(device.PunchID(t.id)), v)
 }
 
 // freeClaim returns the next number that no badge has.
@@ -129,7 +140,7 @@ func (s *Store) Unclaimed() (taps []UnclaimedTap, lost int) {
 // is known of the employee at that time. It refuses if the employee has later
 // bookings, whose directions would then be wrong, unless forced. With dry it
 // only returns the punches that it would make.
-func (s *Store) Claim(uid device.UID, e device.EmployeeID, lockout time.Duration, force, dry bool) ([]device.Punch, error) {
+func (s *Store) Claim(uid device.UID, e device.EmployeeID, rules device.Rules, force, dry bool) ([]device.Punch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.reload(); err != nil {
@@ -152,7 +163,7 @@ func (s *Store) Claim(uid device.UID, e device.EmployeeID, lockout time.Duration
 	if later && !force {
 		return nil, fmt.Errorf("this employee has bookings after the badge's first tap (%s): claiming it would put bookings before them; see `timeclock queue list -all`, and use -force if that is right", claimed[0].Time.Local().Format(time.DateTime))
 	}
-	plan := s.plan(e, before, claimed, lockout)
+	plan := s.plan(e, before, claimed, rules)
 	if dry {
 		return plan, nil
 	}
@@ -182,14 +193,16 @@ func (s *Store) Claim(uid device.UID, e device.EmployeeID, lockout time.Duration
 }
 
 // plan makes punches of taps, from what is known of the employee before them.
-func (s *Store) plan(e device.EmployeeID, before device.Punch, taps []UnclaimedTap, lockout time.Duration) (plan []device.Punch) {
+func (s *Store) plan(e device.EmployeeID, before device.Punch, taps []UnclaimedTap, rules device.Rules) (plan []device.Punch) {
 	for _, t := range taps {
-		if !before.Time.IsZero() && t.Time.Sub(before.Time) < lockout {
+		age, known := t.tap().Since(before)
+		if before.ID != 0 && known && age < rules.Lockout {
 			continue
 		}
-		p := device.Punch{ID: s.next + device.PunchID(len(plan)), Employee: e, Intent: device.CheckIn, Time: t.Time}
-		if before.Intent == device.CheckIn {
-			p.Intent = device.CheckOut
+		p := device.Punch{ID: s.next + device.PunchID(len(plan)), Employee: e, Time: t.Time, Stamp: t.Stamp}
+		p.Intent = device.Next(before.Intent, age, known, rules.LongestShift)
+		if before.ID != 0 {
+			p.Basis = device.Basis{Source: device.ThisClock, Intent: before.Intent, Time: before.Time}
 		}
 		plan = append(plan, p)
 		before = p
@@ -245,5 +258,5 @@ func decodeUnclaimed(v []byte) (t UnclaimedTap, err error) {
 		return t, err
 	}
 	uid, err := device.ParseUID(r.UID)
-	return UnclaimedTap{UID: uid, Time: r.Time, Claim: r.Claim}, err
+	return UnclaimedTap{UID: uid, Time: r.Time, Stamp: device.Stamp{Boot: r.Boot, Uptime: r.Uptime, Uncertain: r.Doubt}, Claim: r.Claim}, err
 }

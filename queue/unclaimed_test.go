@@ -52,11 +52,11 @@ func TestUnclaimedTapsBecomePunches(t *testing.T) {
 	if taps, lost := s.Unclaimed(); len(taps) != 4 || lost != 0 {
 		t.Fatalf("%d unclaimed taps, %d lost; want 4, 0", len(taps), lost)
 	}
-	plan, err := s.Claim(badge(t, "A1B2C3D4"), employee(1), 30*time.Second, false, true)
+	plan, err := s.Claim(badge(t, "A1B2C3D4"), employee(1), rules, false, true)
 	if err != nil || len(plan) != 3 || s.Stats().Pending != 0 {
 		t.Fatalf("the plan is %v, %v", plan, err)
 	}
-	made, err := s.Claim(badge(t, "A1B2C3D4"), employee(1), 30*time.Second, false, false)
+	made, err := s.Claim(badge(t, "A1B2C3D4"), employee(1), rules, false, false)
 	if err != nil || len(made) != 3 {
 		t.Fatalf("made %v, %v", made, err)
 	}
@@ -89,17 +89,17 @@ func TestClaimKeepsTheRightDirection(t *testing.T) {
 		t.Fatal(err)
 	}
 	keep(t, s, "A1B2C3D4", 8*time.Hour)
-	plan, err := s.Claim(badge(t, "A1B2C3D4"), employee(1), 30*time.Second, false, true)
+	plan, err := s.Claim(badge(t, "A1B2C3D4"), employee(1), rules, false, true)
 	if err != nil || len(plan) != 1 || plan[0].Intent != device.CheckOut {
 		t.Errorf("after a check-in: %+v, %v", plan, err)
 	}
 	if _, err := s.Append(punch(1, device.CheckOut, eight.Add(9*time.Hour))); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Claim(badge(t, "A1B2C3D4"), employee(1), 30*time.Second, false, false); err == nil {
+	if _, err := s.Claim(badge(t, "A1B2C3D4"), employee(1), rules, false, false); err == nil {
 		t.Error("claimed in front of later bookings")
 	}
-	if plan, err := s.Claim(badge(t, "A1B2C3D4"), employee(1), 30*time.Second, true, false); err != nil || len(plan) != 1 {
+	if plan, err := s.Claim(badge(t, "A1B2C3D4"), employee(1), rules, true, false); err != nil || len(plan) != 1 {
 		t.Errorf("forced: %v, %v", plan, err)
 	}
 }
@@ -129,3 +129,5 @@ func FuzzDecodeUnclaimed(f *testing.F) {
 		}
 	})
 }
+
+var rules = device.Rules{Lockout: 30 * time.Second, LongestShift: 14 * time.Hour}

@@ -62,17 +62,22 @@ func badgeList(ctx context.Context, c *call) error {
 				UID      string            `json:"uid"`
 				Employee device.EmployeeID `json:"employee_id"`
 				Name     string            `json:"name"`
+				Blocked  bool              `json:"blocked"`
 			}
 			rows := make([]row, len(badges))
 			for i, b := range badges {
-				rows[i] = row{b.UID.Hex(), b.Employee.ID, b.Employee.Name}
+				rows[i] = row{b.UID.Hex(), b.Employee.ID, b.Employee.Name, b.Blocked}
 			}
 			return json.NewEncoder(c.stdout).Encode(rows)
 		}
 		w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "UID\tEMPLOYEE\tNAME")
 		for _, b := range badges {
-			fmt.Fprintf(w, "%s\t%s\t%s\n", b.UID.Hex(), b.Employee.ID, b.Employee.Name)
+			name := b.Employee.Name
+			if b.Blocked {
+				name += " (blocked)"
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\n", b.UID.Hex(), b.Employee.ID, name)
 		}
 		return w.Flush()
 	})
@@ -82,7 +87,7 @@ func badgeAdd(ctx context.Context, c *call) error {
 	if err := c.want(2, 3); err != nil {
 		return err
 	}
-	var b roster.Badge
+	var b device.Badge
 	var err error
 	if b.UID, err = device.ParseUID(c.args[0]); err != nil {
 		return err
@@ -107,7 +112,7 @@ func badgeAdd(ctx context.Context, c *call) error {
 }
 
 // claimTaps shows which bookings a badge's taps become, and makes them.
-func (c *call) claimTaps(ctx context.Context, b roster.Badge) error {
+func (c *call) claimTaps(ctx context.Context, b device.Badge) error {
 	client, err := c.client(ctx)
 	if err != nil {
 		return err
@@ -167,6 +172,29 @@ func badgeRemove(ctx context.Context, c *call) error {
 			return err
 		}
 		_, err = fmt.Fprintf(c.stdout, "removed: badge %s of %s %s\n", uid.Hex(), owner.ID, owner.Name)
+		return err
+	})
+}
+
+func badgeBlock(ctx context.Context, c *call) error { return c.block(ctx, true) }
+
+func badgeUnblock(ctx context.Context, c *call) error { return c.block(ctx, false) }
+
+func (c *call) block(ctx context.Context, blocked bool) error {
+	if err := c.want(1, 1); err != nil {
+		return err
+	}
+	uid, err := device.ParseUID(c.args[0])
+	if err != nil {
+		return err
+	}
+	return c.withBadges(ctx, func(badges control.Badges) error {
+		owner, err := badges.Block(uid, blocked)
+		if err != nil {
+			return err
+		}
+		what := map[bool]string{true: "blocked", false: "may be used again"}[blocked]
+		_, err = fmt.Fprintf(c.stdout, "%s: badge %s of %s %s\n", what, uid.Hex(), owner.ID, owner.Name)
 		return err
 	})
 }

@@ -31,6 +31,9 @@ func configCheck(_ context.Context, c *call) error {
 	if _, err := zeitstrom.New(zeitstrom.Config{CAFile: cfg.Zeitstrom.CAFile}); err != nil {
 		fmt.Fprintf(c.stdout, "warning: zeitstrom.%v\n", err)
 	}
+	if _, err := styleOf(cfg); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
 	if warning := tokenWarning(cfg); warning != "" {
 		fmt.Fprintf(c.stdout, "warning: zeitstrom.token_file: %s\n", warning)
 	}

@@ -42,6 +42,7 @@ type daemon struct {
 type extras struct {
 	screens []device.Screen
 	panels  []display.Panel
+	kernel  clock.Kernel // nil: the one that there is
 }
 
 // newDaemon wires a clock. Nothing runs yet, but the state directory is held
@@ -73,12 +74,25 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	if err != nil {
 		return d, err
 	}
+	style, err := styleOf(cfg)
+	if err != nil {
+		return d, err
+	}
+	rules := rulesOf(cfg)
 	up := uplink.New(d.queue, api, cfg.Uplink.Settle, log)
+	kernel := x.kernel
+	if kernel == nil {
+		kernel = clock.System{}
+	}
+	wall := clock.New(kernel, d.queue, cfg.Clock.Trust == config.Always, log)
 	taps := make(chan device.Tap, 64) // a shift's start while the disk is slow
 	source, chip := readerSource(cfg)
 	d.chip = chip
 	rd := reader.New(source, readerOptions(cfg), taps, log)
-	d.clock = &control.Clock{Version: theVersion(), Roster: badges, Queue: d.queue, Reader: rd, Uplink: up, Trust: trust(cfg), Lockout: cfg.Terminal.Lockout, Notice: notice}
+	d.clock = &control.Clock{
+		Version: theVersion(), Roster: badges, Queue: d.queue, Reader: rd, Uplink: up, API: api, Clock: wall,
+		Style: style, Rules: rules, Notice: notice,
+	}
 
 	screens := append(audience{}, x.screens...)
 	if chip != nil {
@@ -86,14 +100,19 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 		d.clock.Bring = hand.Bring
 		screens = append(screens, hand)
 	}
-	show := display.New(d.facts, cfg.Display.AnswerTime, log, append(panels(cfg), x.panels...)...)
-	screens = append(screens, show)
-	terminal := &device.Terminal{Roster: badges, Queue: d.queue, Screen: screens, Lockout: cfg.Terminal.Lockout, Log: log, Taps: taps}
+	care := display.Care{AnswerTime: cfg.Display.AnswerTime, DimHours: display.Hours(cfg.Display.DimHours), OffAfter: cfg.Display.OffAfter}
+	show := display.New(style, care, d.facts, log, append(panels(cfg), x.panels...)...)
+	signal := display.NewSignal(signalPins(cfg, log), display.Hours(cfg.Signal.QuietHours), cfg.Clock.Zone, log)
+	screens = append(screens, show, signal)
+	terminal := &device.Terminal{
+		Roster: badges, Queue: d.queue, Clock: wall, Elsewhere: up, Field: rd, Screen: screens,
+		Rules: rules, Log: log, Taps: taps,
+	}
 	server, err := control.Listen(filepath.Join(cfg.StateDir, control.SocketName), d.clock, log)
 	if err != nil {
 		return d, err
 	}
-	d.tasks = []task{rd, terminal, show, up, server, &housekeeping{d.queue, snapshotPath(cfg), time.Duration(cfg.Journal.KeepDays) * 24 * time.Hour, log}}
+	d.tasks = []task{rd, terminal, show, signal, up, wall, server, &housekeeping{d.queue, snapshotPath(cfg), time.Duration(cfg.Journal.KeepDays) * 24 * time.Hour, log}}
 	return d, nil
 }
 
@@ -129,18 +148,26 @@ func (d *daemon) facts() display.Facts {
 	return display.Facts{
 		ReaderBroken: h.Problem != "",
 		Offline:      !u.Online && u.Problem != "",
+		Token:        u.Token,
+		NoTime:       !d.clock.Clock.Trust().Trusted,
 		Pending:      q.Pending,
 		DiskBroken:   q.Problem != "",
 	}
 }
 
-// trust says when the system clock is believed. With a simulated reader it is
-// the clock of a computer that somebody sits at.
-func trust(cfg config.Config) func() clock.Trust {
-	if cfg.Clock.Trust == "always" || cfg.Reader.Driver == config.Simulated {
-		return func() clock.Trust { return clock.Always }
+// styleOf is how the clock speaks.
+func styleOf(cfg config.Config) (display.Style, error) {
+	language, err := display.NewLanguage(cfg.Display.Language)
+	if err != nil {
+		return display.Style{}, fmt.Errorf("display.language: %w", err)
 	}
-	return clock.Kernel
+	return display.Style{Language: language, Names: display.Names(cfg.Display.Names), Zone: cfg.Clock.Zone}, nil
+}
+
+// rulesOf is what the company wants of its clock.
+func rulesOf(cfg config.Config) device.Rules {
+	t := cfg.Terminal
+	return device.Rules{Lockout: t.Lockout, LongestShift: t.LongestShift, Ask: t.Ask, SecondThoughts: t.SecondThoughts}
 }
 
 // audience shows each answer to several.

@@ -27,7 +27,6 @@ import (
 
 	"timeclock/device"
 	"timeclock/device/config"
-	"timeclock/device/roster"
 	"timeclock/display"
 	"timeclock/reader/mfrc522/mfrc522test"
 	"timeclock/sync/zeitstrom/zeitstromtest"
@@ -167,6 +166,7 @@ func newDemo(ctx context.Context, dir string, c *call) (_ *demo, err error) {
 	cfg.Zeitstrom.URL = "http://" + d.network.address + zeitstromtest.Base
 	cfg.Zeitstrom.TokenFile = filepath.Join(dir, "token")
 	cfg.Reader.Driver = config.Simulated
+	cfg.Clock.Trust = config.Always
 	cfg.Display.Driver = config.NoDisplay
 	cfg.Terminal.Lockout = demoLockout
 	cfg.Uplink.Settle = demoSettle
@@ -184,7 +184,7 @@ func newDemo(ctx context.Context, dir string, c *call) (_ *demo, err error) {
 		}
 		uid, err := device.ParseUID(b.UID)
 		if err == nil {
-			_, err = d.daemon.clock.Roster.Add(roster.Badge{UID: uid, Employee: device.Employee{ID: device.EmployeeID(b.Employee), Name: b.Name}})
+			_, err = d.daemon.clock.Roster.Add(device.Badge{UID: uid, Employee: device.Employee{ID: device.EmployeeID(b.Employee), Name: b.Name}})
 		}
 		if err != nil {
 			d.daemon.Close()
@@ -263,7 +263,10 @@ func (d *demo) tap(uid device.UID) {
 
 // Show implements device.Screen: a line per tap.
 func (d *demo) Show(o device.Outcome) {
-	line := display.Line(o)
+	if o.Update {
+		return
+	}
+	line := d.daemon.clock.Style.Line(o)
 	fmt.Fprintf(d.out, "%s  %s\n", time.Now().Format(time.TimeOnly), line)
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -274,7 +277,7 @@ func (d *demo) Show(o device.Outcome) {
 func (d *demo) String() string { return "page" }
 
 // Draw implements display.Panel.
-func (d *demo) Draw(p *image1bit.VerticalLSB) error {
+func (d *demo) Draw(p *image1bit.VerticalLSB, _ display.Light) error {
 	lit := image.NewPaletted(p.Rect, color.Palette{color.Black, color.RGBA{0xBF, 0xE9, 0xFF, 0xFF}})
 	for y := range display.Height {
 		for x := range display.Width {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"sync"
 
@@ -32,11 +33,11 @@ func readerSource(cfg config.Config) (reader.Source, *mfrc522test.Chip) {
 		}}, chip
 	}
 	return reader.Source{Fatal: mfrc522.Fatal, Open: func() (reader.Chip, error) {
-		reset, err := pin(cfg.Reader.ResetPin, "reset_pin")
+		reset, err := pin(cfg.Reader.ResetPin, "reader.reset_pin")
 		if err != nil {
 			return nil, err
 		}
-		irq, err := pin(cfg.Reader.IRQPin, "irq_pin")
+		irq, err := pin(cfg.Reader.IRQPin, "reader.irq_pin")
 		if err != nil {
 			return nil, err
 		}
@@ -111,11 +112,11 @@ func pin(name, key string) (gpio.PinIO, error) {
 		return nil, nil
 	}
 	if err := hostInit(); err != nil {
-		return nil, fmt.Errorf("reader.%s: GPIO cannot be used: %w", key, err)
+		return nil, fmt.Errorf("%s: GPIO cannot be used: %w", key, err)
 	}
 	p := gpioreg.ByName(name)
 	if p == nil {
-		return nil, fmt.Errorf("reader.%s: this computer has no pin %s: leave it empty if the line is not wired", key, name)
+		return nil, fmt.Errorf("%s: this computer has no pin %s: leave it empty if the line is not wired", key, name)
 	}
 	return p, nil
 }
@@ -125,5 +126,42 @@ func panels(cfg config.Config) []display.Panel {
 	if cfg.Display.Driver == config.NoDisplay {
 		return nil
 	}
-	return []display.Panel{&display.OLED{Open: func() (i2c.BusCloser, error) { return openI2C(cfg.Display.I2C) }}}
+	if cfg.Display.SPI == "" {
+		return []display.Panel{display.NewI2C(func() (i2c.BusCloser, error) { return openI2C(cfg.Display.I2C) })}
+	}
+	return []display.Panel{display.NewSPI(func() (s display.SPI, err error) {
+		dc, err := pin(cfg.Display.DCPin, "display.dc_pin")
+		if err != nil {
+			return s, err
+		}
+		reset, err := pin(cfg.Display.ResetPin, "display.reset_pin")
+		if err != nil {
+			return s, err
+		}
+		s.DC = dc
+		if reset != nil {
+			s.Reset = reset
+		}
+		s.Port, err = openSPI(cfg.Display.SPI)
+		return s, err
+	})}
+}
+
+// signalPins finds what sound and light are wired to. What is not there is logged:
+// the clock goes on without.
+func signalPins(cfg config.Config, log *slog.Logger) display.Pins {
+	s := cfg.Signal
+	pins := display.Pins{Low: s.ActiveLow}
+	for _, p := range []struct {
+		name, key string
+		to        *gpio.PinOut
+	}{{s.BuzzerPin, "buzzer_pin", &pins.Buzzer}, {s.RedPin, "red_pin", &pins.Red}, {s.GreenPin, "green_pin", &pins.Green}, {s.BluePin, "blue_pin", &pins.Blue}} {
+		found, err := pin(p.name, "signal."+p.key)
+		if err != nil {
+			log.Error("sound and light are not whole", "error", err)
+		} else if found != nil {
+			*p.to = found
+		}
+	}
+	return pins
 }

@@ -49,17 +49,32 @@ func queueExport(ctx context.Context, c *call) error {
 		return client.Journal(func(l control.JournalLine) error { return out.Encode(l) })
 	case "csv":
 		out := csv.NewWriter(c.stdout)
-		out.Write([]string{"punch_id", "employee_id", "intent", "time", "state", "exception", "why", "hash"})
+		out.Write([]string{"punch_id", "employee_id", "intent", "time", "state", "exception", "why", "hash", "raw_time", "uncertain", "known_from", "known_intent", "known_time", "zeitstrom_silent"})
 		err := client.Journal(func(l control.JournalLine) error {
 			return out.Write([]string{
 				l.Punch.String(), string(l.Employee), string(l.Intent), l.Time.UTC().Format(time.RFC3339),
 				string(l.State), l.What, harmless(l.Why), l.Hash,
+				instant(l.Raw), truth(l.Uncertain), string(l.Source), string(l.Basis.Intent), instant(l.Basis.Time), truth(l.Silent),
 			})
 		})
 		out.Flush()
 		return errors.Join(err, out.Error())
 	}
 	return fmt.Errorf("%w: -format %q: use csv or jsonl", errUsage, c.format)
+}
+
+func instant(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+func truth(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return ""
 }
 
 // harmless keeps a spreadsheet from taking foreign words for a formula.

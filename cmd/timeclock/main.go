@@ -49,12 +49,16 @@ var commands = []command{
 	{"badge add", "UID EMPLOYEE [NAME]", "give a badge to an employee; -claim: and book its taps so far", badgeAdd},
 	{"badge unclaimed", "", "list the badges that were tapped and belong to nobody", badgeUnclaimed},
 	{"badge remove", "UID", "take a badge out of the map", badgeRemove},
+	{"badge block", "UID", "let a badge book nothing any more: it is lost, say", badgeBlock},
+	{"badge unblock", "UID", "let it book again", badgeUnblock},
 	{"badge import", "FILE", "take over a CSV file with columns uid,employee_id,name", badgeImport},
 	{"badge export", "", "write the badge map as CSV", badgeExport},
 	{"queue list", "", "list what Zeitstrom does not have yet; -all: the newest of all", queueList},
 	{"queue show", "PUNCH", "show one booking and what became of it", queueShow},
 	{"queue retry", "PUNCH", "send a quarantined, held or doubtful booking again", queueRetry},
 	{"queue drop", "PUNCH", "decide that such a booking is never sent; -reason TEXT says why", queueDrop},
+	{"queue time", "PUNCH TIME", "give a booking its time that the clock could not know", queueTime},
+	{"queue open", "", "list the days on which somebody did not check out", queueOpen},
 	{"queue verify", "", "check that nobody has changed the journal", queueVerify},
 	{"queue export", "", "write the whole journal, for a labour inspection; -format csv or jsonl", queueExport},
 	{"reset", "", "factory reset: forget bookings and badges; -export FILE keeps the journal", runReset},
@@ -156,7 +160,7 @@ func newCall(e env, cmd *command) *call {
 	c.flags.SetOutput(io.Discard)
 	c.flags.StringVar(&c.config, "config", config.DefaultPath, "the settings `file`")
 	switch cmd.name {
-	case "tap", "status", "badge list", "badge unclaimed", "queue list", "queue show", "queue retry", "queue drop", "doctor reader", "version":
+	case "tap", "status", "badge list", "badge unclaimed", "queue list", "queue show", "queue retry", "queue drop", "queue time", "queue open", "doctor reader", "version":
 		c.flags.BoolVar(&c.json, "json", false, "answer in JSON, for scripts")
 	case "demo":
 		c.flags.StringVar(&c.listen, "listen", "127.0.0.1:8470", "`address` of the page")

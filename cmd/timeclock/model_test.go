@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"timeclock/device"
+	"timeclock/device/clock"
 	"timeclock/device/roster"
 	"timeclock/queue"
 	"timeclock/sync/uplink"
@@ -23,9 +24,10 @@ import (
 )
 
 // TestWholeClockModel puts terminal, roster, queue, uplink and API together and
-// lets them live through random taps, faults, roster changes, restarts and
-// crashes. Whatever happened, in the end Zeitstrom has what the door confirmed:
-// each booking once, each employee's in order, in and out in turns.
+// lets them live through random taps, bookings by the app, faults, roster changes,
+// nights, restarts and crashes. Whatever happened, each direction follows the
+// newest knowledge that there was, and in the end Zeitstrom has what the door
+// confirmed: each booking once, each employee's in order.
 func TestWholeClockModel(t *testing.T) {
 	dir, n := t.TempDir(), 0
 	rapid.Check(t, func(rt *rapid.T) {
@@ -38,6 +40,12 @@ func TestWholeClockModel(t *testing.T) {
 				"tap": func(t *rapid.T) { w.tap(t, rapid.IntRange(0, 4).Draw(t, "employee")) },
 				"wait": func(t *rapid.T) {
 					time.Sleep(time.Duration(rapid.IntRange(1, 200).Draw(t, "seconds")) * time.Second)
+				},
+				"night": func(*rapid.T) { time.Sleep(15 * time.Hour) },
+				"app": func(t *rapid.T) {
+					time.Sleep(time.Second)
+					w.book(rapid.IntRange(0, 4).Draw(t, "employee"), rapid.SampledFrom([]device.Intent{device.CheckIn, device.CheckOut}).Draw(t, "intent"))
+					time.Sleep(time.Second)
 				},
 				"fault": func(t *rapid.T) {
 					w.server.plan(rapid.SampledFrom(badDays).Draw(t, "fault"))
@@ -98,6 +106,13 @@ func (f *fickle) plan(faults ...zeitstromtest.Fault) {
 	}
 }
 
+// well reports whether the next request will not fail.
+func (f *fickle) well() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.next) == 0
+}
+
 func (f *fickle) fault(*http.Request) zeitstromtest.Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -116,15 +131,53 @@ type world struct {
 	roster    *roster.Roster
 	queue     *queue.Store
 	terminal  *device.Terminal
+	uplink    *uplink.Uplink
 	cancel    context.CancelFunc
 	done      chan struct{}
 	lives     int
 	confirmed map[device.EmployeeID][]device.Punch
+
+	mu     sync.Mutex
+	latest map[device.EmployeeID]zeitstromtest.Timestamp // what each did last, as Zeitstrom has it
+}
+
+// happened notes what Zeitstrom has.
+func (w *world) happened(ts zeitstromtest.Timestamp) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if e := device.EmployeeID(ts.Employee); !ts.Time.Before(w.latest[e].Time) {
+		w.latest[e] = ts
+	}
+}
+
+// book is a booking by the app.
+func (w *world) book(n int, intent device.Intent) {
+	ts := zeitstromtest.Timestamp{Intent: string(intent), Employee: string(employeeOf(n)), Time: time.Now().Truncate(time.Second)}
+	w.server.Book(ts)
+	w.happened(ts)
+}
+
+// known is what the clock can know of an employee, and whether it must know it from
+// Zeitstrom.
+func (w *world) known(t *rapid.T, id device.EmployeeID) (device.Intent, time.Time, device.Source) {
+	_, pending, err := w.queue.Last(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.uplink.Online() && !pending && w.server.well() {
+		return device.Intent(w.latest[id].Intent), w.latest[id].Time, device.Zeitstrom
+	}
+	if made := w.confirmed[id]; len(made) > 0 {
+		return made[len(made)-1].Intent, made[len(made)-1].Time, device.ThisClock
+	}
+	return "", time.Time{}, device.Nobody
 }
 
 func newWorld(t *rapid.T, dir string) *world {
-	w := &world{dir: dir, server: &fickle{}, confirmed: map[device.EmployeeID][]device.Punch{}}
-	w.server.Fault = w.server.fault
+	w := &world{dir: dir, server: &fickle{}, confirmed: map[device.EmployeeID][]device.Punch{}, latest: map[device.EmployeeID]zeitstromtest.Timestamp{}}
+	w.server.Fault, w.server.Accepted = w.server.fault, w.happened
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -151,8 +204,12 @@ func (w *world) start(t *rapid.T) {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	w.terminal = &device.Terminal{Roster: w.roster, Queue: w.queue, Screen: audience{}, Lockout: 30 * time.Second, Log: log}
-	up := uplink.New(w.queue, api, time.Minute, log)
+	w.uplink = uplink.New(w.queue, api, time.Minute, log)
+	up := w.uplink
+	w.terminal = &device.Terminal{
+		Roster: w.roster, Queue: w.queue, Clock: clock.New(clock.System{}, w.queue, true, log), Elsewhere: up, Screen: audience{},
+		Rules: device.Rules{Lockout: 30 * time.Second, LongestShift: shift, Ask: 200 * time.Millisecond}, Log: log,
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel, w.done = cancel, make(chan struct{})
 	go func(done chan struct{}) {
@@ -184,14 +241,22 @@ func (w *world) crash(t *rapid.T) {
 	w.start(t)
 }
 
+const shift = 14 * time.Hour
+
 func (w *world) tap(t *rapid.T, n int) {
+	synctest.Wait()
+	intent, at, source := w.known(t, employeeOf(n))
 	o := w.terminal.Answer(device.Tap{UID: badgeOf(n), Time: time.Now()})
 	_, known := w.roster.Lookup(badgeOf(n))
 	switch {
 	case o.Booked() && known:
 		id := o.Employee.ID
-		if made := w.confirmed[id]; len(made) > 0 && made[len(made)-1].Intent == o.Punch.Intent {
-			t.Fatalf("two times %s in a row", o.Punch.Intent)
+		want := device.CheckIn
+		if intent == device.CheckIn && o.Punch.Time.Sub(at) <= shift {
+			want = device.CheckOut
+		}
+		if o.Punch.Intent != want || o.Punch.Basis.Source != source {
+			t.Fatalf("%s after %q at %v, known by %q; decided by %+v", o.Punch.Intent, intent, at, source, o.Punch.Basis)
 		}
 		w.confirmed[id] = append(w.confirmed[id], o.Punch)
 	case o.Kind == device.Repeated && known, o.Kind == device.Unknown && !known:
@@ -206,7 +271,7 @@ func (w *world) change(t *rapid.T, n int) {
 	if _, known := w.roster.Lookup(badgeOf(n)); known {
 		_, err = w.roster.Remove(badgeOf(n))
 	} else {
-		_, err = w.roster.Add(roster.Badge{UID: badgeOf(n), Employee: device.Employee{ID: employeeOf(n)}})
+		_, err = w.roster.Add(device.Badge{UID: badgeOf(n), Employee: device.Employee{ID: employeeOf(n)}})
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"timeclock/device"
+	"timeclock/device/config"
 	"timeclock/device/control"
 )
 
@@ -39,9 +40,25 @@ func printPunches(to io.Writer, punches ...control.Punch) error {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "PUNCH\tTIME\tINTENT\tSTATE\tEMPLOYEE\tNAME\tREASON")
 	for _, p := range punches {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", p.ID, p.Time.Local().Format(time.DateTime), p.Intent, p.State, p.Employee, p.Name, p.Reason)
+		at, reason := p.Time.Local().Format(time.DateTime), p.Reason
+		if p.Uncertain {
+			at, reason = "?", reason+bounds(p)
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", p.ID, at, p.Intent, p.State, p.Employee, p.Name, reason)
 	}
 	return w.Flush()
+}
+
+// bounds says what is known of a time that is not certain.
+func bounds(p control.Punch) string {
+	s := ""
+	if p.NotBefore != nil {
+		s += ", not before " + p.NotBefore.Local().Format(time.DateTime)
+	}
+	if p.NotAfter != nil {
+		s += ", not after " + p.NotAfter.Local().Format(time.DateTime) + ": `timeclock queue time` sets it"
+	}
+	return s
 }
 
 func queueShow(ctx context.Context, c *call) error {
@@ -59,6 +76,73 @@ func queueDrop(ctx context.Context, c *call) error {
 	return c.aboutPunch(ctx, func(client *control.Client, id device.PunchID) (control.Punch, error) {
 		return client.Drop(id, c.reason)
 	})
+}
+
+// queueTime takes the time as local time, or in the form of RFC 3339.
+func queueTime(ctx context.Context, c *call) error {
+	if err := c.want(2, 2); err != nil {
+		return err
+	}
+	cfg, err := config.Load(c.config)
+	if err != nil {
+		return err
+	}
+	at, err := parseTime(c.args[1], cfg.Clock.Zone)
+	if err != nil {
+		return err
+	}
+	c.args = c.args[:1]
+	return c.aboutPunch(ctx, func(client *control.Client, id device.PunchID) (control.Punch, error) {
+		return client.SetTime(id, at)
+	})
+}
+
+// parseTime reads a time as people write it: in a zone unless it says otherwise.
+func parseTime(s string, zone *time.Location) (time.Time, error) {
+	if at, err := time.Parse(time.RFC3339, s); err == nil {
+		return at, nil
+	}
+	for _, layout := range []string{"2006-01-02 15:04", time.DateTime, "2006-01-02T15:04", "2006-01-02T15:04:05"} {
+		at, err := time.ParseInLocation(layout, s, zone)
+		if err == nil && at.Format(layout) == s { // else it fell into the hour that a night in spring leaves out
+			return at, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%w: %q is no time: it looks like \"2026-11-22 08:00\" (local time) or 2026-11-22T07:00:00Z", errUsage, s)
+}
+
+func queueOpen(ctx context.Context, c *call) error {
+	if err := c.want(0, 0); err != nil {
+		return err
+	}
+	client, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
+	days, err := client.OpenDays()
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return json.NewEncoder(c.stdout).Encode(days)
+	}
+	if len(days) == 0 {
+		_, err := fmt.Fprintln(c.stdout, "No day is open.")
+		return err
+	}
+	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "CHECKED IN\tCAME AGAIN\tEMPLOYEE\tNAME\tAT ZEITSTROM")
+	for _, d := range days {
+		next, there := "not yet", "not asked"
+		if d.Next != nil {
+			next = d.Next.Local().Format(time.DateTime)
+		}
+		if d.Confirmed {
+			there = "open: correct it there"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", d.CheckIn.Local().Format(time.DateTime), next, d.Employee, d.Name, there)
+	}
+	return w.Flush()
 }
 
 // aboutPunch does something with the punch that the argument names, and shows it.

@@ -38,7 +38,7 @@ func TestSpidev(t *testing.T) {
 		}
 	}
 	write(filepath.Join(dir, "token"), "good")
-	write(settings, fmt.Sprintf("state_dir = %q\nzeitstrom.token_file = %q\nzeitstrom.url = %q\ndisplay.driver = \"none\"\n", state, filepath.Join(dir, "token"), a.url()))
+	write(settings, fmt.Sprintf("state_dir = %q\nzeitstrom.token_file = %q\nzeitstrom.url = %q\ndisplay.driver = \"none\"\nclock.trust = \"always\"\n", state, filepath.Join(dir, "token"), a.url()))
 	badges := []string{"A1B2C301", "04112233445502", "04010203050607080903"}
 	roster := "uid,employee_id,name\n"
 	for i, uid := range badges {

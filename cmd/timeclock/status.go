@@ -26,11 +26,14 @@ func runStatus(ctx context.Context, c *call) error {
 	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "version\t%s\n", s.Version)
 	fmt.Fprintf(w, "bookings\t%d pending, %d delivered, %d quarantined\n", s.Pending, s.Delivered, s.Quarantined)
-	if s.Ambiguous+s.Held > 0 {
-		fmt.Fprintf(w, "\tof those pending %d may be at Zeitstrom already, %d are held with their quarantined check-ins\n", s.Ambiguous, s.Held)
+	if s.Ambiguous+s.Held > s.Uncertain {
+		fmt.Fprintf(w, "\tof those pending %d may be at Zeitstrom already, %d are held with their quarantined check-ins\n", s.Ambiguous, s.Held-s.Uncertain)
 	}
 	if s.OldestPending != nil {
 		fmt.Fprintf(w, "\tthe oldest pending one is of %s\n", s.OldestPending.Local().Format(time.DateTime))
+	}
+	if s.Uncertain > 0 {
+		fmt.Fprintf(w, "\t%d wait for their time, which the clock could not know: `timeclock queue list` says more\n", s.Uncertain)
 	}
 	fmt.Fprintf(w, "badges\t%d\n", s.Badges)
 	if s.Unclaimed > 0 {

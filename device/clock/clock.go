@@ -1,32 +1,194 @@
-// Package clock knows whether the system's wall clock may be believed. A
-// Raspberry Pi has no clock of its own: after a power cut it wakes at the time
-// of its last shutdown until a time server or an RTC has corrected it.
+// Package clock knows whether the system's wall clock may be believed, and
+// repairs the times of what was booked before it could. A Raspberry Pi has no
+// clock of its own: after a power cut it wakes at the time of its last shutdown,
+// or in 1970, until a time server or a clock chip has corrected it.
+//
+// The package sets no clock and asks no time server: that is the system's
+// business (systemd-timesyncd, say). It invents nothing: a time that cannot be
+// known is left to a person, with the bounds that are known.
 package clock
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
+	"sync"
+	"time"
 
-	"golang.org/x/sys/unix"
+	"timeclock/device"
 )
+
+var _ device.Clock = (*Clock)(nil)
+
+// Kernel is what the operating system says of time.
+type Kernel interface {
+	// Wall is the system's wall clock.
+	Wall() time.Time
+	// Uptime is the time since the computer was started (CLOCK_BOOTTIME).
+	Uptime() time.Duration
+	// BootID names this run of the computer.
+	BootID() device.BootID
+	// Synchronised says whether a time server corrects the wall clock (adjtimex(2)).
+	Synchronised() (bool, error)
+	// ClockChip is the time of the clock chip (RTC); an error if there is none, or
+	// none that holds.
+	ClockChip() (time.Time, error)
+}
+
+// Punches are the bookings of this clock.
+type Punches interface {
+	// Newest is the newest punch whose time is certain.
+	Newest() device.Punch
+	// Repair gives punches whose times are not certain their true times, as far
+	// as they are known.
+	Repair(func(device.Stamp) (time.Time, bool)) (int, error)
+}
 
 // Trust says whether wall time may be believed, and who says so.
 type Trust struct {
 	Trusted bool
-	Source  string
+	Source  string // in a technician's words, with what to do if it is not
 }
 
-// Always is the trust of a clock that was told not to ask.
-var Always = Trust{Trusted: true, Source: "always trusted by configuration"}
+// Bounds of what is believed.
+const (
+	// sameTime is how far two clocks may be apart that show the same time: a
+	// system clock drifts by seconds a month against a clock chip.
+	sameTime = time.Minute
+	// stepped is a change of the wall clock that is not drift.
+	stepped = 2 * time.Second
+	// lookEvery is how soon trust is noticed.
+	lookEvery = time.Second
+)
 
-// Kernel asks the kernel whether its clock is synchronised (adjtimex(2)).
-func Kernel() Trust {
-	var t unix.Timex
-	state, err := unix.Adjtimex(&t)
-	switch {
-	case err != nil:
-		return Trust{Source: fmt.Sprintf("the kernel does not say: %v", err)}
-	case state == unix.TIME_ERROR || t.Status&unix.STA_UNSYNC != 0:
-		return Trust{Source: "not synchronised: is there a time server that the device reaches (timedatectl)?"}
+// release is older than any use of this program.
+var release = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+
+// Clock judges the system's wall clock. Its methods may be called from any
+// goroutine.
+type Clock struct {
+	kernel  Kernel
+	punches Punches
+	always  bool
+	log     *slog.Logger
+
+	mu    sync.Mutex
+	start time.Time // of this run of the computer, as the last synchronised clock had it; zero: it never was
+}
+
+// New makes a clock. With always the system's wall clock is believed without
+// asking.
+func New(k Kernel, p Punches, always bool, log *slog.Logger) *Clock {
+	return &Clock{kernel: k, punches: p, always: always, log: log}
+}
+
+func (c *Clock) String() string { return "clock" }
+
+// Trust judges the wall clock. It is believed if a time server corrects it, or
+// has done so since the computer was started, or if it agrees with a clock chip;
+// but never if it shows less than what this clock has booked already.
+func (c *Clock) Trust() Trust {
+	if c.always {
+		return Trust{true, "always trusted by configuration"}
 	}
-	return Trust{Trusted: true, Source: "synchronised, says the kernel"}
+	wall := c.kernel.Wall()
+	newest := c.punches.Newest()
+	if wall.Before(newest.Time) {
+		return Trust{Source: fmt.Sprintf("the system clock shows %s, and there is a booking of %s already: set the right time (timedatectl), or [clock] trust = \"always\" if the booking is wrong",
+			wall.Local().Format(time.DateTime), newest.Time.Local().Format(time.DateTime))}
+	}
+	if wall.Before(release) {
+		return Trust{Source: fmt.Sprintf("the system clock shows %s: is there a time server that the device reaches (timedatectl)?", wall.Local().Format(time.DateTime))}
+	}
+	start := wall.Add(-c.kernel.Uptime())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	synchronised, err := c.kernel.Synchronised()
+	if synchronised {
+		c.start = start
+		return Trust{true, "synchronised, says the kernel"}
+	}
+	known := c.start
+	if known.IsZero() && newest.Stamp.Boot == c.kernel.BootID() && newest.Stamp.Boot != (device.BootID{}) { // this program was started anew
+		known = newest.Time.Add(-newest.Stamp.Uptime)
+	}
+	if !known.IsZero() && start.Sub(known).Abs() < stepped {
+		return Trust{true, "it was synchronised since the device was started, and has run on since"}
+	}
+	chip, chipErr := c.kernel.ClockChip()
+	switch {
+	case chipErr == nil && wall.Sub(chip).Abs() < sameTime:
+		return Trust{true, "the clock chip (RTC) says the same"}
+	case chipErr == nil:
+		return Trust{Source: fmt.Sprintf("not synchronised, and the clock chip (RTC) shows %s: is there a time server that the device reaches (timedatectl)?", chip.Local().Format(time.DateTime))}
+	case err != nil:
+		return Trust{Source: fmt.Sprintf("the kernel does not say whether it is synchronised (%v), and %v", err, chipErr)}
+	}
+	return Trust{Source: fmt.Sprintf("not synchronised, and %v: is there a time server that the device reaches (timedatectl)?", chipErr)}
+}
+
+// Stamp implements device.Clock. The instant must be of this process, a short
+// while ago.
+func (c *Clock) Stamp(at time.Time) device.Stamp {
+	return device.Stamp{
+		Boot:      c.kernel.BootID(),
+		Uptime:    c.kernel.Uptime() - time.Since(at),
+		Uncertain: !c.Trust().Trusted,
+	}
+}
+
+// Run repairs times as soon as the wall clock is trusted, until ctx ends.
+func (c *Clock) Run(ctx context.Context) error {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	var last Trust
+	for {
+		if trust := c.Trust(); trust.Trusted != last.Trusted || last.Source == "" {
+			c.log.Info("system clock", "trusted", trust.Trusted, "because", trust.Source)
+			last = trust
+		}
+		if last.Trusted {
+			c.repair()
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-look.C:
+		}
+	}
+}
+
+func (c *Clock) repair() {
+	boot, start := c.kernel.BootID(), c.kernel.Wall().Add(-c.kernel.Uptime())
+	n, err := c.punches.Repair(func(s device.Stamp) (time.Time, bool) {
+		return start.Add(s.Uptime), s.Boot == boot && boot != device.BootID{}
+	})
+	if err != nil {
+		c.log.Error("times not repaired, trying again", "error", err)
+	} else if n > 0 {
+		c.log.Info("times of early taps repaired", "taps", n)
+	}
+}
+
+// Bounds returns between which instants a punch was made whose time is not
+// certain, from the nearest ones before and after it whose times are; a zero
+// time if nothing is known on that side.
+func (c *Clock) Bounds(p, before, after device.Punch) (notBefore, notAfter time.Time) {
+	if before.ID != 0 {
+		notBefore = before.Time
+		if p.Stamp.Boot == before.Stamp.Boot {
+			notBefore = notBefore.Add(p.Stamp.Uptime - before.Stamp.Uptime)
+		} else { // the computer was started anew in between
+			notBefore = notBefore.Add(p.Stamp.Uptime)
+		}
+	}
+	switch boot := c.kernel.BootID(); {
+	case after.ID != 0 && after.Stamp.Boot == p.Stamp.Boot:
+		notAfter = after.Time.Add(p.Stamp.Uptime - after.Stamp.Uptime)
+	case after.ID != 0:
+		notAfter = after.Time.Add(-after.Stamp.Uptime)
+	case p.Stamp.Boot != boot && c.Trust().Trusted:
+		notAfter = c.kernel.Wall().Add(-c.kernel.Uptime())
+	}
+	return notBefore, notAfter
 }

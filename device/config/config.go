@@ -8,6 +8,7 @@ package config
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -16,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	_ "time/tzdata" // a Pi may have no zone data
 )
 
 // DefaultPath is where the daemon looks for its settings.
@@ -51,10 +53,28 @@ type Config struct {
 	Display struct {
 		Driver     string // SSD1306 or NoDisplay
 		I2C        string // /dev/i2c-N
+		SPI        string // /dev/spidevB.C; empty: the panel is on the I2C bus
+		DCPin      string
+		ResetPin   string
 		AnswerTime time.Duration
+		Language   string
+		Names      string // full, first, initials or none
+		DimHours   Hours
+		OffAfter   time.Duration // 0: never
+	}
+	Signal struct { // empty pins are not wired
+		BuzzerPin  string
+		RedPin     string
+		GreenPin   string
+		BluePin    string
+		ActiveLow  bool
+		QuietHours Hours
 	}
 	Terminal struct {
-		Lockout time.Duration
+		Lockout        time.Duration
+		LongestShift   time.Duration
+		Ask            time.Duration // 0: Zeitstrom is not asked
+		SecondThoughts time.Duration // 0: the direction cannot be turned round
 	}
 	Uplink struct {
 		Settle time.Duration
@@ -63,9 +83,14 @@ type Config struct {
 		KeepDays int
 	}
 	Clock struct {
-		Trust string // "auto" or "always"
+		Trust string // Auto or Always
+		Zone  *time.Location
 	}
 }
+
+// Hours is a part of each day, as durations since midnight; it may span midnight.
+// The zero Hours is none.
+type Hours struct{ From, To time.Duration }
 
 // Values of reader.driver and display.driver.
 const (
@@ -73,6 +98,12 @@ const (
 	Simulated = "simulated"
 	SSD1306   = "ssd1306"
 	NoDisplay = "none"
+)
+
+// Values of clock.trust.
+const (
+	Auto   = "auto"
+	Always = "always"
 )
 
 // Default returns the settings of an empty file.
@@ -97,16 +128,24 @@ func Load(path string) (Config, error) {
 // Faults if the text is at fault.
 func Parse(name string, text []byte) (Config, error) {
 	c := Default()
+	c.Clock.Trust = ""
 	faults := decode(text, c.fields())
 	if len(faults) > 0 {
 		return Config{}, &Faults{File: name, List: faults}
+	}
+	if c.Clock.Trust == "" {
+		c.Clock.Trust = Auto
+		if c.Reader.Driver == Simulated { // on a computer that somebody sits at
+			c.Clock.Trust = Always
+		}
 	}
 	return c, nil
 }
 
 // fields binds every key to its place and to what it may hold.
 func (c *Config) fields() []field {
-	z, r, d := &c.Zeitstrom, &c.Reader, &c.Display
+	z, r, d, s, t := &c.Zeitstrom, &c.Reader, &c.Display, &c.Signal, &c.Terminal
+	pin := emptyOr(matches(`^[A-Za-z0-9_]+$`, "GPIO25"))
 	return []field{
 		text("state_dir", &c.StateDir, stateDirectory),
 		text("zeitstrom.plain_http_host", &z.PlainHTTPHost),
@@ -116,20 +155,49 @@ func (c *Config) fields() []field {
 		duration("zeitstrom.timeout", &z.Timeout, time.Second, 5*time.Minute),
 		text("reader.driver", &r.Driver, oneOf(Hardware, Simulated)),
 		text("reader.spi", &r.SPI, matches(`^/dev/spidev\d+\.\d+$`, "/dev/spidev0.0")),
-		text("reader.reset_pin", &r.ResetPin, emptyOr(matches(`^[A-Za-z0-9_]+$`, "GPIO25"))),
-		text("reader.irq_pin", &r.IRQPin, emptyOr(matches(`^[A-Za-z0-9_]+$`, "GPIO24"))),
+		text("reader.reset_pin", &r.ResetPin, pin),
+		text("reader.irq_pin", &r.IRQPin, pin),
 		number("reader.spi_khz", &r.SPIKHz, func(n int) bool { return n >= 100 && n <= 10000 }, "100 to 10000"),
 		number("reader.gain", &r.Gain, func(n int) bool { return slices.Contains([]int{18, 23, 33, 38, 43, 48}, n) }, "18, 23, 33, 38, 43 or 48"),
 		duration("reader.poll", &r.Poll, 20*time.Millisecond, time.Second),
 		text("reader.several", &r.Several, oneOf("each", "one")),
 		text("display.driver", &d.Driver, oneOf(SSD1306, NoDisplay)),
 		text("display.i2c", &d.I2C, matches(`^/dev/i2c-\d+$`, "/dev/i2c-1")),
+		text("display.dc_pin", &d.DCPin, pin),
+		text("display.spi", &d.SPI, emptyOr(matches(`^/dev/spidev\d+\.\d+$`, "/dev/spidev0.1")), c.panelSPI),
+		text("display.reset_pin", &d.ResetPin, pin),
 		duration("display.answer_time", &d.AnswerTime, 500*time.Millisecond, time.Minute),
-		duration("terminal.lockout", &c.Terminal.Lockout, 0, time.Hour),
+		text("display.language", &d.Language, matches(`^[a-z]{2}$`, "de")),
+		text("display.names", &d.Names, oneOf("full", "first", "initials", "none")),
+		hours("display.dim_hours", &d.DimHours),
+		duration("display.off_after", &d.OffAfter, 0, 24*time.Hour),
+		text("signal.buzzer_pin", &s.BuzzerPin, pin),
+		text("signal.red_pin", &s.RedPin, pin),
+		text("signal.green_pin", &s.GreenPin, pin),
+		text("signal.blue_pin", &s.BluePin, pin),
+		truth("signal.active_low", &s.ActiveLow),
+		hours("signal.quiet_hours", &s.QuietHours),
+		duration("terminal.lockout", &t.Lockout, 0, time.Hour),
+		duration("terminal.longest_shift", &t.LongestShift, time.Hour, 7*24*time.Hour),
+		duration("terminal.ask", &t.Ask, 0, 2*time.Second),
+		duration("terminal.second_thoughts", &t.SecondThoughts, 0, 30*time.Second),
 		duration("uplink.settle", &c.Uplink.Settle, 0, time.Hour),
 		number("journal.keep_days", &c.Journal.KeepDays, func(n int) bool { return n >= 31 && n <= 36500 }, "31 to 36500"),
-		text("clock.trust", &c.Clock.Trust, oneOf("auto", "always")),
+		text("clock.trust", &c.Clock.Trust, oneOf(Auto, Always)),
+		zone("clock.zone", &c.Clock.Zone),
 	}
+}
+
+// panelSPI refuses the SPI device that the reader is on, and a panel without the
+// line that it cannot do without.
+func (c *Config) panelSPI(s string) error {
+	switch {
+	case s != "" && c.Display.DCPin == "":
+		return errors.New("a panel on the SPI bus needs display.dc_pin, too")
+	case s != "" && s == c.Reader.SPI && c.Reader.Driver == Hardware:
+		return fmt.Errorf("%s is the reader's: a second device on the same bus has another chip select, such as \"/dev/spidev0.1\"", s)
+	}
+	return nil
 }
 
 // stateDirectory leaves room for the control socket's name: Linux takes socket

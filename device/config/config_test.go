@@ -51,6 +51,24 @@ func TestEveryFormOfTOML(t *testing.T) {
 	}
 }
 
+// What a key does beyond being stored.
+func TestDaysAndClocks(t *testing.T) {
+	for text, trust := range map[string]string{
+		"":                              Auto,
+		"clock.trust = \"always\"":      Always,
+		"reader.driver = \"simulated\"": Always, // unless told otherwise
+		"reader.driver = \"simulated\"\nclock.trust = \"auto\"": Auto,
+	} {
+		if c, err := Parse("x", []byte(text)); err != nil || c.Clock.Trust != trust {
+			t.Errorf("%q: trust %q, %v; want %s", text, c.Clock.Trust, err, trust)
+		}
+	}
+	c, err := Parse("x", []byte("signal.quiet_hours = \"22:00 - 6:30\"\ndisplay.dim_hours = \"\"\nsignal.active_low = true\nclock.zone = \"Europe/Berlin\""))
+	if err != nil || c.Signal.QuietHours != (Hours{22 * time.Hour, 6*time.Hour + 30*time.Minute}) || c.Display.DimHours != (Hours{}) || !c.Signal.ActiveLow || c.Clock.Zone.String() != "Europe/Berlin" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
 // Every fault of a file is told at once; the texts are what people read.
 func TestFaults(t *testing.T) {
 	for _, tc := range []struct{ file, want string }{
@@ -81,6 +99,9 @@ f.toml:12: wifi.name: unknown key; ` + "`timeclock config default` shows all the
 		{"[[reader]]\ndriver = []", "f.toml:1: reader: there is no such table: `timeclock config default` shows all there are\nf.toml:2: reader.driver: must be text in quotes, not a list"},
 		{`zeitstrom.url = "https://api.zeitstrom.com/api/v2"`, `f.toml:1: zeitstrom.url: "https://api.zeitstrom.com/api/v2" must end with a slash`},
 		{"[reader]\ngain = 40\nspi_khz = \"4MHz\"\npoll = \"1ms\"\nseveral = \"none\"", "f.toml:2: reader.gain: 40 is not possible: use 18, 23, 33, 38, 43 or 48\nf.toml:3: reader.spi_khz: must be a whole number without quotes, not \"4MHz\"\nf.toml:4: reader.poll: 1ms is not possible: use 20ms to 1s\nf.toml:5: reader.several: \"none\" is not possible: use \"each\" or \"one\""},
+		{"[display]\nspi = \"/dev/spidev0.1\"\ndim_hours = \"late\"\nlanguage = \"german\"\nnames = \"nick\"", "f.toml:2: display.spi: a panel on the SPI bus needs display.dc_pin, too\nf.toml:3: display.dim_hours: must be two times of day in quotes, such as \"22:00-06:00\", not \"late\"\nf.toml:4: display.language: \"german\" is not possible: it looks like \"de\"\nf.toml:5: display.names: \"nick\" is not possible: use \"full\" or \"first\" or \"initials\" or \"none\""},
+		{"[display]\nspi = \"/dev/spidev0.0\"\ndc_pin = \"GPIO5\"", "f.toml:2: display.spi: /dev/spidev0.0 is the reader's: a second device on the same bus has another chip select, such as \"/dev/spidev0.1\""},
+		{"[signal]\nactive_low = \"yes\"\nquiet_hours = \"22:00-22:00\"\n[clock]\nzone = \"Berlin\"", "f.toml:2: signal.active_low: must be true or false without quotes, not \"yes\"\nf.toml:3: signal.quiet_hours: must be two times of day in quotes, such as \"22:00-06:00\", not \"22:00-22:00\"\nf.toml:5: clock.zone: there is no time zone \"Berlin\": it looks like \"Europe/Berlin\""},
 		{"[clock]\n[reader]\n[clock]\n", "f.toml:3: clock: the table begins in line 1 already: put its keys there"},
 		{"state_dir = \"/" + strings.Repeat("x", 90) + "\"", "f.toml:1: state_dir: a path of 91 characters is too long for a socket in it: use at most 90"},
 		{`zeitstrom.url = "ftp://x/"`, `f.toml:1: zeitstrom.url: "ftp://x/" must begin with https://`},

@@ -96,6 +96,56 @@ func duration(key string, to *time.Duration, least, most time.Duration) field {
 	}}
 }
 
+// truth is a key that is true or false.
+func truth(key string, to *bool) field {
+	return field{key, func(v value) error {
+		if v.kind != unstable.Bool {
+			return fmt.Errorf("must be true or false without quotes, not %s", describe(v))
+		}
+		*to = v.text == "true"
+		return nil
+	}}
+}
+
+// hours is a key that holds a part of the day, such as "22:00-06:00"; empty: none.
+func hours(key string, to *Hours) field {
+	return field{key, func(v value) error {
+		from, until, _ := strings.Cut(v.text, "-")
+		a, err1 := time.Parse("15:04", strings.TrimSpace(from))
+		b, err2 := time.Parse("15:04", strings.TrimSpace(until))
+		switch {
+		case v.kind == unstable.String && v.text == "":
+			*to = Hours{}
+			return nil
+		case v.kind != unstable.String || err1 != nil || err2 != nil || a.Equal(b):
+			return fmt.Errorf("must be two times of day in quotes, such as \"22:00-06:00\", not %s", describe(v))
+		}
+		midnight, _ := time.Parse("15:04", "00:00")
+		*to = Hours{a.Sub(midnight), b.Sub(midnight)}
+		return nil
+	}}
+}
+
+// zone is a key that holds the name of a time zone; empty: that of the system.
+func zone(key string, to **time.Location) field {
+	return field{key, func(v value) error {
+		name := v.text
+		if v.kind != unstable.String {
+			return fmt.Errorf("must be text in quotes, not %s", kindName(v.kind))
+		}
+		if name == "" {
+			*to = time.Local
+			return nil
+		}
+		place, err := time.LoadLocation(name)
+		if err != nil {
+			return fmt.Errorf("there is no time zone %q: it looks like \"Europe/Berlin\"", name)
+		}
+		*to = place
+		return nil
+	}}
+}
+
 func describe(v value) string {
 	if v.kind == unstable.String {
 		return fmt.Sprintf("%q", v.text)

@@ -126,6 +126,16 @@ func (c *Client) Drop(id device.PunchID, reason string) (p Punch, err error) {
 	return p, c.call(http.MethodPost, "/punches/"+id.String()+"/drop?"+url.Values{"reason": {reason}}.Encode(), nil, &p)
 }
 
+// SetTime gives a punch whose time is not certain the time that a person says.
+func (c *Client) SetTime(id device.PunchID, at time.Time) (p Punch, err error) {
+	return p, c.call(http.MethodPost, "/punches/"+id.String()+"/time?"+url.Values{"at": {at.Format(time.RFC3339)}}.Encode(), nil, &p)
+}
+
+// OpenDays lists the check-ins that no check-out followed.
+func (c *Client) OpenDays() (days []OpenDay, err error) {
+	return days, c.call(http.MethodGet, "/days/open", nil, &days)
+}
+
 // VerifyJournal compares the journal with its hash and returns its length.
 func (c *Client) VerifyJournal() (entries int, err error) {
 	return entries, c.call(http.MethodPost, "/journal/verify", nil, &entries)
@@ -163,7 +173,7 @@ func (c *Client) Unclaimed() ([]Unclaimed, int, error) {
 
 // Claim gives a badge to an employee and turns its unclaimed taps into punches,
 // unless dry: then it only tells which it would make.
-func (c *Client) Claim(b roster.Badge, force, dry bool) (plan []Punch, err error) {
+func (c *Client) Claim(b device.Badge, force, dry bool) (plan []Punch, err error) {
 	body, err := json.Marshal(claim{newBadge(b), force, dry})
 	if err != nil {
 		return nil, err
@@ -172,12 +182,12 @@ func (c *Client) Claim(b roster.Badge, force, dry bool) (plan []Punch, err error
 }
 
 // List implements Badges.
-func (c *Client) List() ([]roster.Badge, error) {
+func (c *Client) List() ([]device.Badge, error) {
 	var in []badge
 	if err := c.call(http.MethodGet, "/badges", nil, &in); err != nil {
 		return nil, err
 	}
-	out := make([]roster.Badge, len(in))
+	out := make([]device.Badge, len(in))
 	for i, b := range in {
 		var err error
 		if out[i], err = b.roster(); err != nil {
@@ -188,7 +198,7 @@ func (c *Client) List() ([]roster.Badge, error) {
 }
 
 // Add implements Badges.
-func (c *Client) Add(b roster.Badge) (action roster.Action, err error) {
+func (c *Client) Add(b device.Badge) (action roster.Action, err error) {
 	body, err := json.Marshal(newBadge(b))
 	if err != nil {
 		return "", err
@@ -199,6 +209,11 @@ func (c *Client) Add(b roster.Badge) (action roster.Action, err error) {
 // Remove implements Badges.
 func (c *Client) Remove(uid device.UID) (e device.Employee, err error) {
 	return e, c.call(http.MethodDelete, "/badges/"+uid.Hex(), nil, &e)
+}
+
+// Block implements Badges.
+func (c *Client) Block(uid device.UID, blocked bool) (e device.Employee, err error) {
+	return e, c.call(http.MethodPost, fmt.Sprintf("/badges/%s/block?blocked=%t", uid.Hex(), blocked), nil, &e)
 }
 
 // Import implements Badges.

@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"timeclock/queue"
 	"timeclock/reader"
 	"timeclock/sync/uplink"
+	"timeclock/sync/zeitstrom"
 )
 
 // SocketName is the control socket's name in the state directory.
@@ -32,8 +34,10 @@ type Clock struct {
 	Queue   *queue.Store
 	Reader  *reader.Reader
 	Uplink  *uplink.Uplink
-	Trust   func() clock.Trust
-	Lockout time.Duration
+	API     *zeitstrom.Client
+	Clock   *clock.Clock
+	Style   display.Style
+	Rules   device.Rules
 	Notice  string // what happened to the queue file before the start; usually nothing
 	// Bring brings a badge to a simulated reader and returns the answer; nil
 	// with a real reader: nobody clocks in by shell.
@@ -48,7 +52,8 @@ type Status struct {
 	Quarantined   int        `json:"quarantined"`
 	Unclaimed     int        `json:"unclaimed"`
 	Ambiguous     int        `json:"ambiguous"` // of those pending: sent, and not clearly answered
-	Held          int        `json:"held"`      // of those pending: check-outs whose check-ins are quarantined
+	Held          int        `json:"held"`      // of those pending: check-outs whose check-ins are quarantined, and those that are uncertain
+	Uncertain     int        `json:"uncertain"` // of those held: their time is not certain yet
 	Dropped       int        `json:"dropped"`
 	OldestPending *time.Time `json:"oldest_pending"` // null if nothing is pending
 	Journal       string     `json:"journal"`        // the hash of the whole journal, to be kept elsewhere
@@ -88,7 +93,7 @@ func (c *Clock) Status() Status {
 	s.Journal = c.Queue.Head()
 	taps, _ := c.Queue.Unclaimed()
 	s.Unclaimed = len(taps)
-	s.Ambiguous, s.Held, s.Dropped = q.Ambiguous, q.Held, q.Dropped
+	s.Ambiguous, s.Held, s.Uncertain, s.Dropped = q.Ambiguous, q.Held, q.Uncertain, q.Dropped
 	s.OldestPending = optional(q.OldestPending)
 	s.Storage.Healthy, s.Storage.Problem, s.Storage.Notice = q.Problem == "", q.Problem, c.Notice
 	h := c.Reader.Health()
@@ -97,7 +102,7 @@ func (c *Clock) Status() Status {
 	s.Reader.Asked, s.Reader.Answered = h.Asked, h.Answered
 	u := c.Uplink.Status()
 	s.Uplink.Online, s.Uplink.Problem, s.Uplink.Retry, s.Uplink.Blind = u.Online, u.Problem, optional(u.Retry), u.Blind
-	trust := c.Trust()
+	trust := c.Clock.Trust()
 	s.Clock.Trusted, s.Clock.Source = trust.Trusted, trust.Source
 	return s
 }
@@ -114,15 +119,20 @@ func optional(t time.Time) *time.Time {
 type Answer struct {
 	Outcome  device.OutcomeKind `json:"outcome"`
 	Employee device.EmployeeID  `json:"employee_id"`
-	Time     time.Time          `json:"time"`     // UTC, whole seconds
-	Punch    string             `json:"punch_id"` // empty if there is none
-	Text     string             `json:"text"`     // what the employee sees
+	Time     time.Time          `json:"time"`                // UTC, whole seconds
+	Punch    string             `json:"punch_id"`            // empty if there is none
+	Text     string             `json:"text"`                // what the employee sees
+	Offline  bool               `json:"offline,omitempty"`   // saved, not sent yet
+	Doubt    bool               `json:"uncertain,omitempty"` // the time is not certain yet
 	Problem  string             `json:"problem,omitempty"`
 }
 
 // NewAnswer puts an outcome into the form that scripts read.
-func NewAnswer(o device.Outcome) Answer {
-	a := Answer{Outcome: o.Kind, Employee: o.Employee.ID, Time: o.Punch.Time.UTC().Truncate(time.Second), Text: display.Line(o)}
+func NewAnswer(o device.Outcome, style display.Style) Answer {
+	a := Answer{
+		Outcome: o.Kind, Employee: o.Employee.ID, Time: o.Punch.Time.UTC().Truncate(time.Second),
+		Text: style.Line(o), Offline: o.Offline, Doubt: o.Punch.Stamp.Uncertain,
+	}
 	if o.Punch.ID != 0 {
 		a.Punch = o.Punch.ID.String()
 	}
@@ -153,13 +163,76 @@ type Punch struct {
 	State    queue.State       `json:"state"`
 	Reason   string            `json:"reason,omitempty"`
 	Since    *time.Time        `json:"since,omitempty"` // when it came into that state
+	Basis
+	Times
+}
+
+// Basis is what was known of the employee when a punch's intent was decided.
+type Basis struct {
+	Source device.Source `json:"known_from,omitempty"` // clock or zeitstrom
+	Intent device.Intent `json:"known_intent,omitempty"`
+	Time   *time.Time    `json:"known_time,omitempty"`
+	Silent bool          `json:"zeitstrom_silent,omitempty"` // it was asked and did not answer in time
+}
+
+// Times is what there is to say of a punch whose time was not certain when it was
+// made.
+type Times struct {
+	Uncertain bool       `json:"uncertain,omitempty"` // it still is not
+	NotBefore *time.Time `json:"not_before,omitempty"`
+	NotAfter  *time.Time `json:"not_after,omitempty"`
+	Raw       *time.Time `json:"raw_time,omitempty"` // what the clock showed, if it was wrong
+}
+
+func newBasis(p device.Punch) Basis {
+	return Basis{p.Basis.Source, p.Basis.Intent, optional(p.Basis.Time), p.Basis.Silent}
 }
 
 func (c *Clock) punch(e queue.Entry, names map[device.EmployeeID]string) Punch {
-	return Punch{
+	p := Punch{
 		ID: e.ID, Employee: e.Employee, Name: names[e.Employee], Intent: e.Intent, Time: e.Time.UTC(),
-		State: e.State, Reason: e.Reason, Since: optional(e.Since),
+		State: e.State, Reason: e.Reason, Since: optional(e.Since), Basis: newBasis(e.Punch),
+		Times: Times{Uncertain: e.Stamp.Uncertain, Raw: optional(e.Raw)},
 	}
+	if from, to, err := c.bounds(e.Punch); err == nil && e.Stamp.Uncertain {
+		p.NotBefore, p.NotAfter = optional(from), optional(to)
+	}
+	return p
+}
+
+// bounds returns between which instants a punch was made whose time is not certain.
+func (c *Clock) bounds(p device.Punch) (notBefore, notAfter time.Time, err error) {
+	if !p.Stamp.Uncertain {
+		return p.Time, p.Time, nil
+	}
+	before, after, err := c.Queue.Around(p)
+	if err != nil {
+		return notBefore, notAfter, err
+	}
+	notBefore, notAfter = c.Clock.Bounds(p, before, after)
+	return notBefore, notAfter, nil
+}
+
+// SetTime gives a punch whose time is not certain the time that a person says,
+// between the bounds that are known.
+func (c *Clock) SetTime(id device.PunchID, at time.Time) error {
+	e, err := c.Queue.Find(id)
+	if err != nil {
+		return err
+	}
+	from, to, err := c.bounds(e.Punch)
+	switch {
+	case err != nil:
+		return err
+	case !e.Stamp.Uncertain: // the queue says so
+	case at.Before(from.Truncate(time.Second)):
+		return fmt.Errorf("it was not before %s: the clock had booked others by then", from.In(c.Style.Zone).Format(time.DateTime))
+	case !to.IsZero() && at.After(to):
+		return fmt.Errorf("it was not after %s: the device was started anew then", to.In(c.Style.Zone).Format(time.DateTime))
+	case at.After(time.Now()) && c.Clock.Trust().Trusted:
+		return errors.New("that is in the future")
+	}
+	return c.Queue.SetTime(id, at)
 }
 
 // Punch returns one punch.
@@ -198,20 +271,22 @@ type JournalLine struct {
 	Intent   device.Intent     `json:"intent,omitempty"`
 	Time     time.Time         `json:"time"` // of the punch, or of the exception
 	State    queue.State       `json:"state,omitempty"`
-	What     string            `json:"exception,omitempty"`
-	Why      string            `json:"why,omitempty"`
-	Hash     string            `json:"hash"` // of the journal up to here
+	Basis
+	Times
+	What string `json:"exception,omitempty"`
+	Why  string `json:"why,omitempty"`
+	Hash string `json:"hash"` // of the journal up to here
 }
 
 // NewJournalLine puts a journal entry into the form in which it is exported.
-func NewJournalLine(e queue.JournalEntry, state func(device.PunchID) queue.State) JournalLine {
+func NewJournalLine(e queue.JournalEntry, state func(device.Punch) queue.State) JournalLine {
 	l := JournalLine{Hash: hex.EncodeToString(e.Hash[:])}
 	if e.Punch == nil {
 		l.Punch, l.Time, l.What, l.Why = e.Exception.Punch, e.Exception.At, e.Exception.What, e.Exception.Why
 		return l
 	}
 	l.Punch, l.Employee, l.Intent, l.Time = e.Punch.ID, e.Punch.Employee, e.Punch.Intent, e.Punch.Time.UTC()
-	l.State = state(e.Punch.ID)
+	l.State, l.Basis, l.Times = state(*e.Punch), newBasis(*e.Punch), Times{Uncertain: e.Punch.Stamp.Uncertain, Raw: optional(e.Punch.Raw)}
 	return l
 }
 
@@ -239,8 +314,8 @@ func (c *Clock) Unclaimed() (badges []Unclaimed, lost int) {
 
 // Claim gives a badge to an employee and turns its unclaimed taps into punches,
 // unless dry: then it only tells which it would make.
-func (c *Clock) Claim(b roster.Badge, force, dry bool) ([]Punch, error) {
-	plan, err := c.Queue.Claim(b.UID, b.Employee.ID, c.Lockout, force, true)
+func (c *Clock) Claim(b device.Badge, force, dry bool) ([]Punch, error) {
+	plan, err := c.Queue.Claim(b.UID, b.Employee.ID, c.Rules, force, true)
 	if err != nil {
 		return nil, err
 	}
@@ -249,7 +324,7 @@ func (c *Clock) Claim(b roster.Badge, force, dry bool) ([]Punch, error) {
 		if _, err := c.Roster.Add(b); err != nil {
 			return nil, err
 		}
-		if plan, err = c.Queue.Claim(b.UID, b.Employee.ID, c.Lockout, force, false); err != nil {
+		if plan, err = c.Queue.Claim(b.UID, b.Employee.ID, c.Rules, force, false); err != nil {
 			return nil, err
 		}
 	}
@@ -263,8 +338,9 @@ func (c *Clock) Claim(b roster.Badge, force, dry bool) ([]Punch, error) {
 // Badges is what can be done with a badge map: by a *roster.Roster in this
 // process, or by a *Client in the daemon.
 type Badges interface {
-	List() ([]roster.Badge, error)
-	Add(roster.Badge) (roster.Action, error)
+	List() ([]device.Badge, error)
+	Add(device.Badge) (roster.Action, error)
 	Remove(device.UID) (device.Employee, error)
+	Block(uid device.UID, blocked bool) (device.Employee, error)
 	Import(io.Reader) ([]roster.Line, error)
 }

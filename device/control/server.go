@@ -70,7 +70,7 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("POST /tap/{uid}", func(w http.ResponseWriter, r *http.Request) {
 		withUID(w, r, func(uid device.UID) (any, error) {
 			o, err := s.clock.Tap(r.Context(), uid)
-			return NewAnswer(o), err
+			return NewAnswer(o, s.clock.Style), err
 		})
 	})
 	mux.HandleFunc("GET /punches", func(w http.ResponseWriter, r *http.Request) {
@@ -89,6 +89,19 @@ func (s *Server) handler() http.Handler {
 		withID(w, r, func(id device.PunchID) (Punch, error) {
 			return s.decided(id, "drop", s.clock.Queue.Drop(id, r.FormValue("reason")))
 		})
+	})
+	mux.HandleFunc("POST /punches/{id}/time", func(w http.ResponseWriter, r *http.Request) {
+		withID(w, r, func(id device.PunchID) (Punch, error) {
+			at, err := time.Parse(time.RFC3339, r.FormValue("at"))
+			if err != nil {
+				return Punch{}, err
+			}
+			return s.decided(id, "time", s.clock.SetTime(id, at))
+		})
+	})
+	mux.HandleFunc("GET /days/open", func(w http.ResponseWriter, r *http.Request) {
+		days, err := s.clock.OpenDays(r.Context())
+		reply(w, days, err)
 	})
 	mux.HandleFunc("GET /badges", func(w http.ResponseWriter, _ *http.Request) {
 		badges, _ := s.clock.Roster.List()
@@ -138,6 +151,9 @@ func (s *Server) handler() http.Handler {
 	})
 	mux.HandleFunc("DELETE /badges/{uid}", func(w http.ResponseWriter, r *http.Request) {
 		withUID(w, r, func(uid device.UID) (any, error) { return s.clock.Roster.Remove(uid) })
+	})
+	mux.HandleFunc("POST /badges/{uid}/block", func(w http.ResponseWriter, r *http.Request) {
+		withUID(w, r, func(uid device.UID) (any, error) { return s.clock.Roster.Block(uid, r.FormValue("blocked") == "true") })
 	})
 	mux.HandleFunc("POST /badges/import", func(w http.ResponseWriter, r *http.Request) {
 		lines, err := s.clock.Roster.Import(r.Body)
@@ -220,6 +236,7 @@ type badge struct {
 	UID      string            `json:"uid"`
 	Employee device.EmployeeID `json:"employee_id"`
 	Name     string            `json:"name"`
+	Blocked  bool              `json:"blocked,omitempty"`
 }
 
 // claim is a badge that gets an owner, and what to do with its taps.
@@ -234,17 +251,17 @@ type unclaimed struct {
 	Lost   int         `json:"lost"`
 }
 
-func newBadge(b roster.Badge) badge {
-	return badge{b.UID.Hex(), b.Employee.ID, b.Employee.Name}
+func newBadge(b device.Badge) badge {
+	return badge{b.UID.Hex(), b.Employee.ID, b.Employee.Name, b.Blocked}
 }
 
-func (b badge) roster() (roster.Badge, error) {
+func (b badge) roster() (device.Badge, error) {
 	uid, err := device.ParseUID(b.UID)
 	if err != nil {
-		return roster.Badge{}, err
+		return device.Badge{}, err
 	}
 	id, err := device.ParseEmployeeID(string(b.Employee))
-	return roster.Badge{UID: uid, Employee: device.Employee{ID: id, Name: b.Name}}, err
+	return device.Badge{UID: uid, Employee: device.Employee{ID: id, Name: b.Name}, Blocked: b.Blocked}, err
 }
 
 type line struct {

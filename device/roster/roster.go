@@ -28,24 +28,18 @@ import (
 
 var _ device.Roster = (*Roster)(nil)
 
-// Badge is one line of the badge map.
-type Badge struct {
-	UID      device.UID
-	Employee device.Employee
-}
-
 // Roster is the badge map of one state directory. Its methods may be called
 // from any goroutine; processes must take turns.
 type Roster struct {
 	path string
 
 	mu     sync.RWMutex
-	badges map[device.UID]device.Employee
+	badges map[device.UID]device.Badge
 }
 
 // Open reads the badge map at path; a file that does not exist is an empty map.
 func Open(path string) (*Roster, error) {
-	r := &Roster{path: path, badges: map[device.UID]device.Employee{}}
+	r := &Roster{path: path, badges: map[device.UID]device.Badge{}}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
@@ -54,7 +48,7 @@ func Open(path string) (*Roster, error) {
 		return nil, fmt.Errorf("cannot read the badge map: %w", err)
 	}
 	defer f.Close()
-	lines, err := parse(f)
+	lines, _, err := parse(f)
 	if err != nil {
 		return nil, fmt.Errorf("the badge map %s is damaged: %w", path, err)
 	}
@@ -63,17 +57,17 @@ func Open(path string) (*Roster, error) {
 			// Without the reason: it may name a UID, and this goes to the log.
 			return nil, fmt.Errorf("the badge map %s is damaged at line %d: mend that line, or import a good file", path, l.Number)
 		}
-		r.badges[l.Badge.UID] = l.Badge.Employee
+		r.badges[l.Badge.UID] = l.Badge
 	}
 	return r, nil
 }
 
 // Lookup returns whose badge it is.
-func (r *Roster) Lookup(uid device.UID) (device.Employee, bool) {
+func (r *Roster) Lookup(uid device.UID) (device.Badge, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	e, ok := r.badges[uid]
-	return e, ok
+	b, ok := r.badges[uid]
+	return b, ok
 }
 
 // Len returns the number of badges.
@@ -88,25 +82,22 @@ func (r *Roster) Names() map[device.EmployeeID]string {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	names := make(map[device.EmployeeID]string, len(r.badges))
-	for _, e := range r.badges {
-		names[e.ID] = e.Name
+	for _, b := range r.badges {
+		names[b.Employee.ID] = b.Employee.Name
 	}
 	return names
 }
 
 // List returns all badges, by name, employee and UID. The error is always nil.
-func (r *Roster) List() ([]Badge, error) {
+func (r *Roster) List() ([]device.Badge, error) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return list(r.badges), nil
 }
 
-func list(badges map[device.UID]device.Employee) []Badge {
-	out := make([]Badge, 0, len(badges))
-	for uid, e := range badges {
-		out = append(out, Badge{uid, e})
-	}
-	slices.SortFunc(out, func(a, b Badge) int {
+func list(badges map[device.UID]device.Badge) []device.Badge {
+	out := slices.Collect(maps.Values(badges))
+	slices.SortFunc(out, func(a, b device.Badge) int {
 		return cmp.Or(
 			strings.Compare(a.Employee.Name, b.Employee.Name),
 			strings.Compare(string(a.Employee.ID), string(b.Employee.ID)),
@@ -117,45 +108,67 @@ func list(badges map[device.UID]device.Employee) []Badge {
 
 // Add gives a badge to an employee. A badge that belongs to somebody else is
 // refused: remove it first.
-func (r *Roster) Add(b Badge) (Action, error) {
-	if err := b.check(); err != nil {
+func (r *Roster) Add(b device.Badge) (Action, error) {
+	if err := check(b); err != nil {
 		return Refused, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	owner, known := r.badges[b.UID]
+	was, known := r.badges[b.UID]
+	owner := was.Employee
 	if known && owner.ID != b.Employee.ID {
 		return Refused, fmt.Errorf("badge %s belongs to %s (%s): remove it there first, with `timeclock badge remove %s`", b.UID.Hex(), owner.Name, owner.ID, b.UID.Hex())
 	}
 	if known && b.Employee.Name == "" {
 		b.Employee.Name = owner.Name
 	}
+	b.Blocked = was.Blocked
 	action := r.action(b)
 	if action == Kept {
 		return action, nil
 	}
 	next := maps.Clone(r.badges)
-	next[b.UID] = b.Employee
+	next[b.UID] = b
 	return action, r.replace(next)
+}
+
+// Block says whether a badge may be used, and returns whose it is. A blocked
+// badge stays its owner's, so that whoever finds it is told to go to the office.
+func (r *Roster) Block(uid device.UID, blocked bool) (device.Employee, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b, known := r.badges[uid]
+	if !known {
+		return device.Employee{}, unknownBadge(uid)
+	}
+	b.Blocked = blocked
+	next := maps.Clone(r.badges)
+	next[uid] = b
+	return b.Employee, r.replace(next)
+}
+
+func unknownBadge(uid device.UID) error {
+	return fmt.Errorf("badge %s is not in the badge map: `timeclock badge list` shows those that are", uid.Hex())
 }
 
 // Remove takes a badge out of the map and returns whose it was.
 func (r *Roster) Remove(uid device.UID) (device.Employee, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	owner, known := r.badges[uid]
+	b, known := r.badges[uid]
 	if !known {
-		return owner, fmt.Errorf("badge %s is not in the badge map: `timeclock badge list` shows those that are", uid.Hex())
+		return b.Employee, unknownBadge(uid)
 	}
 	next := maps.Clone(r.badges)
 	delete(next, uid)
-	return owner, r.replace(next)
+	return b.Employee, r.replace(next)
 }
 
 // Import takes over a whole CSV file, or nothing of it if any line is refused.
-// Badges that the file does not name stay. It returns what became of each line.
+// Badges that the file does not name stay, and so do blocks if the file has no
+// column for them. It returns what became of each line.
 func (r *Roster) Import(file io.Reader) ([]Line, error) {
-	lines, err := parse(file)
+	lines, saysBlocked, err := parse(file)
 	if err != nil {
 		return nil, err
 	}
@@ -170,8 +183,12 @@ func (r *Roster) Import(file io.Reader) ([]Line, error) {
 			refused++
 			continue
 		}
-		l.Action, l.Was = r.action(l.Badge), r.badges[l.Badge.UID]
-		next[l.Badge.UID] = l.Badge.Employee
+		was := r.badges[l.Badge.UID]
+		if !saysBlocked {
+			l.Badge.Blocked = was.Blocked
+		}
+		l.Action, l.Was = r.action(l.Badge), was.Employee
+		next[l.Badge.UID] = l.Badge
 	}
 	if refused > 0 {
 		return lines, fmt.Errorf("%d of %d lines refused, nothing imported: mend them and import the file again", refused, len(lines))
@@ -180,29 +197,33 @@ func (r *Roster) Import(file io.Reader) ([]Line, error) {
 }
 
 // action says what taking over b would do.
-func (r *Roster) action(b Badge) Action {
-	switch owner, known := r.badges[b.UID]; {
+func (r *Roster) action(b device.Badge) Action {
+	switch was, known := r.badges[b.UID]; {
 	case !known:
 		return Added
-	case owner == b.Employee:
+	case was == b:
 		return Kept
 	}
 	return Changed
 }
 
 // Export writes badges as a CSV file that Import takes.
-func Export(w io.Writer, badges []Badge) error {
+func Export(w io.Writer, badges []device.Badge) error {
 	out := csv.NewWriter(w)
-	out.Write([]string{"uid", "employee_id", "name"})
+	out.Write([]string{"uid", "employee_id", "name", "blocked"})
 	for _, b := range badges {
-		out.Write([]string{b.UID.Hex(), string(b.Employee.ID), b.Employee.Name})
+		blocked := ""
+		if b.Blocked {
+			blocked = "yes"
+		}
+		out.Write([]string{b.UID.Hex(), string(b.Employee.ID), b.Employee.Name, blocked})
 	}
 	out.Flush()
 	return out.Error()
 }
 
 // replace makes next the badge map, on disk before in memory.
-func (r *Roster) replace(next map[device.UID]device.Employee) error {
+func (r *Roster) replace(next map[device.UID]device.Badge) error {
 	var buf bytes.Buffer
 	if err := Export(&buf, list(next)); err != nil {
 		return err

@@ -22,7 +22,7 @@ func open(t *testing.T, path string) *Roster {
 	return r
 }
 
-func badges(r *Roster) []Badge {
+func badges(r *Roster) []device.Badge {
 	b, _ := r.List()
 	return b
 }
@@ -57,14 +57,14 @@ func TestImport(t *testing.T) {
 
 	r = open(t, path)
 	uid, _ := device.ParseUID("A1B2C3D4")
-	if e, ok := r.Lookup(uid); !ok || e != (device.Employee{ID: anna, Name: "Müller, Anna"}) {
+	if e, ok := r.Lookup(uid); !ok || e.Employee != (device.Employee{ID: anna, Name: "Müller, Anna"}) {
 		t.Errorf("after reopening: %+v, %v", e, ok)
 	}
 	var out bytes.Buffer
 	if err := Export(&out, badges(r)); err != nil {
 		t.Fatal(err)
 	}
-	if want := "uid,employee_id,name\n04112233445566," + ben + ",Benjamin\nA1B2C3D4," + anna + ",\"Müller, Anna\"\n"; out.String() != want {
+	if want := "uid,employee_id,name,blocked\n04112233445566," + ben + ",Benjamin,\nA1B2C3D4," + anna + ",\"Müller, Anna\",\n"; out.String() != want {
 		t.Errorf("Export wrote\n%swant\n%s", out.String(), want)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
@@ -116,13 +116,13 @@ func TestAddAndRemove(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "roster.csv")
 	r := open(t, path)
 	uid, _ := device.ParseUID("01020304")
-	if a, err := r.Add(Badge{uid, device.Employee{ID: anna, Name: "Anna"}}); a != Added || err != nil {
+	if a, err := r.Add(device.Badge{UID: uid, Employee: device.Employee{ID: anna, Name: "Anna"}}); a != Added || err != nil {
 		t.Fatalf("Add = %s, %v", a, err)
 	}
-	if a, err := r.Add(Badge{uid, device.Employee{ID: anna}}); a != Kept || err != nil {
+	if a, err := r.Add(device.Badge{UID: uid, Employee: device.Employee{ID: anna}}); a != Kept || err != nil {
 		t.Errorf("adding it again without a name = %s, %v", a, err)
 	}
-	if _, err := r.Add(Badge{uid, device.Employee{ID: ben}}); err == nil {
+	if _, err := r.Add(device.Badge{UID: uid, Employee: device.Employee{ID: ben}}); err == nil {
 		t.Error("a badge moved to another person without a word")
 	}
 	if e, err := r.Remove(uid); err != nil || e.ID != anna {
@@ -133,6 +133,46 @@ func TestAddAndRemove(t *testing.T) {
 	}
 	if n := open(t, path).Len(); n != 0 {
 		t.Errorf("on disk there are still %d badges", n)
+	}
+}
+
+// A lost badge stays blocked until somebody says otherwise: also through a
+// restart and an import of a list that does not speak of blocks.
+func TestBlock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "roster.csv")
+	r := open(t, path)
+	uid, _ := device.ParseUID("01020304")
+	if _, err := r.Block(uid, true); err == nil {
+		t.Error("a badge that nobody knows was blocked")
+	}
+	blocked := func(want bool) {
+		t.Helper()
+		if b, known := open(t, path).Lookup(uid); !known || b.Blocked != want || b.Employee.ID != anna {
+			t.Errorf("on disk: %+v, want blocked: %v", b, want)
+		}
+	}
+	imports := func(file string) {
+		t.Helper()
+		if _, err := r.Import(strings.NewReader(file)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	imports("uid,employee_id,name\n01020304," + anna + ",Anna\n")
+	blocked(false)
+	if e, err := r.Block(uid, true); err != nil || e.ID != anna {
+		t.Errorf("Block = %v, %v", e, err)
+	}
+	blocked(true)
+	imports("uid,employee_id,name\n01020304," + anna + ",Anna M.\n")
+	blocked(true)
+	if _, err := r.Add(device.Badge{UID: uid, Employee: device.Employee{ID: anna, Name: "Anna"}}); err != nil {
+		t.Error(err)
+	}
+	blocked(true)
+	imports("Blocked,uid,employee_id,name\nNein,01020304," + anna + ",Anna\n")
+	blocked(false)
+	if lines, err := r.Import(strings.NewReader("uid,employee_id,name,blocked\n01020304," + anna + ",Anna,perhaps\n")); err == nil || lines[0].Reason == "" {
+		t.Errorf("blocked perhaps: %v, %v", lines, err)
 	}
 }
 

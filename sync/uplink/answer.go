@@ -64,7 +64,7 @@ func (u *Uplink) answered(a answer) {
 		lane.comesLater()
 		u.pause.fail(e.RetryAfter)
 		u.pause.hard = true
-		u.failed(e.Error())
+		u.failed(e.Error(), false)
 	default:
 		u.unclear(a, lane, e)
 	}
@@ -91,7 +91,7 @@ func (u *Uplink) clear(a answer, l *lane) {
 		}
 	}
 	if a.kind == asked || a.kind == holderAsked {
-		u.note(func(s *Status) { s.Blind = false })
+		u.sees(true)
 	}
 }
 
@@ -133,17 +133,12 @@ func (u *Uplink) quarantine(p device.Punch, l *lane, words string) {
 	}
 	l.failures++ // others are tried before it
 	u.pause.wait(longest)
-	u.failed(fmt.Sprintf("Zeitstrom refuses one employee after the other with the same words, so the fault is not theirs; nothing is put into quarantine: %s", words))
+	u.failed(fmt.Sprintf("Zeitstrom refuses one employee after the other with the same words, so the fault is not theirs; nothing is put into quarantine: %s", words), false)
 }
 
 // blind acts on a token that may not read timespans.
 func (u *Uplink) blind(a answer, l *lane) {
-	u.note(func(s *Status) {
-		if !s.Blind {
-			u.log.Warn("the token may not read timespans: bookings that were sent and not clearly answered wait for a person")
-		}
-		s.Blind = true
-	})
+	u.sees(false)
 	switch {
 	case a.kind == asked && l.refused != nil && !a.Ambiguous:
 		u.quarantine(a.Punch, l, l.refused.Words())
@@ -159,12 +154,12 @@ func (u *Uplink) badToken(e *zeitstrom.Error, l *lane) {
 		u.token = "none"
 	}
 	u.pause.wait(tokenPause)
-	u.failed(e.Error())
+	u.failed(e.Error(), true)
 }
 
 // unclear acts on an error that may be about this request or about everything.
 func (u *Uplink) unclear(a answer, l *lane, e *zeitstrom.Error) {
-	u.failed(e.Error())
+	u.failed(e.Error(), false)
 	u.inARow++
 	u.heads = nil // they do not know yet
 	switch {

@@ -39,6 +39,7 @@ type Queue interface {
 type API interface {
 	Post(context.Context, device.Punch) error
 	Has(context.Context, device.Punch) (bool, error)
+	Latest(ctx context.Context, e device.EmployeeID, before time.Time) (device.Intent, time.Time, error)
 	Ping(context.Context) error
 	Token() (string, error)
 }
@@ -57,6 +58,7 @@ const (
 	storePause = 5 * time.Second // when the outcome of a delivery cannot be stored
 	manyInARow = 3               // failures or refusals: it is not about one employee any more
 	parallel   = 6               // requests at once, while all is well
+	questions  = 4               // taps that wait for Zeitstrom's knowledge at once
 )
 
 // Status is what the uplink knows of the way to Zeitstrom.
@@ -66,6 +68,7 @@ type Status struct {
 	Since   time.Time // when Online last changed; zero before the first contact
 	Retry   time.Time // when it will be tried again; zero if nothing waits
 	Blind   bool      // the token may not read timespans: ambiguous punches wait for a person
+	Token   bool      // what is in the way is the token: a person must act
 }
 
 // Uplink is the delivery loop.
@@ -75,8 +78,11 @@ type Uplink struct {
 	settle time.Duration
 	log    *slog.Logger
 
-	mu     sync.Mutex
-	status Status
+	asking chan struct{} // a place for each tap's question
+
+	mu      sync.Mutex
+	status  Status
+	blinded time.Time // when Blind was last found
 
 	// The rest belongs to Run's goroutine.
 	answers chan answer
@@ -94,7 +100,7 @@ type Uplink struct {
 // New makes an uplink; Run starts it. Settle is how long an ambiguous punch is
 // left alone before Zeitstrom is asked about it.
 func New(q Queue, api API, settle time.Duration, log *slog.Logger) *Uplink {
-	return &Uplink{queue: q, api: api, settle: settle, log: log, answers: make(chan answer), lanes: map[device.EmployeeID]*lane{}}
+	return &Uplink{queue: q, api: api, settle: settle, log: log, answers: make(chan answer), lanes: map[device.EmployeeID]*lane{}, asking: make(chan struct{}, questions)}
 }
 
 func (u *Uplink) String() string { return "uplink" }
@@ -269,12 +275,12 @@ func (u *Uplink) reached() {
 			u.log.Info("Zeitstrom answers")
 			s.Online, s.Since = true, time.Now()
 		}
-		s.Problem = ""
+		s.Problem, s.Token = "", false
 	})
 }
 
 // failed notes what is in the way. It is logged when it is new, not at each try.
-func (u *Uplink) failed(problem string) {
+func (u *Uplink) failed(problem string, token bool) {
 	u.queue.Eager(false)
 	u.note(func(s *Status) {
 		if s.Online || s.Since.IsZero() {
@@ -283,7 +289,7 @@ func (u *Uplink) failed(problem string) {
 		if s.Problem != problem {
 			u.log.Warn("delivery waits", "problem", problem)
 		}
-		s.Problem = problem
+		s.Problem, s.Token = problem, token
 	})
 }
 

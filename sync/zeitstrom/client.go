@@ -171,7 +171,7 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) ([]by
 		}
 		var op *net.OpError
 		dialling := errors.As(err, &op) && op.Op == "dial"
-		return nil, &Error{Kind: Unreachable, Sent: sent.Load() && !dialling, Cause: err}
+		return nil, &Error{Kind: Unreachable, Sent: sent.Load() && !dialling, Cause: explainTLS(err)}
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
@@ -179,6 +179,21 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) ([]by
 		return nil, &Error{Kind: Unreachable, Sent: true, Status: resp.StatusCode, Cause: fmt.Errorf("the answer broke off: %w", err)}
 	}
 	return judge(resp, answer)
+}
+
+// explainTLS says whose fault it may be that a certificate is not valid now.
+func explainTLS(err error) error {
+	var invalid x509.CertificateInvalidError
+	if !errors.As(err, &invalid) || invalid.Reason != x509.Expired {
+		return err
+	}
+	now, cert := time.Now(), invalid.Cert
+	if now.Before(cert.NotBefore) {
+		return fmt.Errorf("this device's clock shows %s, and the certificate there is valid from %s on: the clock is wrong, set it (timedatectl): %w",
+			now.Format(time.DateTime), cert.NotBefore.Local().Format(time.DateTime), err)
+	}
+	return fmt.Errorf("the certificate there was valid until %s, and this device's clock shows %s: one of the two is wrong: %w",
+		cert.NotAfter.Local().Format(time.DateTime), now.Format(time.DateTime), err)
 }
 
 // judge tells the API's own answers from everybody else's.

@@ -59,7 +59,7 @@ type span struct {
 	history           []map[string]any
 }
 
-// Timestamps returns what the server has accepted, in order.
+// Timestamps returns the timestamps that the server has accepted, in order.
 func (s *Server) Timestamps() []Timestamp {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -222,7 +222,10 @@ func (s *Server) postTimestamp(w http.ResponseWriter, body []byte) {
 		return
 	}
 	s.mu.Lock()
-	refusal := s.accept(ts)
+	refusal := s.book(ts)
+	if refusal == "" {
+		s.timestamps = append(s.timestamps, ts)
+	}
 	s.mu.Unlock()
 	if refusal != "" {
 		reply(w, http.StatusBadRequest, map[string][]string{"non_field_errors": {refusal}})
@@ -234,7 +237,14 @@ func (s *Server) postTimestamp(w http.ResponseWriter, body []byte) {
 	reply(w, http.StatusCreated, map[string]string{"intent": ts.Intent, "employee_id": ts.Employee, "time": ts.Time.UTC().Format(time.RFC3339)})
 }
 
-func (s *Server) accept(ts Timestamp) (refusal string) {
+// Book makes a booking as the app or another door does; Timestamps does not have it.
+func (s *Server) Book(ts Timestamp) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.book(ts)
+}
+
+func (s *Server) book(ts Timestamp) (refusal string) {
 	open := s.open[ts.Employee]
 	switch {
 	case s.Strict && open != nil && ts.Intent == "checkin":
@@ -252,7 +262,6 @@ func (s *Server) accept(ts Timestamp) (refusal string) {
 	default:
 		s.addSpan(ts.Employee, ts.Time, ts.Time)
 	}
-	s.timestamps = append(s.timestamps, ts)
 	return ""
 }
 

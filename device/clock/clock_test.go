@@ -1,0 +1,280 @@
+package clock
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"timeclock/device"
+	"timeclock/queue"
+)
+
+// machine is a computer whose clocks are as wrong as they can be. Its uptime goes
+// on with the bubble's time.
+type machine struct {
+	mu sync.Mutex
+	state
+}
+
+type state struct {
+	started time.Time     // when it was started, by the bubble's time
+	ahead   time.Duration // of its wall clock, before the bubble's
+	boot    device.BootID
+	synced  bool
+	chip    time.Duration // how far the clock chip is ahead of the bubble's time
+	chipErr error
+}
+
+var errNoChip = errors.New("there is no clock chip (RTC)")
+
+// with changes the machine.
+func (m *machine) with(f func(*machine)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f(m)
+}
+
+// wake starts the machine anew, with a wall clock that shows this.
+func (m *machine) wake(shows time.Time) {
+	m.with(func(m *machine) {
+		m.started, m.ahead, m.synced = time.Now(), time.Until(shows), false
+		m.boot[0]++
+	})
+}
+
+func (m *machine) get() (s state) {
+	m.with(func(m *machine) { s = m.state })
+	return s
+}
+
+func (m *machine) Wall() time.Time             { return time.Now().Add(m.get().ahead) }
+func (m *machine) Uptime() time.Duration       { return time.Since(m.get().started) }
+func (m *machine) BootID() device.BootID       { return m.get().boot }
+func (m *machine) Synchronised() (bool, error) { return m.get().synced, nil }
+func (m *machine) ClockChip() (time.Time, error) {
+	c := m.get()
+	return time.Now().Add(c.chip), c.chipErr
+}
+
+// bench is a machine with a queue, at a known true time.
+type bench struct {
+	*machine
+	t     *testing.T
+	clock *Clock
+	store *queue.Store
+	path  string
+	stop  func()
+}
+
+func newBench(t *testing.T, at time.Time) *bench {
+	b := &bench{machine: &machine{state: state{chipErr: errNoChip}}, t: t, path: filepath.Join(t.TempDir(), "queue.db")}
+	time.Sleep(time.Until(at)) // a bubble begins in 2000
+	b.wake(time.Unix(0, 0))
+	b.run()
+	t.Cleanup(func() { b.stop() })
+	return b
+}
+
+// run starts the program.
+func (b *bench) run() {
+	var err error
+	if b.store, err = queue.Open(b.path); err != nil {
+		b.t.Fatal(err)
+	}
+	b.clock = New(b.machine, b.store, false, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.clock.Run(ctx)
+	}()
+	b.stop = func() { cancel(); <-done; b.store.Close() }
+}
+
+// reboot cuts the power; the machine wakes with a clock that shows this.
+func (b *bench) reboot(off time.Duration, shows time.Time) {
+	b.stop()
+	time.Sleep(off)
+	b.wake(shows)
+	b.run()
+}
+
+// punch books now, by what the wall clock shows.
+func (b *bench) punch(intent device.Intent) device.Punch {
+	b.t.Helper()
+	p, err := b.store.Append(device.Punch{Employee: "a1b2c3d4-e5f6-7890-abcd-ef1234567890", Intent: intent, Time: b.Wall(), Stamp: b.clock.Stamp(time.Now())})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return p
+}
+
+func (b *bench) find(p device.Punch) queue.Entry {
+	b.t.Helper()
+	e, err := b.store.Find(p.ID)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return e
+}
+
+func (b *bench) trusts(want bool, why string) {
+	b.t.Helper()
+	if got := b.clock.Trust(); got.Trusted != want || !strings.Contains(got.Source, why) {
+		b.t.Errorf("trust is %+v, want %v: %s", got, want, why)
+	}
+}
+
+var monday = time.Date(2026, 11, 23, 7, 55, 0, 0, time.UTC)
+
+// A Pi that wakes in 1970 books at once, and tells the true times when it knows
+// them: from then on also without a time server, and after a restart.
+func TestWakesIn1970(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, monday)
+		b.trusts(false, "the system clock shows 1970-01-01")
+		time.Sleep(20 * time.Second)
+		early := b.punch(device.CheckIn)
+		time.Sleep(10 * time.Minute)
+		b.with(func(m *machine) { m.ahead, m.synced = 0, true })
+		time.Sleep(lookEvery)
+		synctest.Wait()
+		b.trusts(true, "synchronised, says the kernel")
+		if e := b.find(early); !e.Time.Equal(monday.Add(20*time.Second)) || e.Raw.Year() != 1970 || e.State != queue.Pending {
+			t.Errorf("after trust came: %+v", e)
+		}
+		time.Sleep(4 * time.Hour)
+		late := b.punch(device.CheckOut)
+		b.with(func(m *machine) { m.synced = false }) // the network is gone for a weekend
+		time.Sleep(60 * time.Hour)
+		b.trusts(true, "and has run on since")
+		b.stop()
+		b.run()
+		b.trusts(true, "and has run on since")
+		if e := b.find(late); e.Stamp.Uncertain || !e.Raw.IsZero() || !e.Time.Equal(late.Time) {
+			t.Errorf("a certain time was touched: %+v", e)
+		}
+		b.with(func(m *machine) { m.ahead = time.Hour }) // somebody turns the hands
+		b.trusts(false, "not synchronised, and there is no clock chip")
+	})
+}
+
+func TestTrustByClockChip(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, monday)
+		b.with(func(m *machine) { m.ahead, m.chip, m.chipErr = 0, 3*time.Second, nil })
+		b.trusts(true, "the clock chip (RTC) says the same")
+		b.with(func(m *machine) { m.chip = -time.Hour })
+		b.trusts(false, "the clock chip (RTC) shows 2026-11-23")
+		// A chip whose battery is empty begins anew, and the system with it.
+		b.with(func(m *machine) { m.ahead = time.Until(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)); m.chip = m.ahead })
+		b.trusts(false, "the system clock shows 2000-01-01")
+		b.with(func(m *machine) { m.ahead, m.chip = 0, 0 })
+		b.punch(device.CheckIn)
+		b.with(func(m *machine) { m.ahead, m.chip = -time.Minute, -time.Minute })
+		b.trusts(false, "there is a booking of 2026-11-23")
+	})
+}
+
+// Never earlier than what was booked, whoever says so; and a clock that was set
+// back loses no order: the times come out right once it has caught up.
+func TestNeverEarlierThanABooking(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, monday)
+		b.with(func(m *machine) { m.ahead, m.synced = 30*time.Second, true })
+		in := b.punch(device.CheckIn)
+		b.with(func(m *machine) { m.ahead = 0 }) // the time server corrects it
+		b.trusts(false, "there is a booking of")
+		time.Sleep(10 * time.Second)
+		out := b.punch(device.CheckOut)
+		if e := b.find(out); e.State != queue.Held {
+			t.Errorf("booked by a clock that went back: %+v", e)
+		}
+		time.Sleep(21 * time.Second)
+		synctest.Wait()
+		b.trusts(true, "synchronised")
+		if e := b.find(out); !e.Time.Equal(in.Time) || e.State != queue.Pending {
+			t.Errorf("the check-out is of %v, the check-in of %v", e.Time, in.Time)
+		}
+	})
+}
+
+// Across a reboot nothing is invented: the punch waits with its bounds.
+func TestBoundsAcrossAReboot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, monday)
+		b.with(func(m *machine) { m.ahead, m.synced = 0, true })
+		b.punch(device.CheckIn)
+		bounds := func(p device.Punch) (string, string) {
+			t.Helper()
+			before, after, err := b.store.Around(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			from, to := b.clock.Bounds(p, before, after)
+			return from.UTC().Format(time.DateTime), to.UTC().Format(time.DateTime)
+		}
+		const unknown = "0001-01-01 00:00:00"
+		b.reboot(time.Hour, time.Unix(0, 0)) // at 8:55
+		time.Sleep(5 * time.Minute)
+		lost := b.punch(device.CheckOut)
+		time.Sleep(time.Hour)
+		if from, to := bounds(lost); from != "2026-11-23 08:00:00" || to != unknown {
+			t.Errorf("before the next reboot it was between %s and %s", from, to)
+		}
+		b.reboot(time.Hour, time.Unix(0, 0)) // at 11:00
+		time.Sleep(time.Minute)
+		b.with(func(m *machine) { m.ahead, m.synced = 0, true })
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		for range 2 {
+			if from, to := bounds(lost); from != "2026-11-23 08:00:00" || to != "2026-11-23 11:00:00" {
+				t.Errorf("it was between %s and %s", from, to)
+			}
+			if e := b.find(lost); e.State != queue.Held || !e.Raw.IsZero() {
+				t.Errorf("something was invented: %+v", e)
+			}
+			b.punch(device.CheckIn) // a certain one after it changes nothing
+		}
+	})
+}
+
+func TestAlways(t *testing.T) {
+	c := New(&machine{}, nil, true, nil)
+	if trust := c.Trust(); !trust.Trusted || c.Stamp(time.Now()).Uncertain {
+		t.Errorf("%+v", trust)
+	}
+}
+
+// The kernel that the tests run on says something sensible.
+func TestSystem(t *testing.T) {
+	var s System
+	if a, b := s.Uptime(), s.Uptime(); a <= 0 || b < a {
+		t.Errorf("uptime %v, then %v", a, b)
+	}
+	if s.BootID() == (device.BootID{}) {
+		t.Errorf("boot id %x", s.BootID())
+	}
+	if _, err := s.Synchronised(); err != nil {
+		t.Errorf("adjtimex: %v", err)
+	}
+	dir := t.TempDir() + "/"
+	if _, err := clockChip(dir); err == nil || err.Error() != errNoChip.Error() {
+		t.Errorf("no clock chip: %v", err)
+	}
+	for text, want := range map[string]int64{"1790000000\n": 1790000000, "soon": 0} {
+		if err := os.WriteFile(dir+"since_epoch", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if at, err := clockChip(dir); want != 0 && (err != nil || at.Unix() != want) || want == 0 && err == nil {
+			t.Errorf("a chip that says %q: %v, %v", text, at, err)
+		}
+	}
+}

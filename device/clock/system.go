@@ -1,0 +1,64 @@
+package clock
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"timeclock/device"
+
+	"golang.org/x/sys/unix"
+)
+
+var _ Kernel = System{}
+
+// System is the kernel that this program runs on.
+type System struct{}
+
+// Wall implements Kernel.
+func (System) Wall() time.Time { return time.Now() }
+
+// Uptime implements Kernel. A kernel that has no such clock does not exist.
+func (System) Uptime() time.Duration {
+	var t unix.Timespec
+	unix.ClockGettime(unix.CLOCK_BOOTTIME, &t)
+	return time.Duration(t.Nano())
+}
+
+var bootID = sync.OnceValue(func() device.BootID {
+	text, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // none: nothing is concluded from it
+	return device.ParseBootID(string(text))
+})
+
+// BootID implements Kernel.
+func (System) BootID() device.BootID { return bootID() }
+
+// Synchronised implements Kernel.
+func (System) Synchronised() (bool, error) {
+	var t unix.Timex
+	state, err := unix.Adjtimex(&t)
+	return err == nil && state != unix.TIME_ERROR && t.Status&unix.STA_UNSYNC == 0, err
+}
+
+// ClockChip implements Kernel. A chip that lost its power says so, and cannot be
+// read.
+func (System) ClockChip() (time.Time, error) { return clockChip("/sys/class/rtc/rtc0/") }
+
+func clockChip(dir string) (time.Time, error) {
+	text, err := os.ReadFile(dir + "since_epoch")
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return time.Time{}, errors.New("there is no clock chip (RTC)")
+	case err != nil:
+		return time.Time{}, fmt.Errorf("the clock chip (RTC) has lost its time (is its battery empty?): %w", err)
+	}
+	seconds, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("the clock chip (RTC) cannot be read: %w", err)
+	}
+	return time.Unix(seconds, 0), nil
+}

@@ -1,0 +1,333 @@
+package device
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// desk is everything around a terminal.
+type desk struct {
+	badges  map[UID]Badge
+	stored  []Punch
+	pending bool
+	broken  error
+	order   []string // what happened, to see that storing comes before showing
+
+	stamp  func(time.Time) Stamp
+	online bool
+	latest func(context.Context) (Intent, time.Time, error)
+	asked  int
+
+	waiting map[EmployeeID]bool
+	resting bool
+}
+
+func (d *desk) Lookup(u UID) (Badge, bool) { b, ok := d.badges[u]; return b, ok }
+
+func (d *desk) Last(id EmployeeID) (Punch, bool, error) {
+	for _, p := range slices.Backward(d.stored) {
+		if p.Employee == id {
+			return p, d.pending, nil
+		}
+	}
+	return Punch{}, d.pending, nil
+}
+
+func (d *desk) Append(p Punch) (Punch, error) {
+	if d.broken != nil {
+		return p, d.broken
+	}
+	p.ID = PunchID(len(d.stored) + 1)
+	d.stored = append(d.stored, p)
+	d.order = append(d.order, "stored")
+	return p, nil
+}
+
+func (d *desk) Turn(p Punch) (Punch, error) {
+	p.Intent = p.Intent.Other()
+	return d.Append(p)
+}
+
+func (d *desk) Wait(e EmployeeID, yes bool) { d.waiting[e] = yes }
+
+func (d *desk) Keep(Tap, time.Duration) (int, error) { return 17, d.broken }
+
+func (d *desk) Stamp(t time.Time) Stamp {
+	if d.stamp == nil {
+		return Stamp{}
+	}
+	return d.stamp(t)
+}
+
+func (d *desk) Online() bool { return d.online }
+
+func (d *desk) Latest(ctx context.Context, _ EmployeeID, _ time.Time) (Intent, time.Time, error) {
+	d.asked++
+	return d.latest(ctx)
+}
+
+func (d *desk) Resting(UID) bool { return d.resting }
+
+func (d *desk) Show(o Outcome) {
+	what := string(o.Kind)
+	if o.Turns > 0 || o.Update {
+		what += fmt.Sprintf("(%d)", o.Turns)
+	}
+	d.order = append(d.order, what)
+}
+
+func (d *desk) happened() string {
+	s := strings.Join(d.order, " ")
+	d.order = nil
+	return s
+}
+
+func newTerminal(t *testing.T) (*Terminal, *desk) {
+	d := &desk{badges: map[UID]Badge{}, waiting: map[EmployeeID]bool{}}
+	for badge, e := range map[string]EmployeeID{"A1B2C3D4": "anna", "04112233445566": "anna", "01020304": "ben", "0A0B0C0D": "blocked"} {
+		d.badges[uid(t, badge)] = Badge{uid(t, badge), Employee{ID: e}, e == "blocked"}
+	}
+	return &Terminal{
+		Roster: d, Queue: d, Clock: d, Elsewhere: d, Field: d, Screen: d,
+		Rules: Rules{Lockout: 30 * time.Second, LongestShift: 14 * time.Hour, Ask: 200 * time.Millisecond},
+		Log:   slog.New(slog.DiscardHandler),
+	}, d
+}
+
+func TestTerminal(t *testing.T) {
+	term, d := newTerminal(t)
+	eight := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	for i, step := range []struct {
+		uid   string
+		after time.Duration
+		kind  OutcomeKind
+		punch PunchID
+		at    time.Duration
+	}{
+		{"A1B2C3D4", 0, CheckedIn, 1, 0},
+		{"A1B2C3D4", time.Second, Repeated, 1, 0},
+		{"01020304", 2 * time.Second, CheckedIn, 2, 2 * time.Second}, // another employee at once
+		{"A1B2C3D4", 29 * time.Second, Repeated, 1, 0},
+		{"04112233445566", 29 * time.Second, Repeated, 1, 0}, // her second badge
+		{"A1B2C3D4", 30 * time.Second, CheckedOut, 3, 30 * time.Second},
+		{"99999999", 31 * time.Second, Unknown, 0, 31 * time.Second},
+		{"0A0B0C0D", 31 * time.Second, Blocked, 0, 31 * time.Second},
+		{"04112233445566", time.Hour, CheckedIn, 4, time.Hour},
+		{"01020304", -time.Hour, CheckedOut, 5, -time.Hour}, // the clock was set back
+		{"A1B2C3D4", 15 * time.Hour, CheckedOut, 6, 15 * time.Hour},
+		{"A1B2C3D4", 24 * time.Hour, CheckedIn, 7, 24 * time.Hour},
+		{"A1B2C3D4", 38*time.Hour + time.Second, CheckedIn, 8, 38*time.Hour + time.Second}, // yesterday is open
+	} {
+		o := term.Answer(Tap{UID: uid(t, step.uid), Time: eight.Add(step.after)})
+		if o.Kind != step.kind || o.Punch.ID != step.punch || !o.Punch.Time.Equal(eight.Add(step.at)) || o.Booked() && !o.Offline {
+			t.Errorf("step %d: %s, punch %d at %v; want %s, %d, %v", i+1, o.Kind, o.Punch.ID, o.Punch.Time, step.kind, step.punch, step.at)
+		}
+		if o.Kind == Unknown && o.Claim != 17 {
+			t.Errorf("step %d: claim number %d", i+1, o.Claim)
+		}
+		if o.Kind == Repeated && o.Punch.Intent != CheckIn {
+			t.Errorf("step %d: repeats %s", i+1, o.Punch.Intent)
+		}
+		if since, open := o.Punch.Forgotten(); open != (step.punch == 8) || open && !since.Equal(eight.Add(24*time.Hour)) {
+			t.Errorf("step %d: leaves %v open: %v", i+1, since, open)
+		}
+	}
+	if o := term.Answer(Tap{Several: true, Time: eight}); o.Kind != Several {
+		t.Errorf("several badges at once: %s", o.Kind)
+	}
+	if len(d.stored) != 8 {
+		t.Errorf("%d punches stored, want 8", len(d.stored))
+	}
+}
+
+func TestNothingSaysOKBeforeItIsStored(t *testing.T) {
+	term, d := newTerminal(t)
+	term.Rules.SecondThoughts = 4 * time.Second
+	term.Answer(Tap{UID: uid(t, "A1B2C3D4"), Time: time.Now()})
+	d.broken = errors.New("no space left on device")
+	o := term.Answer(Tap{UID: uid(t, "01020304"), Time: time.Now()})
+	if o.Kind != Failed || !errors.Is(o.Err, d.broken) || o.Booked() || d.waiting["ben"] {
+		t.Errorf("with a full disk: %+v", o)
+	}
+	if got, want := d.happened(), "stored checkin(4) failed"; got != want {
+		t.Errorf("happened %q, want %q", got, want)
+	}
+}
+
+// The newest knowledge decides, whoever made it; and nobody at the door waits long
+// for it.
+func TestZeitstromIsAsked(t *testing.T) {
+	eight := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	says := func(i Intent, at time.Time) func(context.Context) (Intent, time.Time, error) {
+		return func(context.Context) (Intent, time.Time, error) { return i, at, nil }
+	}
+	never := func(ctx context.Context) (Intent, time.Time, error) {
+		<-ctx.Done()
+		return "", time.Time{}, ctx.Err()
+	}
+	here := Punch{ID: 1, Employee: "anna", Intent: CheckIn, Time: eight}
+	for name, tc := range map[string]struct {
+		setup  func(*desk)
+		latest func(context.Context) (Intent, time.Time, error)
+		want   Intent
+		source Source
+		asked  int
+	}{
+		"it agrees":                {nil, says(CheckIn, eight), CheckOut, Zeitstrom, 1},
+		"left by the app":          {nil, says(CheckOut, eight.Add(time.Hour)), CheckIn, Zeitstrom, 1},
+		"came by the app":          {func(d *desk) { d.stored = nil }, says(CheckIn, eight), CheckOut, Zeitstrom, 1},
+		"knows nobody":             {func(d *desk) { d.stored = nil }, says("", time.Time{}), CheckIn, Zeitstrom, 1},
+		"deleted there":            {nil, says("", time.Time{}), CheckIn, Zeitstrom, 1},
+		"yesterday is open there":  {nil, says(CheckIn, eight.Add(-24*time.Hour)), CheckIn, Zeitstrom, 1},
+		"it does not answer":       {nil, never, CheckOut, ThisClock, 1},
+		"it is offline":            {func(d *desk) { d.online = false }, says(CheckOut, eight), CheckOut, ThisClock, 0},
+		"something waits here":     {func(d *desk) { d.pending = true }, says(CheckOut, eight), CheckOut, ThisClock, 0},
+		"the time is not certain":  {func(d *desk) { d.stamp = func(time.Time) Stamp { return Stamp{Uncertain: true} } }, says(CheckOut, eight), CheckOut, ThisClock, 0},
+		"the company says not to":  {func(d *desk) { d.asked = -1 }, says(CheckOut, eight), CheckOut, ThisClock, -1},
+		"nobody knows and silence": {func(d *desk) { d.stored = nil }, never, CheckIn, Nobody, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				term, d := newTerminal(t)
+				d.stored, d.online, d.latest = []Punch{here}, true, tc.latest
+				if tc.setup != nil {
+					tc.setup(d)
+				}
+				if d.asked < 0 {
+					term.Rules.Ask = 0
+				}
+				began := time.Now()
+				o := term.Answer(Tap{UID: uid(t, "A1B2C3D4"), Time: eight.Add(4 * time.Hour)})
+				if took := time.Since(began); took > 200*time.Millisecond {
+					t.Errorf("the answer took %v", took)
+				}
+				if b := o.Punch.Basis; o.Punch.Intent != tc.want || b.Source != tc.source || d.asked != tc.asked || b.Silent != (strings.Contains(name, "answer") || strings.Contains(name, "silence")) {
+					t.Errorf("%s by %+v, asked %d times; want %s by %q, %d", o.Punch.Intent, b, d.asked, tc.want, tc.source, tc.asked)
+				}
+				if o.Offline == d.online {
+					t.Error("whether it is sent at once is told wrongly")
+				}
+			})
+		})
+	}
+}
+
+// Within one run of the computer the lock-out counts true seconds, whatever the
+// wall clock does; across two, nothing is concluded from a time that is not certain.
+func TestLockoutWithAWrongClock(t *testing.T) {
+	for name, tc := range map[string]struct {
+		boot  BootID
+		up    time.Duration
+		wall  time.Time
+		doubt bool
+		want  OutcomeKind
+	}{
+		"stepped by decades, 10 s later":  {BootID{1}, 70 * time.Second, time.Now(), false, Repeated},
+		"stepped by decades, 40 s later":  {BootID{1}, 100 * time.Second, time.Now(), false, CheckedOut},
+		"stepped back, 40 s later":        {BootID{1}, 100 * time.Second, time.Unix(3, 0), true, CheckedOut},
+		"15 hours later":                  {BootID{1}, 15*time.Hour + time.Minute, time.Unix(100, 0), true, CheckedIn},
+		"rebooted, the clock is the same": {BootID{2}, 5 * time.Second, time.Unix(60, 0), true, CheckedOut},
+		"rebooted, and decades later":     {BootID{2}, 5 * time.Second, time.Now(), false, CheckedOut},
+	} {
+		term, d := newTerminal(t)
+		d.stored = []Punch{{ID: 1, Employee: "anna", Intent: CheckIn, Time: time.Unix(60, 0), Stamp: Stamp{BootID{1}, time.Minute, true}}}
+		d.stamp = func(time.Time) Stamp { return Stamp{tc.boot, tc.up, tc.doubt} }
+		if o := term.Answer(Tap{UID: uid(t, "A1B2C3D4"), Time: tc.wall}); o.Kind != tc.want || o.Booked() && o.Punch.Stamp != d.stamp(tc.wall) {
+			t.Errorf("%s: %s, stamp %+v; want %s", name, o.Kind, o.Punch.Stamp, tc.want)
+		}
+	}
+}
+
+// live runs a terminal and returns how to tap.
+func live(t *testing.T, term *Terminal) func(string) {
+	taps := make(chan Tap)
+	term.Taps = taps
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		term.Run(ctx)
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return func(badge string) {
+		taps <- Tap{UID: uid(t, badge), Time: time.Now()}
+		synctest.Wait()
+	}
+}
+
+func TestSecondThoughts(t *testing.T) {
+	const thinking = 4 * time.Second
+	for name, tc := range map[string]struct {
+		held time.Duration
+		want string
+		free time.Duration // when the punch may be delivered, after the tap
+	}{
+		"a tap":             {50 * time.Millisecond, "stored checkin(4) checkin(0)", 200 * time.Millisecond},
+		"three seconds":     {2900 * time.Millisecond, "stored checkin(4) checkin(3) checkin(2) checkin(0)", 3100 * time.Millisecond},
+		"long enough":       {5 * time.Second, "stored checkin(4) checkin(3) checkin(2) checkin(1) stored checkout", 5100 * time.Millisecond},
+		"twenty seconds":    {20 * time.Second, "stored checkin(4) checkin(3) checkin(2) checkin(1) stored checkout", 20200 * time.Millisecond},
+		"it was left lying": {time.Hour, "stored checkin(4) checkin(3) checkin(2) checkin(1) stored checkout", thinking + leftLying + 200*time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				term, d := newTerminal(t)
+				term.Rules.SecondThoughts = thinking
+				tap := live(t, term)
+				d.resting = true
+				time.AfterFunc(tc.held, func() { d.resting = false })
+				tap("A1B2C3D4")
+				time.Sleep(min(tc.held, tc.free) - 10*time.Millisecond)
+				synctest.Wait()
+				if !d.waiting["anna"] && tc.held < thinking+leftLying {
+					t.Error("it may be delivered while the badge is there")
+				}
+				time.Sleep(tc.free - min(tc.held, tc.free) + 10*time.Millisecond)
+				synctest.Wait()
+				if d.waiting["anna"] {
+					t.Errorf("it is not delivered %v after the tap", tc.free)
+				}
+				if got := d.happened(); got != tc.want {
+					t.Errorf("happened %q, want %q", got, tc.want)
+				}
+			})
+		})
+	}
+}
+
+// Whoever is next in the queue ends the thinking of the one before.
+func TestNextBadgeEndsSecondThoughts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		term, d := newTerminal(t)
+		term.Rules.SecondThoughts = 4 * time.Second
+		tap := live(t, term)
+		d.resting = true
+		tap("A1B2C3D4")
+		time.Sleep(3500 * time.Millisecond)
+		tap("01020304")
+		if d.waiting["anna"] || !d.waiting["ben"] {
+			t.Errorf("waiting: %v", d.waiting)
+		}
+		time.Sleep(time.Second)
+		d.broken = errors.New("no space left on device")
+		time.Sleep(3500 * time.Millisecond) // ben's time is over, and nothing can be stored
+		synctest.Wait()
+		if got, want := d.happened(), "stored checkin(4) checkin(3) checkin(2) checkin(1) stored checkin(4) checkin(3) checkin(2) checkin(1) checkin(0)"; got != want {
+			t.Errorf("happened %q, want %q", got, want)
+		}
+		if d.waiting["ben"] {
+			t.Error("ben's punch is kept back")
+		}
+		time.Sleep(time.Minute)
+		tap("0A0B0C0D")
+		if got := d.happened(); got != "blocked" {
+			t.Errorf("a blocked badge: %q", got)
+		}
+	})
+}

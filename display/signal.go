@@ -1,0 +1,175 @@
+package display
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"timeclock/device"
+
+	"periph.io/x/conn/v3/gpio"
+)
+
+var _ device.Screen = (*Signal)(nil)
+
+// Pins are what sound and light are wired to; nil: not wired. An RGB LED is wired
+// to three of them, two single ones to red and green.
+type Pins struct {
+	Buzzer           gpio.PinOut // an active one, which sounds as long as it has power
+	Red, Green, Blue gpio.PinOut
+	Low              bool // they are on at low level
+}
+
+// Signal tells answers by sound and light, each by its own pattern.
+type Signal struct {
+	pins  Pins
+	quiet Hours // in which there is only light
+	zone  *time.Location
+	log   *slog.Logger
+	next  chan device.Outcome
+	error string // the last one
+}
+
+// NewSignal makes sound and light of pins.
+func NewSignal(pins Pins, quiet Hours, zone *time.Location, log *slog.Logger) *Signal {
+	return &Signal{pins: pins, quiet: quiet, zone: zone, log: log, next: make(chan device.Outcome, 1)}
+}
+
+func (s *Signal) String() string { return "sound and light" }
+
+// Show implements device.Screen.
+func (s *Signal) Show(o device.Outcome) {
+	if o.Update {
+		return
+	}
+	for {
+		select {
+		case s.next <- o:
+			return
+		default:
+		}
+		select { // one that was not even begun
+		case <-s.next:
+		default:
+		}
+	}
+}
+
+// Run plays answers until ctx ends; the next one ends the one before.
+func (s *Signal) Run(ctx context.Context) error {
+	defer s.set(0, false)
+	s.set(0, false)
+	var steps []tone
+	for {
+		var wait <-chan time.Time
+		if len(steps) > 0 {
+			s.set(steps[0].light, steps[0].sound)
+			wait = time.After(steps[0].lasts)
+		} else {
+			s.set(0, false)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-wait:
+			steps = steps[1:]
+		case o := <-s.next:
+			steps = pattern(o)
+			s.set(0, false) // so that two alike are two
+		}
+	}
+}
+
+// colour is a mix of three lights.
+type colour uint8
+
+const (
+	red colour = 1 << iota
+	green
+	blue
+	yellow = red | green
+	cyan   = green | blue
+)
+
+// tone is a part of a pattern.
+type tone struct {
+	lasts time.Duration
+	light colour
+	sound bool
+}
+
+// Lengths of the parts of a pattern, and of the light after it.
+const (
+	short = 80 * time.Millisecond
+	long  = 320 * time.Millisecond
+	gap   = 80 * time.Millisecond
+	after = 700 * time.Millisecond
+)
+
+// pattern is how an answer sounds and shines. Coming is one short sound and going
+// two; what is special about a booking follows them; whatever is no booking begins
+// with a long one or goes on for long. The light keeps the rhythm, so that it says
+// as much alone.
+func pattern(o device.Outcome) []tone {
+	rhythm, light := "", red
+	_, open := o.Punch.Forgotten()
+	switch o.Kind {
+	case device.CheckedIn, device.CheckedOut:
+		rhythm, light = ".", green
+		if o.Kind == device.CheckedOut {
+			rhythm = ".."
+		}
+		switch {
+		case open:
+			rhythm, light = rhythm+" ...", yellow
+		case o.Punch.Stamp.Uncertain:
+			rhythm, light = rhythm+" --", cyan
+		case o.Offline:
+			rhythm, light = rhythm+" -", cyan
+		}
+	case device.Repeated:
+		rhythm, light = "-", yellow
+	case device.Several:
+		rhythm, light = "-.", yellow
+	case device.Unknown:
+		rhythm = "--"
+	case device.Blocked:
+		rhythm = "---"
+	default:
+		rhythm = "........"
+	}
+	var steps []tone
+	for _, c := range rhythm {
+		switch c {
+		case '.':
+			steps = append(steps, tone{short, light, true}, tone{gap, 0, false})
+		case '-':
+			steps = append(steps, tone{long, light, true}, tone{gap, 0, false})
+		default:
+			steps = append(steps, tone{gap, 0, false})
+		}
+	}
+	return append(steps, tone{after, light, false})
+}
+
+// set switches sound and light. A pin that does not work is logged when that is
+// new, and holds up nothing.
+func (s *Signal) set(light colour, sound bool) {
+	sound = sound && !s.quiet.Contains(time.Now().In(s.zone))
+	problem := ""
+	for _, p := range []struct {
+		pin gpio.PinOut
+		on  bool
+	}{{s.pins.Buzzer, sound}, {s.pins.Red, light&red != 0}, {s.pins.Green, light&green != 0}, {s.pins.Blue, light&blue != 0}} {
+		if p.pin == nil {
+			continue
+		}
+		if err := p.pin.Out(gpio.Level(p.on != s.pins.Low)); err != nil {
+			problem = err.Error()
+		}
+	}
+	if problem != "" && problem != s.error {
+		s.log.Error("sound and light do not work, the clock goes on without", "error", problem)
+	}
+	s.error = problem
+}

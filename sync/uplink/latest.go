@@ -1,0 +1,82 @@
+package uplink
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"timeclock/device"
+	"timeclock/sync/zeitstrom"
+)
+
+var _ device.Elsewhere = (*Uplink)(nil)
+
+// Reasons for not asking.
+var (
+	errOffline = errors.New("no way to Zeitstrom")
+	errBlind   = errors.New("the token may not read timespans")
+	errBusy    = errors.New("earlier questions are not answered yet")
+)
+
+// Online implements device.Elsewhere.
+func (u *Uplink) Online() bool { return u.Status().Online }
+
+// Latest implements device.Elsewhere. A question that is not answered in time is
+// not broken off: that would close the connection that the next one needs.
+func (u *Uplink) Latest(ctx context.Context, e device.EmployeeID, before time.Time) (device.Intent, time.Time, error) {
+	switch {
+	case !u.Online():
+		return "", time.Time{}, errOffline
+	case u.blindSince(longest):
+		return "", time.Time{}, errBlind
+	}
+	select {
+	case u.asking <- struct{}{}:
+	default:
+		return "", time.Time{}, errBusy
+	}
+	type knowledge struct {
+		intent device.Intent
+		at     time.Time
+		err    error
+	}
+	known := make(chan knowledge, 1)
+	go func() {
+		defer func() { <-u.asking }()
+		var k knowledge
+		k.intent, k.at, k.err = u.api.Latest(context.WithoutCancel(ctx), e, before)
+		var problem *zeitstrom.Error
+		if k.err == nil {
+			u.sees(true)
+		} else if errors.As(k.err, &problem) && problem.Kind == zeitstrom.Forbidden {
+			u.sees(false)
+		}
+		known <- k
+	}()
+	select {
+	case k := <-known:
+		return k.intent, k.at, k.err
+	case <-ctx.Done():
+		return "", time.Time{}, ctx.Err()
+	}
+}
+
+// sees notes whether the token may read timespans.
+func (u *Uplink) sees(yes bool) {
+	u.note(func(s *Status) {
+		if !yes {
+			u.blinded = time.Now()
+			if !s.Blind {
+				u.log.Warn("the token may not read timespans: bookings that were sent and not clearly answered wait for a person, and other doors and the app are not asked about")
+			}
+		}
+		s.Blind = !yes
+	})
+}
+
+// blindSince reports whether the token was found not to read timespans within d.
+func (u *Uplink) blindSince(d time.Duration) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.status.Blind && time.Since(u.blinded) < d
+}

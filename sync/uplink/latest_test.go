@@ -1,0 +1,81 @@
+package uplink
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"timeclock/device"
+	"timeclock/sync/zeitstrom/zeitstromtest"
+)
+
+// reads fails only questions.
+func reads(f *zeitstromtest.Fault) func(*http.Request) zeitstromtest.Fault {
+	return func(r *http.Request) zeitstromtest.Fault {
+		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "timespans") {
+			return *f
+		}
+		return zeitstromtest.Fault{}
+	}
+}
+
+func TestLatest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fault zeitstromtest.Fault
+		server := &zeitstromtest.Server{Fault: reads(&fault)}
+		c := start(t, server)
+		latest := func() (device.Intent, time.Duration, error) {
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
+			began := time.Now()
+			intent, _, err := c.Latest(ctx, employee(1), time.Now())
+			return intent, time.Since(began), err
+		}
+		if _, took, err := latest(); !errors.Is(err, errOffline) || took > 0 {
+			t.Errorf("before the first contact: %v after %v", err, took)
+		}
+		c.run()
+		server.Book(zeitstromtest.Timestamp{Intent: "checkin", Employee: string(employee(1)), Time: time.Now().Add(-time.Hour)})
+		if intent, took, err := latest(); intent != device.CheckIn || took > 0 || err != nil {
+			t.Errorf("booked by the app: %q, %v after %v", intent, err, took)
+		}
+
+		// A slow server holds up nobody for longer than was agreed, and is not
+		// asked without end.
+		fault.Delay = 10 * time.Second
+		for range questions {
+			if _, took, err := latest(); !errors.Is(err, context.DeadlineExceeded) || took != 200*time.Millisecond {
+				t.Errorf("a slow server: %v after %v", err, took)
+			}
+		}
+		if _, took, err := latest(); !errors.Is(err, errBusy) || took > 0 {
+			t.Errorf("with %d questions open: %v after %v", questions, err, took)
+		}
+		fault = zeitstromtest.Fault{}
+		time.Sleep(time.Minute)
+		if intent, _, err := latest(); intent != device.CheckIn || err != nil {
+			t.Errorf("when it is well again: %q, %v", intent, err)
+		}
+
+		// A token that may not read is not tried at each tap; the permission may come.
+		fault = zeitstromtest.JSON(403, `{"detail": "You do not have permission to perform this action."}`)
+		if _, _, err := latest(); err == nil || !c.Status().Blind {
+			t.Errorf("without permission: %v, %+v", err, c.Status())
+		}
+		fault = zeitstromtest.Fault{}
+		if _, took, err := latest(); !errors.Is(err, errBlind) || took > 0 {
+			t.Errorf("again at once: %v after %v", err, took)
+		}
+		time.Sleep(longest)
+		if _, _, err := latest(); err != nil || c.Status().Blind {
+			t.Errorf("with permission: %v, %+v", err, c.Status())
+		}
+		if !c.Online() {
+			t.Errorf("questions at the door say nothing about delivery: %+v", c.Status())
+		}
+	})
+}
