@@ -6,6 +6,7 @@
 package device
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -40,6 +41,34 @@ type Badge struct {
 	UID      UID
 	Employee Employee
 	Blocked  bool // lost, say: it books nothing
+	// From and Until are the first and the last day on which it may be used, as
+	// YYYY-MM-DD; empty: any.
+	From, Until string
+	Origin      Origin
+}
+
+// Usable reports whether the badge may be used on a day, YYYY-MM-DD; empty: it is
+// not known which day it is.
+func (b Badge) Usable(day string) bool {
+	return !b.Blocked && (day == "" || b.From <= day && (b.Until == "" || day <= b.Until))
+}
+
+// Origin is who put a badge into the badge map.
+type Origin string
+
+// Who can put a badge there. What people did at this clock is not undone by
+// Zeitstrom.
+const (
+	ByHand        Origin = "hand"      // a command, the page, or the badge held to the reader
+	ByFile        Origin = "file"      // an imported list
+	FromZeitstrom Origin = "zeitstrom" // the number that stands at Zeitstrom
+)
+
+// Person is an employee as Zeitstrom has them.
+type Person struct {
+	Employee
+	Number   string // of the badge, as somebody typed it in; empty: none
+	Archived bool   // has left
 }
 
 // Intent is the direction of a punch, in the words of Zeitstrom's
@@ -76,10 +105,14 @@ type Punch struct {
 	Time     time.Time // Zeitstrom gets it in UTC, cut to whole seconds
 	// Raw is what the clock showed at the tap, if that turned out to be wrong
 	// and Time was repaired; else zero.
-	Raw   time.Time
-	Stamp Stamp // while it is Uncertain the punch is not delivered
-	Basis Basis
+	Raw     time.Time
+	Stamp   Stamp // while it is Uncertain the punch is not delivered
+	Basis   Basis
+	Claimed bool // it had been a tap of an unknown badge: it is older than its ID says
 }
+
+// ErrNotPending says that a punch was delivered, refused or dropped already.
+var ErrNotPending = errors.New("the booking is not pending")
 
 // Pending is a punch that Zeitstrom may not have yet.
 type Pending struct {
@@ -100,8 +133,11 @@ const (
 	Repeated   OutcomeKind = "repeated" // within the lock-out: nothing was written
 	Unknown    OutcomeKind = "unknown"  // the badge is not in the roster
 	Several    OutcomeKind = "several"  // badges at once: none of them counts
-	Blocked    OutcomeKind = "blocked"  // the badge may not be used any more
-	Failed     OutcomeKind = "failed"   // the punch could not be stored: the employee must tap again
+	Blocked    OutcomeKind = "blocked"  // the badge may not be used, or not on this day
+	// Instead of booking, a badge was to be given to somebody.
+	Enrolled    OutcomeKind = "enrolled"
+	NotEnrolled OutcomeKind = "not-enrolled" // Err says why it was not
+	Failed      OutcomeKind = "failed"       // the punch could not be stored: the employee must tap again
 )
 
 // Outcome is the answer to a tap. Punch is the punch just stored or, for

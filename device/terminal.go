@@ -43,6 +43,11 @@ type Elsewhere interface {
 	Latest(ctx context.Context, e EmployeeID, before time.Time) (Intent, time.Time, error)
 }
 
+// Office gives badges to people: it takes the taps that are not to book.
+type Office interface {
+	Enrol(Tap) (o Outcome, taken bool)
+}
+
 // Field tells whether a badge is still held to the reader.
 type Field interface {
 	Resting(UID) bool
@@ -55,9 +60,10 @@ type Screen interface {
 
 // Rules are what a company wants of its clock.
 type Rules struct {
-	Lockout      time.Duration // the same employee's next tap within it changes nothing
-	LongestShift time.Duration // an older check-in is a forgotten check-out
-	Ask          time.Duration // how long a tap waits for Zeitstrom's knowledge; 0: it is not asked
+	Lockout      time.Duration  // the same employee's next tap within it changes nothing
+	LongestShift time.Duration  // an older check-in is a forgotten check-out
+	Ask          time.Duration  // how long a tap waits for Zeitstrom's knowledge; 0: it is not asked
+	Zone         *time.Location // in which a badge's first and last day are meant
 	// SecondThoughts is how long a badge must stay after the answer to turn the
 	// direction round; 0: it cannot.
 	SecondThoughts time.Duration
@@ -70,6 +76,7 @@ type Terminal struct {
 	Queue     Queue
 	Clock     Clock
 	Elsewhere Elsewhere
+	Office    Office
 	Field     Field
 	Screen    Screen
 	Rules     Rules
@@ -101,11 +108,17 @@ func (t *Terminal) String() string { return "terminal" }
 func (t *Terminal) Answer(tap Tap) Outcome {
 	t.endSecondThought()
 	tap.Stamp = t.Clock.Stamp(tap.Time)
-	o := t.decide(tap)
-	t.startSecondThought(&o)
+	tap.Time = tap.Time.Round(0) // from here on it is what the wall clock showed
+	o, taken := t.Office.Enrol(tap)
+	if !taken {
+		o = t.decide(tap)
+		t.startSecondThought(&o)
+	}
 	t.Screen.Show(o)
 	log := t.Log.With("outcome", string(o.Kind), "badge", tap.UID)
 	switch {
+	case o.Kind == NotEnrolled:
+		log.Info("badge not given out", "employee", o.Employee.ID) // the reason names a UID
 	case o.Kind == Failed:
 		log.Error("tap not stored: the employee was told to tap again", "employee", o.Employee.ID, "error", o.Err)
 	case o.Err != nil:
@@ -132,7 +145,7 @@ func (t *Terminal) decide(tap Tap) Outcome {
 		o.Kind = Unknown
 		o.Claim, o.Err = t.Queue.Keep(tap, t.Rules.Lockout)
 		return o
-	case badge.Blocked:
+	case !badge.Usable(t.day(tap)):
 		o.Kind, o.Employee = Blocked, badge.Employee
 		return o
 	}
@@ -149,7 +162,7 @@ func (t *Terminal) decide(tap Tap) Outcome {
 	}
 	intent, basis := t.direction(tap, o.Employee.ID, last, pending)
 	t.Queue.Wait(o.Employee.ID, t.Rules.SecondThoughts > 0)
-	punch, err := t.Queue.Append(Punch{Employee: o.Employee.ID, Intent: intent, Time: tap.Time, Stamp: tap.Stamp, Basis: basis})
+	punch, err := t.Queue.Append(tap.after(last, Punch{Employee: o.Employee.ID, Intent: intent, Time: tap.Time, Stamp: tap.Stamp, Basis: basis}))
 	if err != nil {
 		t.Queue.Wait(o.Employee.ID, false)
 		o.Kind, o.Err = Failed, err
@@ -159,12 +172,23 @@ func (t *Terminal) decide(tap Tap) Outcome {
 	return o
 }
 
+// day is the day of a tap; while the time is not certain no badge is refused for it.
+func (t *Terminal) day(tap Tap) string {
+	if tap.Stamp.Uncertain {
+		return ""
+	}
+	return tap.Time.In(t.Rules.Zone).Format(time.DateOnly)
+}
+
 func (o *Outcome) booked(p Punch, offline bool) {
 	o.Kind, o.Punch, o.Offline = CheckedIn, p, offline
 	if p.Intent == CheckOut {
 		o.Kind = CheckedOut
 	}
 }
+
+// replicas is how long Zeitstrom may take until it tells what it was told.
+const replicas = time.Minute
 
 // direction decides whether an employee comes or goes, by the newest knowledge
 // there is. Zeitstrom's is newer than this clock's if it has everything that
@@ -176,7 +200,9 @@ func (t *Terminal) direction(tap Tap, e EmployeeID, last Punch, pending bool) (I
 		ctx, cancel := context.WithTimeout(context.Background(), t.Rules.Ask)
 		defer cancel()
 		intent, at, err := t.Elsewhere.Latest(ctx, e, tap.Time)
-		if err == nil {
+		age, certain := tap.Since(last)
+		lags := last.ID != 0 && certain && age < replicas && at.Before(last.Time.Truncate(time.Second))
+		if err == nil && !lags {
 			b = Basis{Source: Zeitstrom, Intent: intent, Time: at}
 			return Next(intent, tap.Time.Sub(at), true, t.Rules.LongestShift), b
 		}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 // desk is everything around a terminal.
 type desk struct {
+	mu      sync.Mutex
 	badges  map[UID]Badge
 	stored  []Punch
 	pending bool
@@ -27,6 +29,7 @@ type desk struct {
 
 	waiting map[EmployeeID]bool
 	resting bool
+	enrols  bool
 }
 
 func (d *desk) Lookup(u UID) (Badge, bool) { b, ok := d.badges[u]; return b, ok }
@@ -41,6 +44,8 @@ func (d *desk) Last(id EmployeeID) (Punch, bool, error) {
 }
 
 func (d *desk) Append(p Punch) (Punch, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.broken != nil {
 		return p, d.broken
 	}
@@ -55,7 +60,20 @@ func (d *desk) Turn(p Punch) (Punch, error) {
 	return d.Append(p)
 }
 
-func (d *desk) Wait(e EmployeeID, yes bool) { d.waiting[e] = yes }
+func (d *desk) Wait(e EmployeeID, yes bool) { d.with(func() { d.waiting[e] = yes }) }
+
+// with changes or reads what a running terminal uses.
+func (d *desk) with(f func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f()
+}
+
+// waits reports whether an employee's punches are kept here.
+func (d *desk) waits(e EmployeeID) (yes bool) {
+	d.with(func() { yes = d.waiting[e] })
+	return yes
+}
 
 func (d *desk) Keep(Tap, time.Duration) (int, error) { return 17, d.broken }
 
@@ -73,30 +91,36 @@ func (d *desk) Latest(ctx context.Context, _ EmployeeID, _ time.Time) (Intent, t
 	return d.latest(ctx)
 }
 
-func (d *desk) Resting(UID) bool { return d.resting }
+func (d *desk) Resting(UID) (yes bool) {
+	d.with(func() { yes = d.resting })
+	return yes
+}
+
+func (d *desk) Enrol(tap Tap) (Outcome, bool) {
+	return Outcome{Kind: Enrolled, Tap: tap}, d.enrols
+}
 
 func (d *desk) Show(o Outcome) {
 	what := string(o.Kind)
 	if o.Turns > 0 || o.Update {
 		what += fmt.Sprintf("(%d)", o.Turns)
 	}
-	d.order = append(d.order, what)
+	d.with(func() { d.order = append(d.order, what) })
 }
 
-func (d *desk) happened() string {
-	s := strings.Join(d.order, " ")
-	d.order = nil
+func (d *desk) happened() (s string) {
+	d.with(func() { s, d.order = strings.Join(d.order, " "), nil })
 	return s
 }
 
 func newTerminal(t *testing.T) (*Terminal, *desk) {
 	d := &desk{badges: map[UID]Badge{}, waiting: map[EmployeeID]bool{}}
 	for badge, e := range map[string]EmployeeID{"A1B2C3D4": "anna", "04112233445566": "anna", "01020304": "ben", "0A0B0C0D": "blocked"} {
-		d.badges[uid(t, badge)] = Badge{uid(t, badge), Employee{ID: e}, e == "blocked"}
+		d.badges[uid(t, badge)] = Badge{UID: uid(t, badge), Employee: Employee{ID: e}, Blocked: e == "blocked"}
 	}
 	return &Terminal{
-		Roster: d, Queue: d, Clock: d, Elsewhere: d, Field: d, Screen: d,
-		Rules: Rules{Lockout: 30 * time.Second, LongestShift: 14 * time.Hour, Ask: 200 * time.Millisecond},
+		Roster: d, Queue: d, Clock: d, Elsewhere: d, Office: d, Field: d, Screen: d,
+		Rules: Rules{Zone: time.UTC, Lockout: 30 * time.Second, LongestShift: 14 * time.Hour, Ask: 200 * time.Millisecond},
 		Log:   slog.New(slog.DiscardHandler),
 	}, d
 }
@@ -237,8 +261,8 @@ func TestLockoutWithAWrongClock(t *testing.T) {
 		"rebooted, and decades later":     {BootID{2}, 5 * time.Second, time.Now(), false, CheckedOut},
 	} {
 		term, d := newTerminal(t)
-		d.stored = []Punch{{ID: 1, Employee: "anna", Intent: CheckIn, Time: time.Unix(60, 0), Stamp: Stamp{BootID{1}, time.Minute, true}}}
-		d.stamp = func(time.Time) Stamp { return Stamp{tc.boot, tc.up, tc.doubt} }
+		d.stored = []Punch{{ID: 1, Employee: "anna", Intent: CheckIn, Time: time.Unix(60, 0), Stamp: Stamp{Boot: BootID{1}, Uptime: time.Minute, Uncertain: true}}}
+		d.stamp = func(time.Time) Stamp { return Stamp{Boot: tc.boot, Uptime: tc.up, Uncertain: tc.doubt} }
 		if o := term.Answer(Tap{UID: uid(t, "A1B2C3D4"), Time: tc.wall}); o.Kind != tc.want || o.Booked() && o.Punch.Stamp != d.stamp(tc.wall) {
 			t.Errorf("%s: %s, stamp %+v; want %s", name, o.Kind, o.Punch.Stamp, tc.want)
 		}
@@ -281,16 +305,16 @@ func TestSecondThoughts(t *testing.T) {
 				term.Rules.SecondThoughts = thinking
 				tap := live(t, term)
 				d.resting = true
-				time.AfterFunc(tc.held, func() { d.resting = false })
+				time.AfterFunc(tc.held, func() { d.with(func() { d.resting = false }) })
 				tap("A1B2C3D4")
 				time.Sleep(min(tc.held, tc.free) - 10*time.Millisecond)
 				synctest.Wait()
-				if !d.waiting["anna"] && tc.held < thinking+leftLying {
+				if !d.waits("anna") && tc.held < thinking+leftLying {
 					t.Error("it may be delivered while the badge is there")
 				}
 				time.Sleep(tc.free - min(tc.held, tc.free) + 10*time.Millisecond)
 				synctest.Wait()
-				if d.waiting["anna"] {
+				if d.waits("anna") {
 					t.Errorf("it is not delivered %v after the tap", tc.free)
 				}
 				if got := d.happened(); got != tc.want {
@@ -311,17 +335,17 @@ func TestNextBadgeEndsSecondThoughts(t *testing.T) {
 		tap("A1B2C3D4")
 		time.Sleep(3500 * time.Millisecond)
 		tap("01020304")
-		if d.waiting["anna"] || !d.waiting["ben"] {
-			t.Errorf("waiting: %v", d.waiting)
+		if d.waits("anna") || !d.waits("ben") {
+			t.Error("the wrong one waits")
 		}
 		time.Sleep(time.Second)
-		d.broken = errors.New("no space left on device")
+		d.with(func() { d.broken = errors.New("no space left on device") })
 		time.Sleep(3500 * time.Millisecond) // ben's time is over, and nothing can be stored
 		synctest.Wait()
 		if got, want := d.happened(), "stored checkin(4) checkin(3) checkin(2) checkin(1) stored checkin(4) checkin(3) checkin(2) checkin(1) checkin(0)"; got != want {
 			t.Errorf("happened %q, want %q", got, want)
 		}
-		if d.waiting["ben"] {
+		if d.waits("ben") {
 			t.Error("ben's punch is kept back")
 		}
 		time.Sleep(time.Minute)
@@ -330,4 +354,55 @@ func TestNextBadgeEndsSecondThoughts(t *testing.T) {
 			t.Errorf("a blocked badge: %q", got)
 		}
 	})
+}
+
+// A badge may be used from its first day to its last, by the company's calendar.
+func TestBadgeDays(t *testing.T) {
+	berlin := time.FixedZone("CET", 3600)
+	for at, want := range map[string]OutcomeKind{
+		"2026-11-30T22:59:59Z": Blocked,
+		"2026-11-30T23:00:00Z": CheckedIn, // the first of December
+		"2026-12-31T22:59:59Z": CheckedIn,
+		"2026-12-31T23:00:00Z": Blocked,
+		"":                     CheckedIn, // nobody knows the day
+	} {
+		term, d := newTerminal(t)
+		term.Rules.Zone = berlin
+		b := d.badges[uid(t, "A1B2C3D4")]
+		b.From, b.Until = "2026-12-01", "2026-12-31"
+		d.badges[b.UID] = b
+		when, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			d.stamp = func(time.Time) Stamp { return Stamp{Uncertain: true} }
+		}
+		if o := term.Answer(Tap{UID: b.UID, Time: when}); o.Kind != want {
+			t.Errorf("at %q: %s, want %s", at, o.Kind, want)
+		}
+	}
+}
+
+// A wall clock that is set back while the computer runs, and is believed, leaves an
+// employee's times in order; what it showed is kept.
+func TestSteppedBack(t *testing.T) {
+	term, d := newTerminal(t)
+	eight := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	d.stored = []Punch{{ID: 1, Employee: "anna", Intent: CheckIn, Time: eight, Stamp: Stamp{Boot: BootID{1}, Uptime: time.Hour}}}
+	d.stamp = func(time.Time) Stamp { return Stamp{Boot: BootID{1}, Uptime: 5 * time.Hour} }
+	o := term.Answer(Tap{UID: uid(t, "A1B2C3D4"), Time: eight.Add(-time.Minute)})
+	if o.Kind != CheckedOut || !o.Punch.Time.Equal(eight.Add(4*time.Hour)) || !o.Punch.Raw.Equal(eight.Add(-time.Minute)) {
+		t.Errorf("%s at %v, shown %v", o.Kind, o.Punch.Time, o.Punch.Raw)
+	}
+}
+
+// An answer that does not know what Zeitstrom was just told is no answer.
+func TestLaggingAnswer(t *testing.T) {
+	eight := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	for after, want := range map[time.Duration]OutcomeKind{40 * time.Second: CheckedOut, 2 * time.Minute: CheckedIn} {
+		term, d := newTerminal(t)
+		d.stored, d.online = []Punch{{ID: 1, Employee: "anna", Intent: CheckIn, Time: eight}}, true
+		d.latest = func(context.Context) (Intent, time.Time, error) { return CheckOut, eight.Add(-14 * time.Hour), nil }
+		if o := term.Answer(Tap{UID: uid(t, "A1B2C3D4"), Time: eight.Add(after)}); o.Kind != want {
+			t.Errorf("%v after: %s, want %s", after, o.Kind, want)
+		}
+	}
 }

@@ -27,6 +27,7 @@ type Stamp struct {
 	Boot      BootID
 	Uptime    time.Duration // since the start of Boot (CLOCK_BOOTTIME)
 	Uncertain bool          // the wall clock was not to be trusted
+	Believed  bool          // nobody vouched for the time: the settings said to believe it, or a person set it
 }
 
 // since returns how long after an earlier moment a later one came: by uptime
@@ -44,6 +45,16 @@ func since(later time.Time, l Stamp, earlier time.Time, e Stamp) (d time.Duratio
 
 // Since returns how long after a punch a tap came, if that is known.
 func (t Tap) Since(p Punch) (time.Duration, bool) { return since(t.Time, t.Stamp, p.Time, p.Stamp) }
+
+// after keeps an employee's times in order when the wall clock was set back while
+// the computer ran: then the time since the punch before it counts.
+func (t Tap) after(before, p Punch) Punch {
+	d, known := t.Since(before)
+	if known && d >= 0 && !p.Stamp.Uncertain && !before.Stamp.Uncertain && p.Time.Before(before.Time) {
+		p.Raw, p.Time = p.Time, before.Time.Add(d)
+	}
+	return p
+}
 
 // SinceTap returns how long after an earlier tap a tap came, if that is known.
 func (t Tap) SinceTap(e Tap) (time.Duration, bool) { return since(t.Time, t.Stamp, e.Time, e.Stamp) }

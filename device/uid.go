@@ -1,6 +1,7 @@
 package device
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"log/slog"
@@ -48,6 +49,9 @@ func ParseUID(s string) (UID, error) {
 // separators. It is for the roster and for the operator who typed it, never
 // for logs or public screens.
 func (u UID) Hex() string { return strings.ToUpper(hex.EncodeToString(u.bytes[:u.size])) }
+
+// Compare orders UIDs as their canonical forms would be.
+func (u UID) Compare(v UID) int { return bytes.Compare(u.bytes[:u.size], v.bytes[:v.size]) }
 
 // Bytes returns the UID's bytes in the order in which the badge sends them.
 func (u UID) Bytes() []byte { return append([]byte(nil), u.bytes[:u.size]...) }

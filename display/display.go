@@ -28,7 +28,9 @@ type Facts struct {
 	Offline      bool
 	Token        bool // Zeitstrom does not accept the token: the office must act
 	NoTime       bool // the system clock is not to be trusted
-	Pending      int  // punches that Zeitstrom does not have yet
+	Enrols       bool // the next badge is given to somebody
+	NewOwner     string
+	Pending      int // punches that Zeitstrom does not have yet
 }
 
 // Light is how bright a panel is.
@@ -144,7 +146,7 @@ func (d *Display) frame(now time.Time) (frame, time.Duration) {
 		return frame{d.style.Answer(answer), Bright}, left
 	}
 	f, light := d.facts(), Bright
-	switch trouble := f.ReaderBroken || f.DiskBroken; {
+	switch trouble := f.ReaderBroken || f.DiskBroken || f.Enrols; {
 	case d.care.OffAfter > 0 && now.Sub(until) >= d.care.OffAfter && !trouble:
 		return frame{newPicture().VerticalLSB, Dark}, untilNextSecond(now)
 	case d.care.DimHours.Contains(now.In(d.style.Zone)):
@@ -161,6 +163,22 @@ func untilNextSecond(now time.Time) time.Duration {
 type mailbox struct {
 	panel Panel
 	next  chan frame
+
+	mu      sync.Mutex
+	problem string // why the last frame was not drawn; empty if it was
+}
+
+// Problem says why a panel does not work; empty if all do.
+func (d *Display) Problem() string {
+	for _, box := range d.panels {
+		box.mu.Lock()
+		problem := box.problem
+		box.mu.Unlock()
+		if problem != "" {
+			return problem
+		}
+	}
+	return ""
 }
 
 // put replaces a frame that the panel was too slow for.
@@ -195,6 +213,11 @@ func (m *mailbox) serve(ctx context.Context, log *slog.Logger) {
 		case f = <-m.next:
 		}
 		err := m.panel.Draw(f.picture, f.light)
+		m.mu.Lock()
+		if m.problem = ""; err != nil {
+			m.problem = err.Error()
+		}
+		m.mu.Unlock()
 		if (err != nil) != broken {
 			broken = err != nil
 			if broken {

@@ -157,6 +157,9 @@ func TestBrokenPanelsHoldUpNobody(t *testing.T) {
 			}
 			time.Sleep(10 * time.Second)
 		}
+		if p := d.Problem(); p != "no answer" {
+			t.Errorf("the problem is %q", p)
+		}
 		if n := strings.Count(log.String(), "does not work"); n != 1 {
 			t.Errorf("a dead panel was logged %d times, want once", n)
 		}

@@ -82,6 +82,8 @@ func answers(name string) map[string]device.Outcome {
 		"unknown-long":     {Kind: device.Unknown, Claim: 999},
 		"blocked":          {Kind: device.Blocked, Employee: e},
 		"several":          {Kind: device.Several},
+		"enrolled":         {Kind: device.Enrolled, Employee: e},
+		"not-enrolled":     {Kind: device.NotEnrolled, Employee: e},
 		"failed":           {Kind: device.Failed, Employee: e},
 	}
 }
@@ -95,6 +97,7 @@ var idles = map[string]Facts{
 	"idle-token":      {Offline: true, Token: true, Pending: 17},
 	"idle-reader":     {ReaderBroken: true, Offline: true},
 	"idle-disk":       {DiskBroken: true},
+	"idle-enrols":     {Enrols: true, NewOwner: "Jörg Müßig-Ärmel"},
 	"idle-no-time":    {NoTime: true},
 	"idle-no-network": {NoTime: true, Offline: true, Pending: 2},
 }
@@ -157,10 +160,13 @@ func TestTextsFit(t *testing.T) {
 		for name, o := range answers("Maximiliane Freifrau von Wolkenstein-Trostburg") {
 			fits(name, style.answer(o))
 		}
+		for name, f := range idles {
+			fits(name, style.idle(sunday, f))
+		}
 		for day := range 366 {
 			now := time.Date(2028, 1, 1+day, 23, 58, 0, 0, time.UTC)
-			for name, f := range idles {
-				fits(name, style.idle(now, f))
+			for _, f := range []Facts{{}, {Offline: true}} {
+				fits(now.Format(time.DateOnly), style.idle(now, f))
 			}
 			open := device.Punch{Intent: device.CheckIn, Time: now, Basis: device.Basis{Intent: device.CheckIn, Time: now.AddDate(0, 0, -2)}}
 			fits("open since "+now.Format(time.DateOnly), style.answer(device.Outcome{Kind: device.CheckedIn, Punch: open}))

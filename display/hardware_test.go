@@ -176,7 +176,7 @@ func (l *leds) pins(low bool) Pins { return Pins{&l.buzzer, &l.red, &l.green, &l
 func (l *leds) light() string { return "red " + l.red.taken() + ", green " + l.green.taken() }
 
 func startSignal(t *testing.T, pins Pins, quiet Hours, log *strings.Builder) *Signal {
-	s := NewSignal(pins, quiet, time.UTC, slog.New(slog.NewTextHandler(log, nil)))
+	s := NewSignal(pins, nil, quiet, time.UTC, slog.New(slog.NewTextHandler(log, nil)))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -265,8 +265,12 @@ func TestSignalEdges(t *testing.T) {
 		l.buzzer.setFail(errors.New("no such pin"))
 		s.Show(in)
 		time.Sleep(5 * time.Second)
+		synctest.Wait()
 		if n := strings.Count(log.String(), "no such pin"); n != 1 {
 			t.Errorf("a broken pin was logged %d times: %s", n, log.String())
+		}
+		if p := s.Problem(); p != "no such pin" {
+			t.Errorf("the problem is %q", p)
 		}
 	})
 }

@@ -30,6 +30,12 @@ func (s Style) idle(now time.Time, f Facts) *picture {
 	case f.DiskBroken:
 		return p.broken(l.Idle.Broken, l.Idle.Disk)
 	}
+	if f.Enrols {
+		p.line(0, 20, l.Enrol.Waiting)
+		p.name(22, 17, s.Names.shorten(f.NewOwner))
+		p.notes(l.Enrol.Hold)
+		return p
+	}
 	now = now.In(s.Zone)
 	big, small, size := now.Format("15:04"), l.date(now, l.Date.Long), 36
 	if f.NoTime {
@@ -79,7 +85,7 @@ func (s Style) answer(o device.Outcome) *picture {
 		p.booked(w, arrowIn)
 	case device.CheckedOut:
 		p.booked(w, arrowOut)
-	case device.Repeated:
+	case device.Repeated, device.Enrolled, device.NotEnrolled:
 		p.line(0, 20, w.big)
 		p.name(24, 16, w.name)
 		p.line(43, 20, w.more)

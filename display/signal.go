@@ -3,6 +3,7 @@ package display
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"timeclock/device"
@@ -27,12 +28,26 @@ type Signal struct {
 	zone  *time.Location
 	log   *slog.Logger
 	next  chan device.Outcome
-	error string // the last one
+	found error // why a pin is missing
+
+	mu      sync.Mutex
+	problem string // why the last change was not made; empty if it was
 }
 
-// NewSignal makes sound and light of pins.
-func NewSignal(pins Pins, quiet Hours, zone *time.Location, log *slog.Logger) *Signal {
-	return &Signal{pins: pins, quiet: quiet, zone: zone, log: log, next: make(chan device.Outcome, 1)}
+// NewSignal makes sound and light of pins. Found says why one that should be there
+// is missing; the others work without it.
+func NewSignal(pins Pins, found error, quiet Hours, zone *time.Location, log *slog.Logger) *Signal {
+	return &Signal{pins: pins, found: found, quiet: quiet, zone: zone, log: log, next: make(chan device.Outcome, 1)}
+}
+
+// Problem says why sound or light do not work; empty if they do.
+func (s *Signal) Problem() string {
+	if s.found != nil {
+		return s.found.Error()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.problem
 }
 
 func (s *Signal) String() string { return "sound and light" }
@@ -127,6 +142,10 @@ func pattern(o device.Outcome) []tone {
 		case o.Offline:
 			rhythm, light = rhythm+" -", cyan
 		}
+	case device.Enrolled:
+		rhythm, light = "...", green
+	case device.NotEnrolled:
+		rhythm = "-.-"
 	case device.Repeated:
 		rhythm, light = "-", yellow
 	case device.Several:
@@ -168,8 +187,10 @@ func (s *Signal) set(light colour, sound bool) {
 			problem = err.Error()
 		}
 	}
-	if problem != "" && problem != s.error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if problem != "" && problem != s.problem {
 		s.log.Error("sound and light do not work, the clock goes on without", "error", problem)
 	}
-	s.error = problem
+	s.problem = problem
 }

@@ -88,6 +88,10 @@ func (s Style) words(o device.Outcome) text {
 		return w
 	case device.Blocked:
 		return text{big: l.Other.Blocked, more: l.Other.Office}
+	case device.Enrolled:
+		return text{big: l.Enrol.Done, name: name}
+	case device.NotEnrolled:
+		return text{big: l.Enrol.Refused, name: name, more: l.Enrol.Why}
 	case device.Several:
 		return text{big: l.Other.Several, more: l.Other.SeveralAdvice}
 	}
@@ -120,6 +124,9 @@ func (s Style) Line(o device.Outcome) string {
 	line := w.big
 	if w.name != "" {
 		line += ", " + w.name
+	}
+	if w.more == "" {
+		return line
 	}
 	line += ": "
 	if o.Kind == device.Unknown && len(w.notes) > 0 {

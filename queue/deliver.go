@@ -24,12 +24,12 @@ func (s *Store) Heads() []device.Pending {
 		if s.waiting[e] {
 			continue
 		}
-		for _, p := range lane {
-			if p.Stamp.Uncertain {
+		for _, i := range lane {
+			if _, unsure := s.uncertain[i.id]; unsure {
 				break
 			}
-			if s.marks[p.ID].State != Held {
-				heads = append(heads, device.Pending{Punch: p, Ambiguous: s.doubtful[p.ID]})
+			if s.marks[i.id].State != Held {
+				heads = append(heads, device.Pending{Punch: i.punch(e), Ambiguous: s.doubtful[i.id]})
 				break
 			}
 		}
@@ -50,12 +50,18 @@ func (s *Store) Attempt(p device.Punch) error {
 	if err := s.reload(); err != nil {
 		return err
 	}
+	if !s.inLane(p) {
+		return fmt.Errorf("punch %d: %w", p.ID, device.ErrNotPending)
+	}
 	if s.attempts.has(p.ID) {
 		return nil
 	}
 	before := s.attempts
 	last := min(p.ID+batch, s.next)
 	s.attempts = s.attempts.withRun(run{p.ID, last - 1})
+	for id := range s.uncertain {
+		s.attempts = s.attempts.minus(id)
+	}
 	if err := s.save(func(*commit) error { return nil }); err != nil {
 		s.attempts = before
 		return fmt.Errorf("punch %d not marked as sent: %w", p.ID, err)
@@ -106,23 +112,12 @@ func (s *Store) flushLate() {
 
 // takeOut takes a punch out of what is pending.
 func (s *Store) takeOut(p device.Punch) error {
-	lane := s.lanes[p.Employee]
-	i := slices.IndexFunc(lane, func(q device.Punch) bool { return q.ID == p.ID })
-	if i < 0 {
-		return fmt.Errorf("punch %d is not pending", p.ID)
-	}
-	if lane = slices.Delete(lane, i, i+1); len(lane) > 0 {
-		s.lanes[p.Employee] = lane
-	} else {
-		delete(s.lanes, p.Employee)
+	if !s.leave(p) {
+		return fmt.Errorf("punch %d: %w", p.ID, device.ErrNotPending)
 	}
 	s.settled = s.settled.with(p.ID)
 	delete(s.doubtful, p.ID)
 	return nil
-}
-
-func (s *Store) inLane(p device.Punch) bool {
-	return slices.ContainsFunc(s.lanes[p.Employee], func(q device.Punch) bool { return q.ID == p.ID })
 }
 
 // Quarantine records that Zeitstrom refused the punch for good, and its words.
@@ -139,7 +134,7 @@ func (s *Store) Quarantine(p device.Punch, reason string) error {
 		marks[out.ID] = heldMark()
 	}
 	if !s.inLane(p) {
-		return fmt.Errorf("punch %d is not pending", p.ID)
+		return fmt.Errorf("punch %d: %w", p.ID, device.ErrNotPending)
 	}
 	s.settled = s.settled.with(p.ID)
 	if err := s.mark(marks); err != nil {
@@ -198,7 +193,7 @@ func (s *Store) checkOutOf(in device.Punch) (out device.Punch, ok bool) {
 		for _, bucket := range [][]byte{historyBucket, tailBucket} {
 			c := tx.Bucket(bucket).Cursor()
 			for k, v := c.Seek(key(in.ID + 1)); k != nil; k, v = c.Next() {
-				if p, err := punchAt(tx, k, v); err == nil && p.Employee == in.Employee {
+				if p, err := punchAt(tx, k, v); err == nil && p.Employee == in.Employee && s.marks[p.ID].State != Dropped {
 					out = p
 					return nil
 				}
@@ -263,9 +258,8 @@ func (s *Store) Retry(id device.PunchID) error {
 		s.settled = settled
 		return err
 	}
-	lane := append(s.lanes[p.Employee], p)
-	slices.SortFunc(lane, func(a, b device.Punch) int { return cmp.Compare(a.ID, b.ID) })
-	s.lanes[p.Employee] = lane
+	s.line(p)
+	slices.SortFunc(s.lanes[p.Employee], func(a, b item) int { return cmp.Compare(a.id, b.id) })
 	s.notify()
 	return nil
 }
@@ -350,13 +344,30 @@ func (s *Store) Drop(id device.PunchID, reason string) error {
 		s.settled = settled
 		return err
 	}
-	if state != Quarantined {
+	if s.inLane(p) {
 		if err := s.takeOut(p); err != nil {
 			return err
 		}
 	}
 	s.notify()
-	return nil
+	return s.findLast(p.Employee)
+}
+
+// findLast finds an employee's newest punch again, after one was dropped: that is
+// none any more.
+func (s *Store) findLast(e device.EmployeeID) error {
+	delete(s.last, e)
+	return s.db.View(func(tx *bolt.Tx) error {
+		return newestFirst(tx, func(p device.Punch) bool {
+			if p.Employee != e || s.marks[p.ID].State == Dropped {
+				return true
+			}
+			if last, ok := s.last[e]; !ok || olderClaim(last, p) {
+				s.last[e] = p
+			}
+			return s.last[e].Claimed
+		})
+	})
 }
 
 func newMark(state State, reason string) mark {

@@ -23,7 +23,7 @@ import (
 type Exception struct {
 	At    time.Time      `json:"at"`
 	Punch device.PunchID `json:"punch,omitempty"`
-	What  string         `json:"what"` // ambiguous, delivered, quarantined, held, retried, released, dropped, claimed, repaired
+	What  string         `json:"what"` // ambiguous, delivered, quarantined, held, retried, released, dropped, claimed, repaired, confirmed, time set
 	Why   string         `json:"why,omitempty"`
 }
 
@@ -64,6 +64,11 @@ func (c *commit) punch(bucket []byte, p device.Punch) error {
 	k := key(p.ID)
 	c.chain.add(k, sum(k, v))
 	c.chain.punch, c.chain.n = p.ID, 0
+	if !p.Raw.IsZero() {
+		if err := putRepair(c.Tx, p); err != nil {
+			return err
+		}
+	}
 	return put(c.Bucket(bucket), k, v)
 }
 

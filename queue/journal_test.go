@@ -155,6 +155,7 @@ func TestPrune(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "queue.db")
 	s := open(t, path)
 	day := 24 * time.Hour
+	eight := time.Now().AddDate(0, 0, -300)
 	for i := range 100 {
 		p, err := s.Append(punch(i%7, []device.Intent{device.CheckIn, device.CheckOut}[i/7%2], eight.Add(time.Duration(i)*day)))
 		switch {

@@ -119,7 +119,7 @@ type model []Entry
 // neighbour returns the employee's punch before (-1) or after (1) another.
 func (m model) neighbour(id device.PunchID, step int) *Entry {
 	for i := int(id) - 1 + step; i >= 0 && i < len(m); i += step {
-		if m[i].Employee == m[id-1].Employee {
+		if m[i].Employee == m[id-1].Employee && m[i].State != Dropped {
 			return &m[i]
 		}
 	}
@@ -177,7 +177,9 @@ func (m model) compare(t *rapid.T, s *Store) {
 	last := map[device.EmployeeID]device.PunchID{}
 	var st Stats
 	for _, e := range m {
-		last[e.Employee] = e.ID
+		if e.State != Dropped {
+			last[e.Employee] = e.ID
+		}
 		if isPending(e.State) {
 			st.Pending++
 		}

@@ -71,11 +71,13 @@ func newStore(db *bolt.DB) *Store {
 		changed: make(chan struct{}, 1),
 		next:    1,
 		last:    map[device.EmployeeID]device.Punch{},
-		lanes:   map[device.EmployeeID][]device.Punch{},
+		lanes:   map[device.EmployeeID][]item{},
 		marks:   map[device.PunchID]mark{},
 
-		doubtful: map[device.PunchID]bool{},
-		waiting:  map[device.EmployeeID]bool{},
+		doubtful:  map[device.PunchID]bool{},
+		waiting:   map[device.EmployeeID]bool{},
+		uncertain: map[device.PunchID]device.Punch{},
+		contrary:  map[device.PunchID]bool{},
 	}
 }
 
@@ -145,13 +147,15 @@ func (s *Store) load(tx *bolt.Tx) error {
 			p.Employee = id
 		} else {
 			ids[p.Employee] = p.Employee
+		}
+		if last, ok := s.last[p.Employee]; s.marks[p.ID].State != Dropped && (!ok || olderClaim(last, p)) {
 			s.last[p.Employee] = p
 		}
 		s.next = max(s.next, p.ID+1)
 		s.seen(p)
 		if !s.settled.has(p.ID) {
-			s.lanes[p.Employee] = append(s.lanes[p.Employee], p)
-			if s.attempts.has(p.ID) {
+			s.line(p)
+			if s.attempts.has(p.ID) && !p.Stamp.Uncertain { // that one was not sent
 				s.doubtful[p.ID] = true
 			}
 		}

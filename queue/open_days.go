@@ -33,7 +33,7 @@ func (s *Store) OpenDays(now, since time.Time, longestShift time.Duration) ([]Op
 			if checkin, ok := p.Forgotten(); ok && s.marks[p.ID].State != Dropped {
 				days = append(days, OpenDay{p.Employee, checkin, p})
 			}
-			return !p.Time.Before(since)
+			return p.Claimed || !p.Time.Before(since)
 		})
 	})
 	for e, p := range s.last {

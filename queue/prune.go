@@ -21,7 +21,16 @@ func (s *Store) Prune(keep time.Duration) (forgotten int, err error) {
 	if err := s.reload(); err != nil {
 		return 0, err
 	}
-	cutoff := s.newest.Time.Add(-keep)
+	newest := time.Time{}
+	for _, p := range s.last {
+		if p.Time.After(newest) && !p.Stamp.Uncertain {
+			newest = p.Time
+		}
+	}
+	if now := time.Now(); newest.After(now) { // booked by a clock that was ahead
+		newest = now
+	}
+	cutoff := newest.Add(-keep)
 	dropped := map[device.PunchID]bool{}
 	err = s.save(func(c *commit) error {
 		forgotten = 0

@@ -34,6 +34,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -87,10 +88,11 @@ type Store struct {
 
 	mu            sync.Mutex
 	next          device.PunchID
-	newest        device.Punch // by its time, of those whose time is certain
+	newest        device.Punch // by its time, of those whose time somebody vouched for
 	inTail        int
 	last          map[device.EmployeeID]device.Punch
-	lanes         map[device.EmployeeID][]device.Punch // pending, oldest first
+	lanes         map[device.EmployeeID][]item    // pending, oldest first
+	uncertain     map[device.PunchID]device.Punch // of those: their times are not certain
 	settled       ranges
 	delivered     ranges // of those settled, what the file does not know yet
 	unsaved       bool   // settled has grown since it was last stored
@@ -100,7 +102,8 @@ type Store struct {
 	attempts      ranges
 	doubtful      map[device.PunchID]bool // pending, sent and not clearly answered
 	waiting       map[device.EmployeeID]bool
-	unclaimed     []UnclaimedTap // oldest first
+	contrary      map[device.PunchID]bool // whose true times contradict those before them
+	unclaimed     []UnclaimedTap          // oldest first
 	nextUnclaimed uint64
 	lost          int // unclaimed taps that had to go
 
@@ -202,13 +205,21 @@ func (s *Store) append(p device.Punch, also func(*commit) error) (device.Punch, 
 // remember takes a stored punch into memory and tells the uplink.
 func (s *Store) remember(p device.Punch, held bool) {
 	s.next = p.ID + 1
-	s.last[p.Employee] = p
+	if before, ok := s.last[p.Employee]; !ok || !olderClaim(p, before) {
+		s.last[p.Employee] = p
+	}
 	s.seen(p)
 	if held {
 		s.marks[p.ID] = heldMark()
 	}
-	s.lanes[p.Employee] = append(s.lanes[p.Employee], p)
+	s.line(p)
 	s.notify()
+}
+
+// olderClaim reports whether a punch is a claimed tap from before another one,
+// though its ID is higher.
+func olderClaim(p, other device.Punch) bool {
+	return p.Claimed && !p.Stamp.Uncertain && !other.Stamp.Uncertain && p.Time.Before(other.Time)
 }
 
 // save commits a change, and with it which punches are settled and attempted:
@@ -261,11 +272,12 @@ func (s *Store) reload() error {
 	}
 	fresh.settled = fresh.settled.union(s.delivered) // what is known only in memory
 	for e, lane := range fresh.lanes {
-		lane = slices.DeleteFunc(lane, func(p device.Punch) bool { return fresh.settled.has(p.ID) })
+		lane = slices.DeleteFunc(lane, func(i item) bool { return fresh.settled.has(i.id) })
 		if fresh.lanes[e] = lane; len(lane) == 0 {
 			delete(fresh.lanes, e)
 		}
 	}
+	maps.DeleteFunc(fresh.uncertain, func(id device.PunchID, _ device.Punch) bool { return !fresh.pending(id) })
 	for id := range s.doubtful {
 		if !fresh.pending(id) {
 			delete(s.doubtful, id)
@@ -275,6 +287,7 @@ func (s *Store) reload() error {
 	s.saveSoon()
 	s.next, s.inTail, s.chain, s.newest = fresh.next, fresh.inTail, fresh.chain, fresh.newest
 	s.last, s.lanes, s.settled, s.marks = fresh.last, fresh.lanes, fresh.settled, fresh.marks
+	s.uncertain = fresh.uncertain
 	s.unclaimed, s.nextUnclaimed, s.lost = fresh.unclaimed, fresh.nextUnclaimed, fresh.lost
 	s.attempts = s.attempts.union(fresh.attempts)
 	return nil
@@ -334,14 +347,14 @@ func (s *Store) Stats() Stats {
 	}
 	for _, lane := range s.lanes {
 		st.Pending += len(lane)
-		for _, p := range lane {
-			if p.Stamp.Uncertain {
+		for _, i := range lane {
+			if _, unsure := s.uncertain[i.id]; unsure {
 				st.Uncertain++
-				if s.marks[p.ID].State != Held {
+				if s.marks[i.id].State != Held {
 					st.Held++
 				}
-			} else if st.OldestPending.IsZero() || p.Time.Before(st.OldestPending) {
-				st.OldestPending = p.Time
+			} else if at := time.Unix(0, i.time); st.OldestPending.IsZero() || at.Before(st.OldestPending) {
+				st.OldestPending = at
 			}
 		}
 	}
@@ -353,12 +366,16 @@ func (s *Store) Undelivered() ([]Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []Entry
-	for _, lane := range s.lanes {
-		for _, p := range lane {
-			out = append(out, s.entry(p))
-		}
-	}
 	err := s.db.View(func(tx *bolt.Tx) error {
+		for _, lane := range s.lanes {
+			for _, i := range lane {
+				p, err := getPunch(tx, i.id)
+				if err != nil {
+					return err
+				}
+				out = append(out, s.entry(p))
+			}
+		}
 		for id, m := range s.marks {
 			if m.State != Quarantined {
 				continue

@@ -99,6 +99,8 @@ const (
 	flagSilent    = 1 << 1
 	sourceShift   = 2
 	knownShift    = 4
+	flagClaimed   = 1 << 6
+	flagBelieved  = 1 << 7
 )
 
 var (
@@ -116,18 +118,24 @@ func encodePunch(p device.Punch) ([]byte, error) {
 		return nil, fmt.Errorf("unknown intent %q, %q or source %q", p.Intent, p.Basis.Intent, p.Basis.Source)
 	}
 	flags := source<<sourceShift | known<<knownShift
-	if p.Stamp.Uncertain {
-		flags |= flagUncertain
+	for flag, set := range map[int]bool{
+		flagUncertain: p.Stamp.Uncertain || !p.Raw.IsZero(), flagSilent: p.Basis.Silent,
+		flagClaimed: p.Claimed, flagBelieved: p.Stamp.Believed,
+	} {
+		if set {
+			flags |= flag
+		}
 	}
-	if p.Basis.Silent {
-		flags |= flagSilent
+	shown := p.Time // what the clock showed; the true time stands in the times bucket
+	if !p.Raw.IsZero() {
+		shown = p.Raw
 	}
 	var then int64
 	if known > 0 {
 		then = p.Basis.Time.Unix()
 	}
 	v := append([]byte{kindPunch, byte(intent), byte(flags)}, employee...)
-	v = binary.BigEndian.AppendUint64(v, uint64(p.Time.UnixNano()))
+	v = binary.BigEndian.AppendUint64(v, uint64(shown.UnixNano()))
 	v = append(v, p.Stamp.Boot[:]...)
 	v = binary.BigEndian.AppendUint64(v, uint64(p.Stamp.Uptime))
 	return binary.BigEndian.AppendUint64(v, uint64(then)), nil
@@ -156,8 +164,10 @@ func decodePunch(k, stored []byte) (device.Punch, error) {
 			Boot:      device.BootID(v[27:43]),
 			Uptime:    time.Duration(binary.BigEndian.Uint64(v[43:])),
 			Uncertain: flags&flagUncertain != 0,
+			Believed:  flags&flagBelieved != 0,
 		},
-		Basis: device.Basis{Source: sources[source], Intent: intents[known], Silent: flags&flagSilent != 0},
+		Claimed: flags&flagClaimed != 0,
+		Basis:   device.Basis{Source: sources[source], Intent: intents[known], Silent: flags&flagSilent != 0},
 	}
 	if known > 0 {
 		p.Basis.Time = time.Unix(int64(binary.BigEndian.Uint64(v[51:])), 0)
@@ -168,6 +178,15 @@ func decodePunch(k, stored []byte) (device.Punch, error) {
 // repair is the true time of a punch whose time was not certain.
 type repair struct {
 	Time time.Time `json:"time"`
+	Hand bool      `json:"hand"` // a person said so
+}
+
+func putRepair(tx *bolt.Tx, p device.Punch) error {
+	v, err := json.Marshal(repair{p.Time, p.Stamp.Believed})
+	if err != nil {
+		return err
+	}
+	return put(tx.Bucket(timesBucket), key(p.ID), v)
 }
 
 // punchAt decodes a punch and gives it its true time, if that is known by now.
@@ -188,6 +207,7 @@ func punchAt(tx *bolt.Tx, k, stored []byte) (device.Punch, error) {
 	if err := json.Unmarshal(v, &r); err != nil {
 		return p, fmt.Errorf("%w: repaired time %x cannot be read", ErrDamaged, k)
 	}
+	p.Stamp.Believed = p.Stamp.Believed || r.Hand
 	return withTime(p, r.Time), nil
 }
 

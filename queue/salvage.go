@@ -193,6 +193,11 @@ func (w *wreck) build(path string) (Salvaged, error) {
 	if err != nil {
 		return Salvaged{}, err
 	}
+	for id, m := range w.marks {
+		if m.State == Dropped { // for good
+			w.settled = w.settled.with(id)
+		}
+	}
 	var open ranges
 	for id := range w.punches {
 		if !w.settled.has(id) {

@@ -2,8 +2,8 @@ package queue
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -19,15 +19,15 @@ func withTime(p device.Punch, at time.Time) device.Punch {
 	return p
 }
 
-// seen keeps the newest punch whose time is certain.
+// seen keeps the newest punch whose time somebody vouched for.
 func (s *Store) seen(p device.Punch) {
-	if !p.Stamp.Uncertain && p.Time.After(s.newest.Time) {
+	if !p.Stamp.Uncertain && !p.Stamp.Believed && p.Time.After(s.newest.Time) {
 		s.newest = p
 	}
 }
 
-// Newest returns the newest punch, by its time, of those whose time is certain;
-// the zero Punch if there is none.
+// Newest returns the newest punch, by its time, of those whose time somebody
+// vouched for: not only the settings, or a person. The zero Punch if there is none.
 func (s *Store) Newest() device.Punch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -45,34 +45,35 @@ const maxClamp = time.Minute
 func (s *Store) Repair(fix func(device.Stamp) (time.Time, bool)) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var doubtful []device.Punch
-	for _, lane := range s.lanes {
-		for _, p := range lane {
-			if p.Stamp.Uncertain {
-				doubtful = append(doubtful, p)
-			}
+	if err := s.reload(); err != nil {
+		return 0, err
+	}
+	var punches []device.Punch
+	for _, p := range s.uncertain {
+		if _, ok := fix(p.Stamp); ok && !s.contrary[p.ID] {
+			punches = append(punches, p)
 		}
 	}
-	taps := slices.DeleteFunc(slices.Clone(s.unclaimed), func(t UnclaimedTap) bool { return !t.Stamp.Uncertain })
-	if len(doubtful)+len(taps) == 0 {
+	var taps []int // places among the unclaimed
+	for i, t := range s.unclaimed {
+		if _, ok := fix(t.Stamp); ok && t.Stamp.Uncertain {
+			taps = append(taps, i)
+		}
+	}
+	if len(punches)+len(taps) == 0 {
 		return 0, nil
 	}
-	slices.SortFunc(doubtful, func(a, b device.Punch) int { return cmp.Compare(a.ID, b.ID) })
-	before := map[device.EmployeeID]device.Punch{} // what was repaired
+	slices.SortFunc(punches, func(a, b device.Punch) int { return cmp.Compare(a.ID, b.ID) })
+	before, err := s.before(punches)
+	if err != nil {
+		return 0, err
+	}
 	var repaired []device.Punch
-	for _, p := range doubtful {
-		at, ok := fix(p.Stamp)
-		if !ok {
-			continue
-		}
-		prev, ok := before[p.Employee]
-		if !ok {
-			var err error
-			if prev, _, err = s.neighbours(p, func(q device.Punch) bool { return q.Employee == p.Employee && !q.Stamp.Uncertain }); err != nil {
-				return 0, err
-			}
-		}
+	for _, p := range punches {
+		at, _ := fix(p.Stamp)
+		prev := before[p.Employee]
 		if early := prev.Time.Sub(at); early > maxClamp {
+			s.contrary[p.ID] = true
 			continue
 		} else if early > 0 {
 			at = prev.Time
@@ -81,17 +82,14 @@ func (s *Store) Repair(fix func(device.Stamp) (time.Time, bool)) (int, error) {
 		before[p.Employee] = p
 		repaired = append(repaired, p)
 	}
-	taps = slices.DeleteFunc(taps, func(t UnclaimedTap) bool { _, ok := fix(t.Stamp); return !ok })
-	for i, t := range taps {
-		taps[i].Time, _ = fix(t.Stamp)
-		taps[i].Stamp.Uncertain = false
-	}
-	if len(repaired)+len(taps) == 0 {
-		return 0, nil
-	}
-	err := s.setTimes(repaired, "repaired", func(c *commit) error {
-		for _, t := range taps {
-			if err := putUnclaimed(c.Tx, t); err != nil {
+	unclaimed := slices.Clone(s.unclaimed)
+	err = s.setTimes(repaired, "repaired", func(c *commit) error {
+		for _, i := range taps {
+			t := &unclaimed[i]
+			t.Raw = t.Time
+			t.Time, _ = fix(t.Stamp)
+			t.Stamp.Uncertain = false
+			if err := putUnclaimed(c.Tx, *t); err != nil {
 				return err
 			}
 		}
@@ -100,11 +98,34 @@ func (s *Store) Repair(fix func(device.Stamp) (time.Time, bool)) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, t := range taps {
-		i := slices.IndexFunc(s.unclaimed, func(u UnclaimedTap) bool { return u.id == t.id })
-		s.unclaimed[i] = t
-	}
+	s.unclaimed = unclaimed
 	return len(repaired) + len(taps), nil
+}
+
+// before returns the punch of each employee that is nearest before the first of
+// theirs among those given, of those whose times are certain.
+func (s *Store) before(punches []device.Punch) (map[device.EmployeeID]device.Punch, error) {
+	first := map[device.EmployeeID]device.PunchID{}
+	for _, p := range slices.Backward(punches) {
+		first[p.Employee] = p.ID
+	}
+	found := map[device.EmployeeID]device.Punch{}
+	err := s.db.View(func(tx *bolt.Tx) error {
+		return newestFirst(tx, func(p device.Punch) bool {
+			if id, wanted := first[p.Employee]; wanted && p.ID < id && s.vouches(p) {
+				found[p.Employee] = p
+				delete(first, p.Employee)
+			}
+			return len(first) > 0
+		})
+	})
+	return found, err
+}
+
+// vouches reports whether a punch says something about the times of those next to
+// it: a claimed tap is older than its place says, and a dropped one was none.
+func (s *Store) vouches(p device.Punch) bool {
+	return !p.Stamp.Uncertain && !p.Claimed && s.marks[p.ID].State != Dropped
 }
 
 // SetTime gives a punch whose time is not certain the time that a person says. It
@@ -112,6 +133,9 @@ func (s *Store) Repair(fix func(device.Stamp) (time.Time, bool)) (int, error) {
 func (s *Store) SetTime(id device.PunchID, at time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.reload(); err != nil {
+		return err
+	}
 	p, err := s.read(id)
 	if err != nil {
 		return err
@@ -119,7 +143,7 @@ func (s *Store) SetTime(id device.PunchID, at time.Time) error {
 	if !p.Stamp.Uncertain || !s.pending(id) {
 		return fmt.Errorf("the time of punch %d is certain: correct the booking at Zeitstrom", id)
 	}
-	prev, next, err := s.neighbours(p, func(q device.Punch) bool { return q.Employee == p.Employee && !q.Stamp.Uncertain })
+	prev, next, err := s.neighbours(p, func(q device.Punch) bool { return q.Employee == p.Employee && s.vouches(q) })
 	switch {
 	case err != nil:
 		return err
@@ -128,25 +152,22 @@ func (s *Store) SetTime(id device.PunchID, at time.Time) error {
 	case next.ID != 0 && at.After(next.Time):
 		return fmt.Errorf("the employee's booking after it, punch %d, is of %s", next.ID, next.Time.Local().Format(time.DateTime))
 	}
+	p.Stamp.Believed = true
 	return s.setTimes([]device.Punch{withTime(p, at)}, "time set", func(*commit) error { return nil })
 }
 
 // setTimes stores the true times of punches, and what else goes with them.
 func (s *Store) setTimes(punches []device.Punch, what string, also func(*commit) error) error {
-	if err := s.reload(); err != nil {
-		return err
-	}
 	err := s.save(func(c *commit) error {
 		for _, p := range punches {
-			v, err := json.Marshal(repair{p.Time})
-			if err != nil {
+			if err := putRepair(c.Tx, p); err != nil {
 				return err
 			}
-			if err := put(c.Bucket(timesBucket), key(p.ID), v); err != nil {
-				return err
+			e := Exception{Punch: p.ID, What: what, Why: fmt.Sprintf("the clock showed %s, it was %s", p.Raw.UTC().Format(time.RFC3339), p.Time.UTC().Format(time.RFC3339))}
+			if p.Raw.Sub(p.Time).Abs() < time.Second {
+				e.What, e.Why = "confirmed", "the clock had shown the right time"
 			}
-			why := fmt.Sprintf("the clock showed %s, it was %s", p.Raw.UTC().Format(time.RFC3339), p.Time.UTC().Format(time.RFC3339))
-			if err := c.exception(Exception{Punch: p.ID, What: what, Why: why}); err != nil {
+			if err := c.exception(e); err != nil {
 				return err
 			}
 		}
@@ -156,10 +177,10 @@ func (s *Store) setTimes(punches []device.Punch, what string, also func(*commit)
 		return fmt.Errorf("times not stored: %w", err)
 	}
 	for _, p := range punches {
-		lane := s.lanes[p.Employee]
-		if i := slices.IndexFunc(lane, func(q device.Punch) bool { return q.ID == p.ID }); i >= 0 {
-			lane[i] = p
+		if i := s.place(p); i >= 0 {
+			s.lanes[p.Employee][i] = newItem(p)
 		}
+		delete(s.uncertain, p.ID)
 		if s.last[p.Employee].ID == p.ID {
 			s.last[p.Employee] = p
 		}
@@ -169,37 +190,39 @@ func (s *Store) setTimes(punches []device.Punch, what string, also func(*commit)
 	return nil
 }
 
+// Uncertain returns the pending punches whose times are not certain, in order.
+func (s *Store) Uncertain() []device.Punch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := slices.Collect(maps.Values(s.uncertain))
+	slices.SortFunc(out, func(a, b device.Punch) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
 // Around returns the nearest punches before and after one whose times are certain,
 // whoever made them: what is known of its time. They are the zero Punch if
 // there are none.
 func (s *Store) Around(p device.Punch) (before, after device.Punch, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.neighbours(p, func(q device.Punch) bool { return !q.Stamp.Uncertain })
+	return s.neighbours(p, s.vouches)
 }
 
-// neighbours returns the nearest punches before and after p that fit. A claimed tap
-// is older than its place says, so what lies behind is not taken for what follows.
+// neighbours returns the nearest punches before and after p that fit.
 func (s *Store) neighbours(p device.Punch, fits func(device.Punch) bool) (before, after device.Punch, err error) {
-	var later []device.Punch
 	err = s.db.View(func(tx *bolt.Tx) error {
 		return newestFirst(tx, func(q device.Punch) bool {
-			if q.ID == p.ID || !fits(q) {
-				return true
+			switch {
+			case q.ID == p.ID || !fits(q):
+			case q.ID > p.ID:
+				after = q
+			default:
+				before = q
+				return false
 			}
-			if q.ID > p.ID {
-				later = append(later, q)
-				return true
-			}
-			before = q
-			return false
+			return true
 		})
 	})
-	for _, q := range slices.Backward(later) {
-		if !q.Time.Before(before.Time) {
-			return before, q, err
-		}
-	}
 	return before, after, err
 }
 

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -260,5 +261,127 @@ func TestBasisIsKept(t *testing.T) {
 		if e, err := s.Find(p.ID); err != nil || e.Punch != p {
 			t.Errorf("stored %+v, read %+v, %v", p, e.Punch, err)
 		}
+	}
+}
+
+// A commit that lands though it reports an error, and what was decided meanwhile: a
+// repair of a tap that was claimed, and the sending of a punch that was turned.
+func TestRepairAndAttemptSeeWhatLanded(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "queue.db"))
+	eight := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	tap := device.Tap{UID: badge(t, "A1B2C3D4"), Time: time.Unix(9, 0), Stamp: device.Stamp{Boot: bootA, Uptime: 9 * time.Second, Uncertain: true}}
+	if _, err := s.Keep(tap, 0); err != nil {
+		t.Fatal(err)
+	}
+	was := s.unclaimed
+	if _, err := s.Claim(tap.UID, employee(0), rules, false, false); err != nil {
+		t.Fatal(err)
+	}
+	s.unclaimed, s.dirty = was, true // memory does not know of it
+	if n, err := s.Repair(booted(bootA, eight)); n != 1 || err != nil {
+		t.Errorf("Repair = %d, %v", n, err)
+	}
+	if taps, _ := s.Unclaimed(); len(taps) != 0 {
+		t.Errorf("a claimed tap is back: %+v", taps)
+	}
+
+	s.Wait(employee(1), true)
+	in := add(t, s, punch(1, device.CheckIn, eight))
+	lanes, next, settled := []item{newItem(in)}, s.next, s.settled
+	if _, err := s.Turn(in); err != nil {
+		t.Fatal(err)
+	}
+	s.lanes[employee(1)], s.next, s.settled, s.dirty = lanes, next, settled, true
+	s.Wait(employee(1), false)
+	if err := s.Attempt(in); !errors.Is(err, device.ErrNotPending) {
+		t.Errorf("a punch that was turned round may be sent: %v", err)
+	}
+}
+
+// A dropped punch is none any more: what was known before it counts again.
+func TestDroppedIsNotTheLast(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "queue.db")
+	s := open(t, path)
+	eight := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	out := add(t, s, punch(0, device.CheckOut, eight.Add(-15*time.Hour)))
+	in := add(t, s, punch(0, device.CheckIn, eight))
+	if err := s.Quarantine(in, "no"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Drop(in.ID, "entered twice"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if last, _, _ := s.Last(employee(0)); last.ID != out.ID {
+			t.Errorf("last is punch %d, want %d", last.ID, out.ID)
+		}
+		if days, err := s.OpenDays(eight.AddDate(0, 0, 1), eight.AddDate(0, 0, -9), 14*time.Hour); len(days) != 0 || err != nil {
+			t.Errorf("open days %v, %v", days, err)
+		}
+		s.Close()
+		s = open(t, path)
+	}
+}
+
+// A claimed tap from before is not the last, and no bound for others; and taps are
+// claimed in the order in which they were made, though the clock was set back.
+func TestClaimsAmongOthers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "queue.db")
+	s := open(t, path)
+	eight := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	at := func(shown, uptime time.Duration) device.Tap {
+		return device.Tap{UID: badge(t, "A1B2C3D4"), Time: eight.Add(shown), Stamp: device.Stamp{Boot: bootA, Uptime: uptime}}
+	}
+	for _, tap := range []device.Tap{at(-3*time.Hour, time.Hour), at(-3*time.Hour-time.Minute, time.Hour+2*time.Minute), at(-time.Hour, 3*time.Hour)} {
+		if _, err := s.Keep(tap, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := add(t, s, punch(1, device.CheckIn, eight.Add(-30*time.Minute)))
+	unsure := add(t, s, early(1, device.CheckOut, bootB, time.Minute))
+	last := add(t, s, punch(0, device.CheckIn, eight))
+	plan, err := s.Claim(badge(t, "A1B2C3D4"), employee(0), rules, true, false)
+	if err != nil || len(plan) != 3 {
+		t.Fatalf("claimed %+v, %v", plan, err)
+	}
+	for i, want := range []time.Duration{-3 * time.Hour, -3*time.Hour + 2*time.Minute, -time.Hour} {
+		if !plan[i].Time.Equal(eight.Add(want)) || plan[i].Raw.IsZero() != (i != 1) {
+			t.Errorf("tap %d is of %v, shown %v; want %v", i+1, plan[i].Time, plan[i].Raw, want)
+		}
+	}
+	for range 2 {
+		if p, _, _ := s.Last(employee(0)); p.ID != last.ID {
+			t.Errorf("last is punch %d of %v, want %d", p.ID, p.Time, last.ID)
+		}
+		if a, b, err := s.Around(unsure); a.ID != before.ID || b.ID != last.ID || err != nil {
+			t.Errorf("around are %d and %d, %v", a.ID, b.ID, err)
+		}
+		if e, err := s.Find(plan[1].ID); err != nil || e.Punch.Raw.IsZero() || !e.Claimed {
+			t.Errorf("stored as %+v, %v", e, err)
+		}
+		s.Close()
+		s = open(t, path)
+	}
+}
+
+// What a person or the settings said proves nothing about the clock.
+func TestNewestIsVouchedFor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "queue.db")
+	s := open(t, path)
+	eight := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	good := add(t, s, punch(0, device.CheckIn, eight))
+	believed := punch(1, device.CheckIn, eight.AddDate(10, 0, 0))
+	believed.Stamp.Believed = true
+	add(t, s, believed)
+	typo := add(t, s, early(2, device.CheckIn, bootA, time.Minute))
+	if err := s.SetTime(typo.ID, eight.AddDate(36, 0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if n := s.Newest(); n.ID != good.ID {
+			t.Errorf("the newest is punch %d of %v", n.ID, n.Time)
+		}
+		s.Close()
+		s = open(t, path)
 	}
 }

@@ -23,7 +23,8 @@ type UnclaimedTap struct {
 	UID   device.UID
 	Time  time.Time
 	Stamp device.Stamp
-	Claim int // the badge's claim number
+	Raw   time.Time // what the clock had shown, if Time was repaired; else zero
+	Claim int       // the badge's claim number
 
 	id uint64
 }
@@ -37,6 +38,8 @@ type unclaimedRecord struct {
 	Boot   device.BootID `json:"boot"`
 	Uptime time.Duration `json:"uptime"` // in nanoseconds
 	Doubt  bool          `json:"doubt"`  // the time is not certain
+	Belief bool          `json:"belief"` // nobody vouched for it
+	Raw    time.Time     `json:"raw"`
 }
 
 // tap is an unclaimed tap without its number.
@@ -93,7 +96,7 @@ func (s *Store) Keep(tap device.Tap, lockout time.Duration) (claim int, err erro
 }
 
 func putUnclaimed(tx *bolt.Tx, t UnclaimedTap) error {
-	v, err := json.Marshal(unclaimedRecord{t.UID.Hex(), t.Time.UTC(), t.Claim, t.Stamp.Boot, t.Stamp.Uptime, t.Stamp.Uncertain})
+	v, err := json.Marshal(unclaimedRecord{t.UID.Hex(), t.Time.UTC(), t.Claim, t.Stamp.Boot, t.Stamp.Uptime, t.Stamp.Uncertain, t.Stamp.Believed, t.Raw})
 	if err != nil {
 		return err
 	}
@@ -155,7 +158,6 @@ func (s *Store) Claim(uid device.UID, e device.EmployeeID, rules device.Rules, f
 	if len(claimed) == 0 {
 		return nil, nil
 	}
-	slices.SortStableFunc(claimed, func(a, b UnclaimedTap) int { return a.Time.Compare(b.Time) })
 	before, later, err := s.around(e, claimed[0].Time)
 	if err != nil {
 		return nil, err
@@ -196,13 +198,16 @@ func (s *Store) Claim(uid device.UID, e device.EmployeeID, rules device.Rules, f
 func (s *Store) plan(e device.EmployeeID, before device.Punch, taps []UnclaimedTap, rules device.Rules) (plan []device.Punch) {
 	for _, t := range taps {
 		age, known := t.tap().Since(before)
-		if before.ID != 0 && known && age < rules.Lockout {
+		if before.ID != 0 && known && age >= 0 && age < rules.Lockout {
 			continue
 		}
-		p := device.Punch{ID: s.next + device.PunchID(len(plan)), Employee: e, Time: t.Time, Stamp: t.Stamp}
+		p := device.Punch{ID: s.next + device.PunchID(len(plan)), Employee: e, Time: t.Time, Raw: t.Raw, Stamp: t.Stamp, Claimed: true}
 		p.Intent = device.Next(before.Intent, age, known, rules.LongestShift)
 		if before.ID != 0 {
 			p.Basis = device.Basis{Source: device.ThisClock, Intent: before.Intent, Time: before.Time}
+		}
+		if before.ID != 0 && before.Claimed && known && age >= 0 && p.Time.Before(before.Time) { // the clock was set back in between
+			p.Raw, p.Time = p.Time, before.Time.Add(age)
 		}
 		plan = append(plan, p)
 		before = p
@@ -216,7 +221,7 @@ func (s *Store) around(e device.EmployeeID, at time.Time) (before device.Punch, 
 	err = s.db.View(func(tx *bolt.Tx) error {
 		return newestFirst(tx, func(p device.Punch) bool {
 			switch {
-			case p.Employee != e:
+			case p.Employee != e || s.marks[p.ID].State == Dropped:
 			case p.Time.After(at):
 				later = true
 			case p.Time.After(before.Time):
@@ -258,5 +263,5 @@ func decodeUnclaimed(v []byte) (t UnclaimedTap, err error) {
 		return t, err
 	}
 	uid, err := device.ParseUID(r.UID)
-	return UnclaimedTap{UID: uid, Time: r.Time, Stamp: device.Stamp{Boot: r.Boot, Uptime: r.Uptime, Uncertain: r.Doubt}, Claim: r.Claim}, err
+	return UnclaimedTap{UID: uid, Time: r.Time, Stamp: device.Stamp{Boot: r.Boot, Uptime: r.Uptime, Uncertain: r.Doubt, Believed: r.Belief}, Raw: r.Raw, Claim: r.Claim}, err
 }

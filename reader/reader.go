@@ -104,12 +104,13 @@ func (r *Reader) Health() Health {
 }
 
 // Resting reports whether a badge is in the field, or left it so short a while
-// ago that its return would not be a new tap.
+// ago that its return would not be a new tap. A reader that does not work knows of
+// none.
 func (r *Reader) Resting(uid device.UID) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	_, rests := r.present[uid]
-	return rests
+	return rests && r.health.Healthy
 }
 
 // Run reads until ctx ends. It returns nil: a chip that fails is not the end of
@@ -206,7 +207,7 @@ func (r *Reader) arrived(ctx context.Context, uids [][]byte, at time.Time) {
 			r.log.Error("the chip gave an impossible UID", "error", err)
 			continue
 		}
-		if !r.Resting(uid) { // else it had lost its power for a moment
+		if _, rests := r.present[uid]; !rests { // else it had lost its power for a moment
 			taps = append(taps, device.Tap{UID: uid, Time: at})
 		}
 		r.misses(uid, 0)

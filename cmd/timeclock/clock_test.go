@@ -85,7 +85,7 @@ func (p *place) start(t *testing.T, x extras) (d *daemon, stop func()) {
 		t.Fatal(err)
 	}
 	for n := range 3 {
-		if _, err := d.clock.Roster.Add(device.Badge{UID: badgeOf(n), Employee: device.Employee{ID: employeeOf(n), Name: "Anna"}}); err != nil {
+		if _, err := d.clock.Roster.Add(device.Badge{UID: badgeOf(n), Employee: device.Employee{ID: employeeOf(n), Name: "Anna"}}, false); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -89,8 +89,16 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	source, chip := readerSource(cfg)
 	d.chip = chip
 	rd := reader.New(source, readerOptions(cfg), taps, log)
+	compare := &roster.Sync{
+		Roster: badges, Directory: api, Numbers: roster.Numbers(cfg.Roster.Numbers), Log: log,
+		Tapped: func() func(device.UID) bool { return control.Tapped(d.queue) },
+	}
+	if cfg.Roster.Zeitstrom {
+		compare.Every = cfg.Roster.Every
+	}
+	enrol := roster.NewEnrolment(badges)
 	d.clock = &control.Clock{
-		Version: theVersion(), Roster: badges, Queue: d.queue, Reader: rd, Uplink: up, API: api, Clock: wall,
+		Version: theVersion(), Roster: badges, Sync: compare, Enrol: enrol, Queue: d.queue, Reader: rd, Uplink: up, API: api, Clock: wall,
 		Style: style, Rules: rules, Notice: notice,
 	}
 
@@ -102,17 +110,22 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	}
 	care := display.Care{AnswerTime: cfg.Display.AnswerTime, DimHours: display.Hours(cfg.Display.DimHours), OffAfter: cfg.Display.OffAfter}
 	show := display.New(style, care, d.facts, log, append(panels(cfg), x.panels...)...)
-	signal := display.NewSignal(signalPins(cfg, log), display.Hours(cfg.Signal.QuietHours), cfg.Clock.Zone, log)
+	pins, missing := signalPins(cfg)
+	if missing != nil {
+		log.Error("sound and light are not whole, the clock goes on without", "error", missing)
+	}
+	signal := display.NewSignal(pins, missing, display.Hours(cfg.Signal.QuietHours), cfg.Clock.Zone, log)
+	d.clock.Display, d.clock.Signal = show, signal
 	screens = append(screens, show, signal)
 	terminal := &device.Terminal{
-		Roster: badges, Queue: d.queue, Clock: wall, Elsewhere: up, Field: rd, Screen: screens,
+		Roster: badges, Queue: d.queue, Clock: wall, Elsewhere: up, Office: enrol, Field: rd, Screen: screens,
 		Rules: rules, Log: log, Taps: taps,
 	}
 	server, err := control.Listen(filepath.Join(cfg.StateDir, control.SocketName), d.clock, log)
 	if err != nil {
 		return d, err
 	}
-	d.tasks = []task{rd, terminal, show, signal, up, wall, server, &housekeeping{d.queue, snapshotPath(cfg), time.Duration(cfg.Journal.KeepDays) * 24 * time.Hour, log}}
+	d.tasks = []task{rd, terminal, show, signal, up, wall, compare, server, &housekeeping{d.queue, snapshotPath(cfg), time.Duration(cfg.Journal.KeepDays) * 24 * time.Hour, log}}
 	return d, nil
 }
 
@@ -145,7 +158,9 @@ func (d *daemon) Close() {
 // facts is what the idle screen tells.
 func (d *daemon) facts() display.Facts {
 	h, u, q := d.clock.Reader.Health(), d.clock.Uplink.Status(), d.queue.Stats()
+	enrol, _ := d.clock.Enrol.State()
 	return display.Facts{
+		Enrols: enrol.Waiting, NewOwner: enrol.For.Name,
 		ReaderBroken: h.Problem != "",
 		Offline:      !u.Online && u.Problem != "",
 		Token:        u.Token,
@@ -167,7 +182,7 @@ func styleOf(cfg config.Config) (display.Style, error) {
 // rulesOf is what the company wants of its clock.
 func rulesOf(cfg config.Config) device.Rules {
 	t := cfg.Terminal
-	return device.Rules{Lockout: t.Lockout, LongestShift: t.LongestShift, Ask: t.Ask, SecondThoughts: t.SecondThoughts}
+	return device.Rules{Zone: cfg.Clock.Zone, Lockout: t.Lockout, LongestShift: t.LongestShift, Ask: t.Ask, SecondThoughts: t.SecondThoughts}
 }
 
 // audience shows each answer to several.

@@ -184,7 +184,7 @@ func newDemo(ctx context.Context, dir string, c *call) (_ *demo, err error) {
 		}
 		uid, err := device.ParseUID(b.UID)
 		if err == nil {
-			_, err = d.daemon.clock.Roster.Add(device.Badge{UID: uid, Employee: device.Employee{ID: device.EmployeeID(b.Employee), Name: b.Name}})
+			_, err = d.daemon.clock.Roster.Add(device.Badge{UID: uid, Employee: device.Employee{ID: device.EmployeeID(b.Employee), Name: b.Name}}, false)
 		}
 		if err != nil {
 			d.daemon.Close()

@@ -39,7 +39,7 @@ func doctorReader(ctx context.Context, c *call) error {
 	if err := c.want(0, 0); err != nil {
 		return err
 	}
-	cfg, err := config.Load(c.config)
+	cfg, err := loadConfig(c.config)
 	if err != nil {
 		return err
 	}

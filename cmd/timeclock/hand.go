@@ -32,7 +32,7 @@ func newHand(chip *mfrc522test.Chip, r *reader.Reader) *hand {
 func (h *hand) Show(o device.Outcome) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if c, ok := h.waiting[o.Tap.UID]; ok {
+	if c, ok := h.waiting[o.Tap.UID]; ok && !o.Update { // else it belongs to the tap before
 		delete(h.waiting, o.Tap.UID)
 		c <- o
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"sync"
 
@@ -116,7 +115,7 @@ func pin(name, key string) (gpio.PinIO, error) {
 	}
 	p := gpioreg.ByName(name)
 	if p == nil {
-		return nil, fmt.Errorf("%s: this computer has no pin %s: leave it empty if the line is not wired", key, name)
+		return nil, fmt.Errorf("%s: this computer has no pin %s; empty means not wired", key, name)
 	}
 	return p, nil
 }
@@ -147,21 +146,21 @@ func panels(cfg config.Config) []display.Panel {
 	})}
 }
 
-// signalPins finds what sound and light are wired to. What is not there is logged:
-// the clock goes on without.
-func signalPins(cfg config.Config, log *slog.Logger) display.Pins {
+// signalPins finds what sound and light are wired to. The clock goes on without
+// what is not there.
+func signalPins(cfg config.Config) (pins display.Pins, missing error) {
 	s := cfg.Signal
-	pins := display.Pins{Low: s.ActiveLow}
+	pins.Low = s.ActiveLow
 	for _, p := range []struct {
 		name, key string
 		to        *gpio.PinOut
 	}{{s.BuzzerPin, "buzzer_pin", &pins.Buzzer}, {s.RedPin, "red_pin", &pins.Red}, {s.GreenPin, "green_pin", &pins.Green}, {s.BluePin, "blue_pin", &pins.Blue}} {
 		found, err := pin(p.name, "signal."+p.key)
 		if err != nil {
-			log.Error("sound and light are not whole", "error", err)
+			missing = errors.Join(missing, err)
 		} else if found != nil {
 			*p.to = found
 		}
 	}
-	return pins
+	return pins, missing
 }

@@ -98,7 +98,7 @@ func runReset(ctx context.Context, c *call) error {
 			return err
 		}
 	}
-	cfg, err := config.Load(c.config)
+	cfg, err := loadConfig(c.config)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -51,7 +52,10 @@ var commands = []command{
 	{"badge remove", "UID", "take a badge out of the map", badgeRemove},
 	{"badge block", "UID", "let a badge book nothing any more: it is lost, say", badgeBlock},
 	{"badge unblock", "UID", "let it book again", badgeUnblock},
-	{"badge import", "FILE", "take over a CSV file with columns uid,employee_id,name", badgeImport},
+	{"badge enroll", "EMPLOYEE [NAME]", "give the next badge that is held to the reader to somebody; -renew: and block the old ones", badgeEnroll},
+	{"badge import", "FILE", "take over a list: CSV or Excel with columns uid,employee_id,name; -replace: and remove all others", badgeImport},
+	{"badge sync", "", "take over the badge numbers that stand at Zeitstrom", badgeSync},
+	{"badge explain", "NUMBER", "show what a badge number can mean", badgeExplain},
 	{"badge export", "", "write the badge map as CSV", badgeExport},
 	{"queue list", "", "list what Zeitstrom does not have yet; -all: the newest of all", queueList},
 	{"queue show", "PUNCH", "show one booking and what became of it", queueShow},
@@ -117,7 +121,7 @@ func (c command) usage() string {
 
 // help lists the commands, or those of a group whose verb is missing or unknown.
 func help(e env) int {
-	asked := len(e.args) > 0 && (e.args[0] == "help" || e.args[0] == "-h" || e.args[0] == "-help" || e.args[0] == "--help")
+	asked := len(e.args) > 0 && slices.ContainsFunc(e.args[:min(2, len(e.args))], func(s string) bool { return slices.Contains([]string{"help", "-h", "-help", "--help"}, s) })
 	out, code := e.stderr, 2
 	if asked {
 		out, code = e.stdout, 0
@@ -126,8 +130,9 @@ func help(e env) int {
 	}
 	fmt.Fprintln(out, "usage: timeclock COMMAND [VERB] [-config FILE] [flags] [arguments]")
 	fmt.Fprintln(out)
+	group := len(e.args) > 0 && slices.ContainsFunc(commands, func(c command) bool { return strings.HasPrefix(c.name, e.args[0]+" ") })
 	for _, c := range commands {
-		if c.help == "" { // for the program's own use
+		if c.help == "" || group && !strings.HasPrefix(c.name, e.args[0]+" ") { // for the program's own use, or another group's
 			continue
 		}
 		fmt.Fprintf(out, "  %-34s %s\n", c.name+" "+c.args, c.help)
@@ -153,6 +158,10 @@ type call struct {
 	format  string
 	export  string
 	yes     bool
+	numbers string
+	replace bool
+	renew   bool
+	move    bool
 }
 
 func newCall(e env, cmd *command) *call {
@@ -168,7 +177,18 @@ func newCall(e env, cmd *command) *call {
 	switch cmd.name {
 	case "queue list":
 		c.flags.BoolVar(&c.all, "all", false, "also what was delivered, newest first")
+	case "badge import":
+		c.flags.StringVar(&c.numbers, "numbers", "", "how badge numbers are `written`: hex, hex-reversed, check-byte, decimal or decimal-reversed; found out if it is not said")
+		c.flags.BoolVar(&c.replace, "replace", false, "remove the badges that the file does not name")
+		c.flags.BoolVar(&c.dry, "dry-run", false, "only show what would become of it")
+		c.flags.BoolVar(&c.yes, "yes", false, "with -replace: do not ask")
+	case "badge enroll":
+		c.flags.BoolVar(&c.renew, "renew", false, "block the badges that the employee has: they are lost")
+		c.flags.BoolVar(&c.move, "move", false, "also take a badge that belongs to somebody else")
+	case "badge sync":
+		c.flags.BoolVar(&c.force, "force", false, "even if most badges would be removed")
 	case "badge add":
+		c.flags.BoolVar(&c.move, "move", false, "even if the badge belongs to somebody else")
 		c.flags.BoolVar(&c.claim, "claim", false, "turn the taps that the badge has made so far into bookings")
 		c.flags.BoolVar(&c.force, "force", false, "with -claim: even if the employee has later bookings")
 		c.flags.BoolVar(&c.dry, "dry-run", false, "with -claim: only show the bookings")
@@ -219,7 +239,7 @@ func (c *call) want(least, most int) error {
 
 // client reaches the running clock that the settings name.
 func (c *call) client(ctx context.Context) (*control.Client, error) {
-	cfg, err := config.Load(c.config)
+	cfg, err := loadConfig(c.config)
 	if err != nil {
 		return nil, err
 	}

@@ -207,8 +207,8 @@ func (w *world) start(t *rapid.T) {
 	w.uplink = uplink.New(w.queue, api, time.Minute, log)
 	up := w.uplink
 	w.terminal = &device.Terminal{
-		Roster: w.roster, Queue: w.queue, Clock: clock.New(clock.System{}, w.queue, true, log), Elsewhere: up, Screen: audience{},
-		Rules: device.Rules{Lockout: 30 * time.Second, LongestShift: shift, Ask: 200 * time.Millisecond}, Log: log,
+		Roster: w.roster, Queue: w.queue, Clock: clock.New(clock.System{}, w.queue, true, log), Elsewhere: up, Office: roster.NewEnrolment(w.roster), Screen: audience{},
+		Rules: device.Rules{Zone: time.UTC, Lockout: 30 * time.Second, LongestShift: shift, Ask: 200 * time.Millisecond}, Log: log,
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel, w.done = cancel, make(chan struct{})
@@ -271,7 +271,7 @@ func (w *world) change(t *rapid.T, n int) {
 	if _, known := w.roster.Lookup(badgeOf(n)); known {
 		_, err = w.roster.Remove(badgeOf(n))
 	} else {
-		_, err = w.roster.Add(device.Badge{UID: badgeOf(n), Employee: device.Employee{ID: employeeOf(n)}})
+		_, err = w.roster.Add(device.Badge{UID: badgeOf(n), Employee: device.Employee{ID: employeeOf(n)}}, false)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"timeclock/device"
-	"timeclock/device/config"
 	"timeclock/device/control"
 )
 
@@ -83,7 +82,7 @@ func queueTime(ctx context.Context, c *call) error {
 	if err := c.want(2, 2); err != nil {
 		return err
 	}
-	cfg, err := config.Load(c.config)
+	cfg, err := loadConfig(c.config)
 	if err != nil {
 		return err
 	}

@@ -6,15 +6,13 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
-
-	"timeclock/device/config"
 )
 
 func runDaemon(ctx context.Context, c *call) error {
 	if err := c.want(0, 0); err != nil {
 		return err
 	}
-	cfg, err := config.Load(c.config)
+	cfg, err := loadConfig(c.config)
 	if err != nil {
 		return err
 	}

@@ -55,6 +55,7 @@ func TestScripts(t *testing.T) {
 			"eventually": cmdEventually,
 			"employees":  cmdEmployees,
 			"books":      cmdBooks,
+			"people":     cmdPeople,
 			"exits":      cmdExits,
 			"hears":      cmdHears,
 			"envsubst":   cmdEnvsubst,
@@ -149,6 +150,16 @@ func cmdBooks(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Value(apiKey{}).(*api).server.Book(zeitstromtest.Timestamp{Intent: args[0], Employee: args[1], Time: time.Now().Add(-ago)})
 }
 
+// people ID:FIRST:LAST:TOKEN:archived... says who stands at Zeitstrom.
+func cmdPeople(ts *testscript.TestScript, _ bool, args []string) {
+	var people []zeitstromtest.Employee
+	for _, arg := range args {
+		f := strings.Split(arg, ":")
+		people = append(people, zeitstromtest.Employee{ID: f[0], FirstName: f[1], LastName: f[2], Token: f[3], Archived: f[4] != ""})
+	}
+	ts.Value(apiKey{}).(*api).server.SetPeople(people)
+}
+
 // eventually TEXT COMMAND... runs a command until its output has the text.
 func cmdEventually(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(until(func() error {
@@ -178,7 +189,7 @@ func cmdExits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// hears UID COMMAND... runs a doctor and brings a badge once it asks for one.
+// hears UID COMMAND... runs a command and brings a badge once it asks for one.
 func cmdHears(ts *testscript.TestScript, _ bool, args []string) {
 	cmd := program(ts, args[1:])
 	out, err := cmd.StdoutPipe()
@@ -186,8 +197,8 @@ func cmdHears(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(cmd.Start())
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		fmt.Fprintln(ts.Stdout(), lines.Text())
-		if strings.HasPrefix(lines.Text(), "Hold a badge") {
-			// An unknown badge: the tap is no success, and none is wanted.
+		if strings.HasPrefix(lines.Text(), "Hold ") {
+			// It books nothing: the tap is no success, and none is wanted.
 			_ = program(ts, []string{"timeclock", "tap", "-config", "timeclock.toml", args[0]}).Run()
 		}
 	}

@@ -26,7 +26,7 @@ var errHeld = errors.New("another timeclock is running on this state directory")
 func openState(cfg config.Config) (*stateDir, error) {
 	path := cfg.StateDir
 	if err := os.MkdirAll(path, 0o750); err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
+		return nil, fmt.Errorf("state directory: %w: choose another state_dir, or make room there", err)
 	}
 	if err := actAsOwner(path); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)

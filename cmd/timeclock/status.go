@@ -32,10 +32,19 @@ func runStatus(ctx context.Context, c *call) error {
 	if s.OldestPending != nil {
 		fmt.Fprintf(w, "\tthe oldest pending one is of %s\n", s.OldestPending.Local().Format(time.DateTime))
 	}
-	if s.Uncertain > 0 {
-		fmt.Fprintf(w, "\t%d wait for their time, which the clock could not know: `timeclock queue list` says more\n", s.Uncertain)
+	if n := s.Uncertain - s.Stranded; n > 0 {
+		fmt.Fprintf(w, "\t%d get their time as soon as the system clock is trusted\n", n)
+	}
+	if s.Stranded > 0 {
+		fmt.Fprintf(w, "\t%d wait for somebody to tell their time: `timeclock queue list` says what is known, `timeclock queue time` sets it\n", s.Stranded)
 	}
 	fmt.Fprintf(w, "badges\t%d\n", s.Badges)
+	if s.Roster.Problem != "" {
+		fmt.Fprintf(w, "\tnot compared with Zeitstrom: %s\n", s.Roster.Problem)
+	}
+	if s.Roster.Conflicts > 0 {
+		fmt.Fprintf(w, "\t%d badge numbers at Zeitstrom were not taken over: `timeclock badge sync` says why\n", s.Roster.Conflicts)
+	}
 	if s.Unclaimed > 0 {
 		fmt.Fprintf(w, "\t%d unclaimed taps of badges that belong to nobody: `timeclock badge unclaimed`\n", s.Unclaimed)
 	}
@@ -54,6 +63,11 @@ func runStatus(ctx context.Context, c *call) error {
 	if s.Uplink.Retry != nil {
 		fmt.Fprintf(w, "\tnext try at %s\n", s.Uplink.Retry.Local().Format(time.DateTime))
 	}
+	if s.Uplink.Silent > 0 {
+		fmt.Fprintf(w, "\tthe last %d questions at the door went unanswered, so other doors and the app did not count: %s\n", s.Uplink.Silent, s.Uplink.Why)
+	}
+	fmt.Fprintf(w, "display\t%s\n", describe(s.Display.Healthy, "no trouble", s.Display.Problem))
+	fmt.Fprintf(w, "signal\t%s\n", describe(s.Signal.Healthy, "no trouble", s.Signal.Problem))
 	fmt.Fprintf(w, "clock\t%s\n", describe(s.Clock.Trusted, "trusted: "+s.Clock.Source, s.Clock.Source))
 	return w.Flush()
 }

@@ -37,7 +37,7 @@ type Kernel interface {
 
 // Punches are the bookings of this clock.
 type Punches interface {
-	// Newest is the newest punch whose time is certain.
+	// Newest is the newest punch whose time somebody vouched for.
 	Newest() device.Punch
 	// Repair gives punches whose times are not certain their true times, as far
 	// as they are known.
@@ -72,14 +72,30 @@ type Clock struct {
 	always  bool
 	log     *slog.Logger
 
-	mu    sync.Mutex
-	start time.Time // of this run of the computer, as the last synchronised clock had it; zero: it never was
+	mu     sync.Mutex
+	start  time.Time // of this run of the computer, as the last synchronised clock had it; zero: it never was
+	chip   time.Time // when the computer was started, by the clock chip
+	noChip error     // why there is none to ask
 }
 
 // New makes a clock. With always the system's wall clock is believed without
 // asking.
 func New(k Kernel, p Punches, always bool, log *slog.Logger) *Clock {
-	return &Clock{kernel: k, punches: p, always: always, log: log}
+	c := &Clock{kernel: k, punches: p, always: always, log: log}
+	c.askChip()
+	return c
+}
+
+// askChip reads the clock chip, which may take its time: never while somebody waits.
+func (c *Clock) askChip() {
+	if c.always {
+		return
+	}
+	now, err := c.kernel.ClockChip()
+	start := now.Add(-c.kernel.Uptime())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.chip, c.noChip = start, err
 }
 
 func (c *Clock) String() string { return "clock" }
@@ -115,26 +131,34 @@ func (c *Clock) Trust() Trust {
 	if !known.IsZero() && start.Sub(known).Abs() < stepped {
 		return Trust{true, "it was synchronised since the device was started, and has run on since"}
 	}
-	chip, chipErr := c.kernel.ClockChip()
 	switch {
-	case chipErr == nil && wall.Sub(chip).Abs() < sameTime:
+	case c.noChip == nil && start.Sub(c.chip).Abs() < sameTime:
 		return Trust{true, "the clock chip (RTC) says the same"}
-	case chipErr == nil:
-		return Trust{Source: fmt.Sprintf("not synchronised, and the clock chip (RTC) shows %s: is there a time server that the device reaches (timedatectl)?", chip.Local().Format(time.DateTime))}
+	case c.noChip == nil:
+		shows := c.chip.Add(c.kernel.Uptime())
+		return Trust{Source: fmt.Sprintf("not synchronised, and the clock chip (RTC) shows %s: is there a time server that the device reaches (timedatectl)?", shows.Local().Format(time.DateTime))}
 	case err != nil:
-		return Trust{Source: fmt.Sprintf("the kernel does not say whether it is synchronised (%v), and %v", err, chipErr)}
+		return Trust{Source: fmt.Sprintf("the kernel does not say whether it is synchronised (%v), and %v", err, c.noChip)}
 	}
-	return Trust{Source: fmt.Sprintf("not synchronised, and %v: is there a time server that the device reaches (timedatectl)?", chipErr)}
+	return Trust{Source: fmt.Sprintf("not synchronised, and %v: is there a time server that the device reaches (timedatectl)?", c.noChip)}
 }
 
 // Stamp implements device.Clock. The instant must be of this process, a short
-// while ago.
+// while ago. If the wall clock was stepped since, it is not certain.
 func (c *Clock) Stamp(at time.Time) device.Stamp {
+	ago := time.Since(at)
 	return device.Stamp{
 		Boot:      c.kernel.BootID(),
-		Uptime:    c.kernel.Uptime() - time.Since(at),
-		Uncertain: !c.Trust().Trusted,
+		Uptime:    c.kernel.Uptime() - ago,
+		Uncertain: !c.Trust().Trusted || steppedSince(at, ago),
+		Believed:  c.always,
 	}
+}
+
+// steppedSince reports whether the wall clock was set since an instant that was so
+// long ago by the monotonic clock.
+func steppedSince(at time.Time, ago time.Duration) bool {
+	return time.Now().Round(0).Add(-ago).Sub(at.Round(0)).Abs() >= stepped
 }
 
 // Run repairs times as soon as the wall clock is trusted, until ctx ends.
@@ -150,6 +174,7 @@ func (c *Clock) Run(ctx context.Context) error {
 		if last.Trusted {
 			c.repair()
 		}
+		c.askChip()
 		select {
 		case <-ctx.Done():
 			return nil
@@ -159,15 +184,21 @@ func (c *Clock) Run(ctx context.Context) error {
 }
 
 func (c *Clock) repair() {
-	boot, start := c.kernel.BootID(), c.kernel.Wall().Add(-c.kernel.Uptime())
+	start := c.kernel.Wall().Add(-c.kernel.Uptime())
 	n, err := c.punches.Repair(func(s device.Stamp) (time.Time, bool) {
-		return start.Add(s.Uptime), s.Boot == boot && boot != device.BootID{}
+		return start.Add(s.Uptime), c.Will(s)
 	})
 	if err != nil {
 		c.log.Error("times not repaired, trying again", "error", err)
 	} else if n > 0 {
 		c.log.Info("times of early taps repaired", "taps", n)
 	}
+}
+
+// Will reports whether a time that is not certain will be known: it is of this run
+// of the computer.
+func (c *Clock) Will(s device.Stamp) bool {
+	return s.Boot == c.kernel.BootID() && s.Boot != device.BootID{}
 }
 
 // Bounds returns between which instants a punch was made whose time is not

@@ -50,6 +50,11 @@ type Config struct {
 		Poll     time.Duration
 		Several  string // "each" or "one"
 	}
+	Roster struct {
+		Zeitstrom bool
+		Every     time.Duration // 0: only on demand
+		Numbers   string        // empty: found out
+	}
 	Display struct {
 		Driver     string // SSD1306 or NoDisplay
 		I2C        string // /dev/i2c-N
@@ -115,21 +120,38 @@ func Default() Config {
 	return c
 }
 
+// Check judges a key's value beyond what this package knows.
+type Check struct {
+	Key   string
+	Judge func(string) error
+}
+
 // Load reads the file at path.
-func Load(path string) (Config, error) {
+func Load(path string, checks ...Check) (Config, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return Config{}, fmt.Errorf("cannot read the settings: %w", err)
 	}
-	return Parse(path, text)
+	return Parse(path, text, checks...)
 }
 
 // Parse reads settings; name stands in error texts. The error is of type
 // Faults if the text is at fault.
-func Parse(name string, text []byte) (Config, error) {
+func Parse(name string, text []byte, checks ...Check) (Config, error) {
 	c := Default()
 	c.Clock.Trust = ""
-	faults := decode(text, c.fields())
+	fields := c.fields()
+	for _, check := range checks {
+		i := slices.IndexFunc(fields, func(f field) bool { return f.key == check.Key })
+		set := fields[i].set
+		fields[i].set = func(v value) error {
+			if err := set(v); err != nil {
+				return err
+			}
+			return check.Judge(v.text)
+		}
+	}
+	faults := decode(text, fields)
 	if len(faults) > 0 {
 		return Config{}, &Faults{File: name, List: faults}
 	}
@@ -145,7 +167,10 @@ func Parse(name string, text []byte) (Config, error) {
 // fields binds every key to its place and to what it may hold.
 func (c *Config) fields() []field {
 	z, r, d, s, t := &c.Zeitstrom, &c.Reader, &c.Display, &c.Signal, &c.Terminal
-	pin := emptyOr(matches(`^[A-Za-z0-9_]+$`, "GPIO25"))
+	used := map[string]string{} // pins, and for what
+	pin := func(key string, to *string) field {
+		return text(key, to, emptyOr(matches(`^[A-Za-z0-9_]+$`, "GPIO25")), func(s string) error { return c.freePin(used, key, s) })
+	}
 	return []field{
 		text("state_dir", &c.StateDir, stateDirectory),
 		text("zeitstrom.plain_http_host", &z.PlainHTTPHost),
@@ -155,26 +180,29 @@ func (c *Config) fields() []field {
 		duration("zeitstrom.timeout", &z.Timeout, time.Second, 5*time.Minute),
 		text("reader.driver", &r.Driver, oneOf(Hardware, Simulated)),
 		text("reader.spi", &r.SPI, matches(`^/dev/spidev\d+\.\d+$`, "/dev/spidev0.0")),
-		text("reader.reset_pin", &r.ResetPin, pin),
-		text("reader.irq_pin", &r.IRQPin, pin),
+		pin("reader.reset_pin", &r.ResetPin),
+		pin("reader.irq_pin", &r.IRQPin),
 		number("reader.spi_khz", &r.SPIKHz, func(n int) bool { return n >= 100 && n <= 10000 }, "100 to 10000"),
 		number("reader.gain", &r.Gain, func(n int) bool { return slices.Contains([]int{18, 23, 33, 38, 43, 48}, n) }, "18, 23, 33, 38, 43 or 48"),
 		duration("reader.poll", &r.Poll, 20*time.Millisecond, time.Second),
 		text("reader.several", &r.Several, oneOf("each", "one")),
+		truth("roster.zeitstrom", &c.Roster.Zeitstrom),
+		duration("roster.every", &c.Roster.Every, 0, 7*24*time.Hour),
+		text("roster.numbers", &c.Roster.Numbers, emptyOr(oneOf("hex", "hex-reversed", "check-byte", "decimal", "decimal-reversed"))),
 		text("display.driver", &d.Driver, oneOf(SSD1306, NoDisplay)),
 		text("display.i2c", &d.I2C, matches(`^/dev/i2c-\d+$`, "/dev/i2c-1")),
-		text("display.dc_pin", &d.DCPin, pin),
+		pin("display.dc_pin", &d.DCPin),
 		text("display.spi", &d.SPI, emptyOr(matches(`^/dev/spidev\d+\.\d+$`, "/dev/spidev0.1")), c.panelSPI),
-		text("display.reset_pin", &d.ResetPin, pin),
+		pin("display.reset_pin", &d.ResetPin),
 		duration("display.answer_time", &d.AnswerTime, 500*time.Millisecond, time.Minute),
 		text("display.language", &d.Language, matches(`^[a-z]{2}$`, "de")),
 		text("display.names", &d.Names, oneOf("full", "first", "initials", "none")),
 		hours("display.dim_hours", &d.DimHours),
 		duration("display.off_after", &d.OffAfter, 0, 24*time.Hour),
-		text("signal.buzzer_pin", &s.BuzzerPin, pin),
-		text("signal.red_pin", &s.RedPin, pin),
-		text("signal.green_pin", &s.GreenPin, pin),
-		text("signal.blue_pin", &s.BluePin, pin),
+		pin("signal.buzzer_pin", &s.BuzzerPin),
+		pin("signal.red_pin", &s.RedPin),
+		pin("signal.green_pin", &s.GreenPin),
+		pin("signal.blue_pin", &s.BluePin),
 		truth("signal.active_low", &s.ActiveLow),
 		hours("signal.quiet_hours", &s.QuietHours),
 		duration("terminal.lockout", &t.Lockout, 0, time.Hour),
@@ -186,6 +214,38 @@ func (c *Config) fields() []field {
 		text("clock.trust", &c.Clock.Trust, oneOf(Auto, Always)),
 		zone("clock.zone", &c.Clock.Zone),
 	}
+}
+
+// busPins are the lines of the buses on a Pi's header.
+var busPins = map[string][]string{
+	"/dev/spidev0.": {"GPIO7", "GPIO8", "GPIO9", "GPIO10", "GPIO11"},
+	"/dev/i2c-1":    {"GPIO2", "GPIO3"},
+}
+
+// freePin refuses a pin that has another use.
+func (c *Config) freePin(used map[string]string, key, name string) error {
+	if name == "" {
+		return nil
+	}
+	if other, twice := used[name]; twice {
+		return fmt.Errorf("%s is %s already", name, other)
+	}
+	used[name] = key
+	var buses []string
+	if c.Reader.Driver == Hardware {
+		buses = append(buses, c.Reader.SPI)
+	}
+	if c.Display.Driver == SSD1306 && c.Display.SPI == "" {
+		buses = append(buses, c.Display.I2C)
+	}
+	for _, bus := range buses {
+		for prefix, lines := range busPins {
+			if strings.HasPrefix(bus, prefix) && slices.Contains(lines, name) {
+				return fmt.Errorf("%s is a line of %s", name, bus)
+			}
+		}
+	}
+	return nil
 }
 
 // panelSPI refuses the SPI device that the reader is on, and a panel without the

@@ -69,6 +69,14 @@ func TestDaysAndClocks(t *testing.T) {
 	}
 }
 
+func TestCheck(t *testing.T) {
+	no := Check{"display.language", func(s string) error { return errors.New("nobody speaks " + s) }}
+	_, err := Parse("f.toml", []byte("lock = 1\ndisplay.language = \"xx\""), no)
+	if err == nil || err.Error() != "f.toml:1: lock: unknown key; known here: state_dir\nf.toml:2: display.language: nobody speaks xx" {
+		t.Error(err)
+	}
+}
+
 // Every fault of a file is told at once; the texts are what people read.
 func TestFaults(t *testing.T) {
 	for _, tc := range []struct{ file, want string }{
@@ -102,6 +110,7 @@ f.toml:12: wifi.name: unknown key; ` + "`timeclock config default` shows all the
 		{"[display]\nspi = \"/dev/spidev0.1\"\ndim_hours = \"late\"\nlanguage = \"german\"\nnames = \"nick\"", "f.toml:2: display.spi: a panel on the SPI bus needs display.dc_pin, too\nf.toml:3: display.dim_hours: must be two times of day in quotes, such as \"22:00-06:00\", not \"late\"\nf.toml:4: display.language: \"german\" is not possible: it looks like \"de\"\nf.toml:5: display.names: \"nick\" is not possible: use \"full\" or \"first\" or \"initials\" or \"none\""},
 		{"[display]\nspi = \"/dev/spidev0.0\"\ndc_pin = \"GPIO5\"", "f.toml:2: display.spi: /dev/spidev0.0 is the reader's: a second device on the same bus has another chip select, such as \"/dev/spidev0.1\""},
 		{"[signal]\nactive_low = \"yes\"\nquiet_hours = \"22:00-22:00\"\n[clock]\nzone = \"Berlin\"", "f.toml:2: signal.active_low: must be true or false without quotes, not \"yes\"\nf.toml:3: signal.quiet_hours: must be two times of day in quotes, such as \"22:00-06:00\", not \"22:00-22:00\"\nf.toml:5: clock.zone: there is no time zone \"Berlin\": it looks like \"Europe/Berlin\""},
+		{"[signal]\nred_pin = \"GPIO17\"\ngreen_pin = \"GPIO17\"\nbuzzer_pin = \"GPIO10\"\nblue_pin = \"GPIO2\"", "f.toml:3: signal.green_pin: GPIO17 is signal.red_pin already\nf.toml:4: signal.buzzer_pin: GPIO10 is a line of /dev/spidev0.0\nf.toml:5: signal.blue_pin: GPIO2 is a line of /dev/i2c-1"},
 		{"[clock]\n[reader]\n[clock]\n", "f.toml:3: clock: the table begins in line 1 already: put its keys there"},
 		{"state_dir = \"/" + strings.Repeat("x", 90) + "\"", "f.toml:1: state_dir: a path of 91 characters is too long for a socket in it: use at most 90"},
 		{`zeitstrom.url = "ftp://x/"`, `f.toml:1: zeitstrom.url: "ftp://x/" must begin with https://`},

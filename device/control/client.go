@@ -198,12 +198,16 @@ func (c *Client) List() ([]device.Badge, error) {
 }
 
 // Add implements Badges.
-func (c *Client) Add(b device.Badge) (action roster.Action, err error) {
+func (c *Client) Add(b device.Badge, move bool) (action roster.Action, err error) {
 	body, err := json.Marshal(newBadge(b))
 	if err != nil {
 		return "", err
 	}
-	return action, c.call(http.MethodPost, "/badges", bytes.NewReader(body), &action)
+	path := "/badges"
+	if move {
+		path += "?move=1"
+	}
+	return action, c.call(http.MethodPost, path, bytes.NewReader(body), &action)
 }
 
 // Remove implements Badges.
@@ -216,14 +220,53 @@ func (c *Client) Block(uid device.UID, blocked bool) (e device.Employee, err err
 	return e, c.call(http.MethodPost, fmt.Sprintf("/badges/%s/block?blocked=%t", uid.Hex(), blocked), nil, &e)
 }
 
-// Import implements Badges.
-func (c *Client) Import(file io.Reader) ([]roster.Line, error) {
-	var in []line
-	err := c.call(http.MethodPost, "/badges/import", file, &in)
-	out := make([]roster.Line, len(in))
-	for i, l := range in {
-		b, _ := l.Badge.roster() // a refused line may have none
-		out[i] = roster.Line{Number: l.Number, Badge: b, Was: l.Was, Action: l.Action, Text: l.Text, Reason: l.Reason}
+// Import implements Badges. What was tapped at the clock is known there.
+func (c *Client) Import(file io.Reader, o roster.Options) (roster.Report, error) {
+	q := url.Values{"numbers": {string(o.Numbers)}}
+	if o.Replace {
+		q.Set("replace", "1")
 	}
-	return out, err
+	if o.Dry {
+		q.Set("dry", "1")
+	}
+	var in report
+	err := c.call(http.MethodPost, "/badges/import?"+q.Encode(), file, &in)
+	return in.roster(), err
+}
+
+// SyncBadges compares the badge map with Zeitstrom at once.
+func (c *Client) SyncBadges(force bool) (roster.Merged, error) {
+	path := "/badges/sync"
+	if force {
+		path += "?force=1"
+	}
+	var in merged
+	err := c.call(http.MethodPost, path, nil, &in)
+	return in.roster(), err
+}
+
+// Employee finds an employee by id, or by a name that only one has.
+func (c *Client) Employee(idOrName string) (e device.Employee, err error) {
+	return e, c.call(http.MethodGet, "/employees/"+url.PathEscape(idOrName), nil, &e)
+}
+
+// BeginEnrolment waits for the badge that an employee is to get.
+func (c *Client) BeginEnrolment(employee, name string, way roster.Way) (roster.EnrolState, error) {
+	q := url.Values{"employee": {employee}, "name": {name}, "way": {string(way)}}
+	var in enrolment
+	err := c.call(http.MethodPost, "/enrolment?"+q.Encode(), nil, &in)
+	return in.roster(), err
+}
+
+// AwaitEnrolment returns how far an enrolment is once that has changed, or a moment
+// later.
+func (c *Client) AwaitEnrolment(after roster.EnrolState) (roster.EnrolState, error) {
+	var in enrolment
+	err := c.call(http.MethodGet, fmt.Sprintf("/enrolment/%d?%s", after.Number, url.Values{"problem": {after.Problem}}.Encode()), nil, &in)
+	return in.roster(), err
+}
+
+// EndEnrolment gives up an enrolment.
+func (c *Client) EndEnrolment(number int) error {
+	return c.call(http.MethodDelete, fmt.Sprintf("/enrolment/%d", number), nil, new(any))
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"timeclock/device"
@@ -32,10 +33,14 @@ type Clock struct {
 	Version string
 	Roster  *roster.Roster
 	Queue   *queue.Store
+	Sync    *roster.Sync
+	Enrol   *roster.Enrolment
 	Reader  *reader.Reader
 	Uplink  *uplink.Uplink
 	API     *zeitstrom.Client
 	Clock   *clock.Clock
+	Display *display.Display
+	Signal  *display.Signal
 	Style   display.Style
 	Rules   device.Rules
 	Notice  string // what happened to the queue file before the start; usually nothing
@@ -54,11 +59,18 @@ type Status struct {
 	Ambiguous     int        `json:"ambiguous"` // of those pending: sent, and not clearly answered
 	Held          int        `json:"held"`      // of those pending: check-outs whose check-ins are quarantined, and those that are uncertain
 	Uncertain     int        `json:"uncertain"` // of those held: their time is not certain yet
+	Stranded      int        `json:"stranded"`  // of those uncertain: only a person can tell their time
 	Dropped       int        `json:"dropped"`
-	OldestPending *time.Time `json:"oldest_pending"` // null if nothing is pending
+	OldestPending *time.Time `json:"oldest_pending"` // of those whose time is certain; null if there is none
 	Journal       string     `json:"journal"`        // the hash of the whole journal, to be kept elsewhere
 	Badges        int        `json:"badges"`
-	Storage       struct {
+	Roster        struct {
+		Zeitstrom bool       `json:"zeitstrom"` // it follows Zeitstrom
+		Compared  *time.Time `json:"compared"`  // null: not yet
+		Problem   string     `json:"problem"`
+		Conflicts int        `json:"conflicts"`
+	} `json:"roster"`
+	Storage struct {
 		Healthy bool   `json:"healthy"`
 		Problem string `json:"problem"`
 		Notice  string `json:"notice"` // what happened to the file before the start
@@ -76,9 +88,19 @@ type Status struct {
 	Uplink struct {
 		Online  bool       `json:"online"`
 		Problem string     `json:"problem"`
-		Retry   *time.Time `json:"retry"` // null if nothing waits
-		Blind   bool       `json:"blind"` // the token may not read timespans
+		Retry   *time.Time `json:"retry"`  // null if nothing waits
+		Blind   bool       `json:"blind"`  // the token may not read timespans
+		Silent  int        `json:"silent"` // questions at the door in a row that were not answered in time
+		Why     string     `json:"why"`    // the last of them was not
 	} `json:"uplink"`
+	Display struct {
+		Healthy bool   `json:"healthy"`
+		Problem string `json:"problem"`
+	} `json:"display"`
+	Signal struct {
+		Healthy bool   `json:"healthy"`
+		Problem string `json:"problem"`
+	} `json:"signal"`
 	Clock struct {
 		Trusted bool   `json:"trusted"`
 		Source  string `json:"source"`
@@ -95,6 +117,8 @@ func (c *Clock) Status() Status {
 	s.Unclaimed = len(taps)
 	s.Ambiguous, s.Held, s.Uncertain, s.Dropped = q.Ambiguous, q.Held, q.Uncertain, q.Dropped
 	s.OldestPending = optional(q.OldestPending)
+	r := c.Sync.Status()
+	s.Roster.Zeitstrom, s.Roster.Compared, s.Roster.Problem, s.Roster.Conflicts = c.Sync.Every > 0, optional(r.At), r.Problem, len(r.Merged.Conflicts)
 	s.Storage.Healthy, s.Storage.Problem, s.Storage.Notice = q.Problem == "", q.Problem, c.Notice
 	h := c.Reader.Health()
 	s.Reader.Healthy, s.Reader.Chip, s.Reader.Problem = h.Healthy, h.Chip, h.Problem
@@ -102,6 +126,14 @@ func (c *Clock) Status() Status {
 	s.Reader.Asked, s.Reader.Answered = h.Asked, h.Answered
 	u := c.Uplink.Status()
 	s.Uplink.Online, s.Uplink.Problem, s.Uplink.Retry, s.Uplink.Blind = u.Online, u.Problem, optional(u.Retry), u.Blind
+	s.Uplink.Silent, s.Uplink.Why = u.Silent, u.Why
+	s.Display.Problem, s.Signal.Problem = c.Display.Problem(), c.Signal.Problem()
+	s.Display.Healthy, s.Signal.Healthy = s.Display.Problem == "", s.Signal.Problem == ""
+	for _, p := range c.Queue.Uncertain() {
+		if !c.Clock.Will(p.Stamp) {
+			s.Stranded++
+		}
+	}
 	trust := c.Clock.Trust()
 	s.Clock.Trusted, s.Clock.Source = trust.Trusted, trust.Source
 	return s
@@ -225,6 +257,9 @@ func (c *Clock) SetTime(id device.PunchID, at time.Time) error {
 	case err != nil:
 		return err
 	case !e.Stamp.Uncertain: // the queue says so
+	case c.Clock.Will(e.Stamp):
+		return errors.New("the clock gives it its true time by itself, as soon as a time server is reached; where there is none, set the system clock and [clock] trust = \"always\"")
+	case !to.IsZero() && from.After(to): // they contradict each other: one of the clocks was wrong
 	case at.Before(from.Truncate(time.Second)):
 		return fmt.Errorf("it was not before %s: the clock had booked others by then", from.In(c.Style.Zone).Format(time.DateTime))
 	case !to.IsZero() && at.After(to):
@@ -295,6 +330,7 @@ type Unclaimed struct {
 	Claim int         `json:"claim"`
 	UID   string      `json:"uid"` // whole: for the admin who gives it to someone
 	Taps  []time.Time `json:"taps"`
+	Doubt bool        `json:"uncertain,omitempty"` // at least one of the times is not certain
 }
 
 // Unclaimed lists the badges that belong to nobody, newest first, and how many
@@ -308,6 +344,7 @@ func (c *Clock) Unclaimed() (badges []Unclaimed, lost int) {
 			i = len(badges) - 1
 		}
 		badges[i].Taps = append(badges[i].Taps, t.Time)
+		badges[i].Doubt = badges[i].Doubt || t.Stamp.Uncertain
 	}
 	return badges, lost
 }
@@ -315,13 +352,16 @@ func (c *Clock) Unclaimed() (badges []Unclaimed, lost int) {
 // Claim gives a badge to an employee and turns its unclaimed taps into punches,
 // unless dry: then it only tells which it would make.
 func (c *Clock) Claim(b device.Badge, force, dry bool) ([]Punch, error) {
+	if was, known := c.Roster.Lookup(b.UID); known && was.Employee.ID != b.Employee.ID {
+		return nil, fmt.Errorf("badge %s belongs to %s (%s) by now", b.UID.Hex(), was.Employee.Name, was.Employee.ID)
+	}
 	plan, err := c.Queue.Claim(b.UID, b.Employee.ID, c.Rules, force, true)
 	if err != nil {
 		return nil, err
 	}
 	if !dry {
 		// The badge first: if the punches fail, the taps can still be claimed.
-		if _, err := c.Roster.Add(b); err != nil {
+		if _, err := c.Roster.Add(b, false); err != nil {
 			return nil, err
 		}
 		if plan, err = c.Queue.Claim(b.UID, b.Employee.ID, c.Rules, force, false); err != nil {
@@ -330,7 +370,11 @@ func (c *Clock) Claim(b device.Badge, force, dry bool) ([]Punch, error) {
 	}
 	out := make([]Punch, len(plan))
 	for i, p := range plan {
-		out[i] = c.punch(queue.Entry{Punch: p, State: queue.Pending}, c.Roster.Names())
+		state := queue.Pending
+		if p.Stamp.Uncertain {
+			state = queue.Held
+		}
+		out[i] = c.punch(queue.Entry{Punch: p, State: state}, c.Roster.Names())
 	}
 	return out, nil
 }
@@ -339,8 +383,66 @@ func (c *Clock) Claim(b device.Badge, force, dry bool) ([]Punch, error) {
 // process, or by a *Client in the daemon.
 type Badges interface {
 	List() ([]device.Badge, error)
-	Add(device.Badge) (roster.Action, error)
+	Add(b device.Badge, move bool) (roster.Action, error)
 	Remove(device.UID) (device.Employee, error)
 	Block(uid device.UID, blocked bool) (device.Employee, error)
-	Import(io.Reader) ([]roster.Line, error)
+	Import(io.Reader, roster.Options) (roster.Report, error)
+}
+
+// Tapped knows the badges that were tapped and belong to nobody.
+func Tapped(q *queue.Store) func(device.UID) bool {
+	taps, _ := q.Unclaimed()
+	tapped := map[device.UID]bool{}
+	for _, t := range taps {
+		tapped[t.UID] = true
+	}
+	return func(uid device.UID) bool { return tapped[uid] }
+}
+
+// Import takes over a badge list.
+func (c *Clock) Import(file io.Reader, o roster.Options) (roster.Report, error) {
+	o.Tapped = Tapped(c.Queue)
+	return c.Roster.Import(file, o)
+}
+
+var errNobody = errors.New("nobody in the badge map has that name: give the employee id, a UUID, as Zeitstrom shows it")
+
+// Employee finds an employee by id, or by a name that only one has.
+func (c *Clock) Employee(idOrName string) (device.Employee, error) {
+	names := c.Roster.Names()
+	if id, err := device.ParseEmployeeID(idOrName); err == nil {
+		return device.Employee{ID: id, Name: names[id]}, nil
+	}
+	var found []device.Employee
+	for id, name := range names {
+		if strings.EqualFold(name, strings.TrimSpace(idOrName)) {
+			found = append(found, device.Employee{ID: id, Name: name})
+		}
+	}
+	switch len(found) {
+	case 0:
+		return device.Employee{}, errNobody
+	case 1:
+		return found[0], nil
+	}
+	return device.Employee{}, fmt.Errorf("%d employees are called %s: give the employee id", len(found), idOrName)
+}
+
+// AwaitEnrolment returns how far an enrolment is, once that is no longer as it was
+// at after, or a moment later.
+func (c *Clock) AwaitEnrolment(ctx context.Context, after roster.EnrolState) roster.EnrolState {
+	patient, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for {
+		now, changed := c.Enrol.State()
+		if now.Number != after.Number || now.Waiting != after.Waiting || now.Problem != after.Problem {
+			return now
+		}
+		select {
+		case <-changed:
+		case <-time.After(min(10*time.Second, max(time.Until(now.Until), time.Millisecond))):
+		case <-patient.Done():
+			return now
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -120,7 +121,7 @@ func (s *Server) handler() http.Handler {
 		b, err := in.roster()
 		var action roster.Action
 		if err == nil {
-			action, err = s.clock.Roster.Add(b)
+			action, err = s.clock.Roster.Add(b, r.FormValue("move") != "")
 		}
 		reply(w, action, err)
 	})
@@ -156,15 +157,40 @@ func (s *Server) handler() http.Handler {
 		withUID(w, r, func(uid device.UID) (any, error) { return s.clock.Roster.Block(uid, r.FormValue("blocked") == "true") })
 	})
 	mux.HandleFunc("POST /badges/import", func(w http.ResponseWriter, r *http.Request) {
-		lines, err := s.clock.Roster.Import(r.Body)
-		if err == nil {
-			s.log.Info("badge map imported", "lines", len(lines))
+		q := r.URL.Query()
+		o := roster.Options{Numbers: roster.Numbers(q.Get("numbers")), Replace: q.Has("replace"), Dry: q.Has("dry")}
+		report, err := s.clock.Import(r.Body, o)
+		if err == nil && !o.Dry {
+			s.log.Info("badge map imported", "lines", len(report.Lines), "removed", len(report.Removed))
 		}
-		out := make([]line, len(lines))
-		for i, l := range lines {
-			out[i] = newLine(l)
+		reply(w, newReport(report), err)
+	})
+	mux.HandleFunc("POST /badges/sync", func(w http.ResponseWriter, r *http.Request) {
+		m, err := s.clock.Sync.Now(r.Context(), r.FormValue("force") != "")
+		reply(w, newMerged(m), err)
+	})
+	mux.HandleFunc("GET /employees/{who}", func(w http.ResponseWriter, r *http.Request) {
+		e, err := s.clock.Employee(r.PathValue("who"))
+		reply(w, e, err)
+	})
+	mux.HandleFunc("POST /enrolment", func(w http.ResponseWriter, r *http.Request) {
+		e, err := s.clock.Employee(r.FormValue("employee"))
+		if err != nil {
+			reply(w, nil, err)
+			return
 		}
-		reply(w, out, err)
+		e.Name = cmp.Or(r.FormValue("name"), e.Name)
+		reply(w, newEnrolment(s.clock.Enrol.Begin(e, roster.Way(r.FormValue("way")))), nil)
+	})
+	mux.HandleFunc("GET /enrolment/{number}", func(w http.ResponseWriter, r *http.Request) {
+		n, _ := strconv.Atoi(r.PathValue("number"))
+		after := roster.EnrolState{Number: n, Waiting: true, Problem: r.FormValue("problem")}
+		reply(w, newEnrolment(s.clock.AwaitEnrolment(r.Context(), after)), nil)
+	})
+	mux.HandleFunc("DELETE /enrolment/{number}", func(w http.ResponseWriter, r *http.Request) {
+		n, _ := strconv.Atoi(r.PathValue("number"))
+		s.clock.Enrol.End(n)
+		reply(w, nil, nil)
 	})
 	return mux
 }
@@ -229,50 +255,4 @@ func reply(w http.ResponseWriter, result any, err error) {
 	e.Result = raw
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(e)
-}
-
-// badge and line carry UIDs whole: they go to the operator who owns the map.
-type badge struct {
-	UID      string            `json:"uid"`
-	Employee device.EmployeeID `json:"employee_id"`
-	Name     string            `json:"name"`
-	Blocked  bool              `json:"blocked,omitempty"`
-}
-
-// claim is a badge that gets an owner, and what to do with its taps.
-type claim struct {
-	badge
-	Force bool `json:"force"`
-	Dry   bool `json:"dry"`
-}
-
-type unclaimed struct {
-	Badges []Unclaimed `json:"badges"`
-	Lost   int         `json:"lost"`
-}
-
-func newBadge(b device.Badge) badge {
-	return badge{b.UID.Hex(), b.Employee.ID, b.Employee.Name, b.Blocked}
-}
-
-func (b badge) roster() (device.Badge, error) {
-	uid, err := device.ParseUID(b.UID)
-	if err != nil {
-		return device.Badge{}, err
-	}
-	id, err := device.ParseEmployeeID(string(b.Employee))
-	return device.Badge{UID: uid, Employee: device.Employee{ID: id, Name: b.Name}, Blocked: b.Blocked}, err
-}
-
-type line struct {
-	Number int             `json:"line"`
-	Badge  badge           `json:"badge"`
-	Was    device.Employee `json:"was"`
-	Action roster.Action   `json:"action"`
-	Text   string          `json:"text,omitempty"`
-	Reason string          `json:"reason,omitempty"`
-}
-
-func newLine(l roster.Line) line {
-	return line{l.Number, newBadge(l.Badge), l.Was, l.Action, l.Text, l.Reason}
 }

@@ -1,13 +1,12 @@
 package roster
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -20,7 +19,8 @@ type Action string
 // What can become of an imported line.
 const (
 	Added   Action = "added"
-	Changed Action = "changed" // another owner, another name, blocked or not any more
+	Changed Action = "changed" // another name, blocked or not any more, other days
+	Moved   Action = "moved"   // to another employee
 	Kept    Action = "kept"
 	Refused Action = "refused"
 )
@@ -31,8 +31,26 @@ type Line struct {
 	Badge  device.Badge
 	Was    device.Employee // who had the badge before, if anybody
 	Action Action
-	Text   string // as it stands in the file, if it was refused
-	Reason string // why it was refused
+	// Unblocked: it had been blocked, and the file says that it is not.
+	Unblocked bool
+	Text      string // as it stands in the file, if it was refused
+	Reason    string // why it was refused
+}
+
+// Options say how to import.
+type Options struct {
+	Numbers Numbers               // how the badge numbers are written
+	Replace bool                  // the file is the whole truth: badges that it does not name are removed
+	Dry     bool                  // only tell what would become of it
+	Tapped  func(device.UID) bool // whether a badge was tapped that belongs to nobody; may be nil
+}
+
+// Report is what an import did, or would do.
+type Report struct {
+	Numbers Numbers // how the badge numbers were read
+	Why     string  // and why so
+	Lines   []Line
+	Removed []device.Badge
 }
 
 const maxName = 100 // characters
@@ -40,120 +58,230 @@ const maxName = 100 // characters
 // check says why a badge cannot be in the map.
 func check(b device.Badge) error {
 	switch {
-	case b.UID.Random():
-		return fmt.Errorf("UID %s begins with 08: such a badge (a phone, some passports) makes up a new number at every tap and can never identify anyone, use another badge", b.UID.Hex())
 	case utf8.RuneCountInString(b.Employee.Name) > maxName:
 		return fmt.Errorf("the name has more than %d characters", maxName)
 	case !utf8.ValidString(b.Employee.Name):
-		return errors.New("the name is not UTF-8: save the file as \"CSV UTF-8\"")
+		return errors.New("the name is not UTF-8")
 	case strings.ContainsFunc(b.Employee.Name, unicode.IsControl):
 		return errors.New("the name has a control character, such as a line break, in it")
+	case b.From != "" && b.Until != "" && b.Until < b.From:
+		return fmt.Errorf("the badge is valid until %s, before it is valid from %s", b.Until, b.From)
 	}
-	return nil
+	return checkUID(b.UID)
 }
 
-// parse reads a CSV file with a header. A line that cannot be a badge has its
-// Reason set; the error is for a file that is none of ours at all. Whether a badge
-// is blocked need not be said.
-func parse(file io.Reader) (lines []Line, saysBlocked bool, err error) {
-	buffered := bufio.NewReader(file)
-	if bom, _ := buffered.Peek(3); bytes.Equal(bom, []byte("\xEF\xBB\xBF")) {
-		buffered.Discard(3)
-	}
-	in := csv.NewReader(buffered)
-	in.FieldsPerRecord = -1
-	in.TrimLeadingSpace = true
-	header, err := in.Read()
-	if errors.Is(err, io.EOF) {
-		return nil, false, errors.New("the file is empty: its first line must be uid,employee_id,name")
-	}
-	if err != nil {
-		return nil, false, fmt.Errorf("the header cannot be read: %w", err)
-	}
-	columns, err := findColumns(header)
-	if err != nil {
-		return nil, false, err
-	}
-	saysBlocked = columns[blockedColumn] >= 0
-	seen := map[device.UID]int{}
-	for {
-		fields, err := in.Read()
-		var broken *csv.ParseError
-		switch {
-		case errors.Is(err, io.EOF):
-			return lines, saysBlocked, nil
-		case errors.As(err, &broken):
-			lines = append(lines, Line{Number: broken.Line, Text: strings.Join(fields, ","), Reason: broken.Err.Error()})
-			continue
-		case err != nil:
-			return nil, false, err
+// Columns of a badge list.
+const (
+	uidColumn = iota
+	employeeColumn
+	nameColumn
+	firstNameColumn
+	lastNameColumn
+	blockedColumn
+	fromColumn
+	untilColumn
+	originColumn
+	columnCount
+)
+
+// columnNames are what people call the columns, without spaces and signs, in lower
+// case; the first is ours.
+var columnNames = [columnCount][]string{
+	uidColumn: {
+		"uid", "badge", "badgeuid", "badgeid", "badgenumber", "card", "cardid", "carduid", "cardnumber", "chip", "chipid", "tag", "tagid", "rfid", "rfiduid", "token", "physicaltokenid",
+		"ausweis", "ausweisnummer", "ausweisnr", "karte", "kartennummer", "kartennr", "kartenuid", "chipnummer", "chipnr", "transponder", "transpondernummer", "transpondernr", "seriennummer",
+	},
+	employeeColumn: {
+		"employeeid", "employee", "employeeuuid", "uuid", "zeitstromid", "personid",
+		"mitarbeiterid", "mitarbeiteruuid", "mitarbeiter", "personalid", "angestellterid",
+	},
+	nameColumn:      {"name", "fullname", "employeename", "mitarbeitername", "vollername", "vollständigername"},
+	firstNameColumn: {"firstname", "givenname", "vorname", "rufname"},
+	lastNameColumn:  {"lastname", "surname", "familyname", "nachname", "familienname", "zuname"},
+	blockedColumn:   {"blocked", "locked", "gesperrt", "sperre"},
+	fromColumn:      {"from", "validfrom", "gültigab", "gültigvon", "gueltigab", "von", "ab"},
+	untilColumn:     {"until", "validuntil", "validto", "expires", "gültigbis", "gueltigbis", "bis"},
+	originColumn:    {"origin"},
+}
+
+// ways are words in the header of the badge numbers that say how these are written.
+var ways = []struct {
+	words   []string
+	numbers Numbers
+}{
+	{[]string{"decimalreversed", "dezimalrückwärts", "dezimalumgekehrt"}, DecimalReversed},
+	{[]string{"8h10d", "decimal", "dezimal", "dez", "dec"}, Decimal},
+	{[]string{"reversed", "rückwärts", "umgekehrt", "lsb"}, Reversed},
+	{[]string{"checkbyte", "prüfbyte"}, CheckByte},
+	{[]string{"hex"}, Written},
+}
+
+// columns are where the columns stand, -1 for those that are missing.
+type columns [columnCount]int
+
+// bare takes spaces and signs out of a header and puts it into lower case.
+func bare(header string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
 		}
-		number, _ := in.FieldPos(0)
-		lines = append(lines, parseLine(number, fields, columns, seen))
-	}
+		return -1
+	}, header)
 }
 
-// columnNames are the columns there can be; only blocked may be missing.
-var columnNames = [4]string{"uid", "employee_id", "name", "blocked"}
-
-const blockedColumn = 3
-
-// findColumns returns where the columns stand, -1 for one that is not there.
-func findColumns(header []string) (at [len(columnNames)]int, err error) {
-	for i, want := range columnNames {
+// findColumns reads a header. The badge numbers' may say how they are written.
+func findColumns(header []string) (at columns, n Numbers, err error) {
+	for i := range at {
 		at[i] = -1
-		for j, field := range header {
-			if strings.EqualFold(strings.TrimSpace(field), want) {
+	}
+	for j, field := range header {
+		name, way := bare(field), Auto
+		for i, names := range columnNames {
+			if at[i] < 0 && slices.Contains(names, name) {
 				at[i] = j
 			}
 		}
-		if at[i] < 0 && i != blockedColumn {
-			return at, fmt.Errorf("line 1 has no column %q: the first line must name the columns uid,employee_id,name", want)
+		for _, w := range ways {
+			for _, word := range w.words {
+				if rest, ok := strings.CutSuffix(name, word); ok && way == Auto && slices.Contains(columnNames[uidColumn], rest) && at[uidColumn] < 0 {
+					at[uidColumn], n, way = j, w.numbers, w.numbers
+				}
+			}
 		}
 	}
-	return at, nil
+	named := at[nameColumn] >= 0 || at[firstNameColumn] >= 0 || at[lastNameColumn] >= 0
+	for column, there := range map[int]bool{uidColumn: at[uidColumn] >= 0, employeeColumn: at[employeeColumn] >= 0, nameColumn: named} {
+		if !there {
+			name := []string{"uid", "employee_id", "name"}[column]
+			err = errors.Join(err, fmt.Errorf("there is no column %q: the first line must name the columns, such as uid,employee_id,name or Ausweis;Mitarbeiter-ID;Name", name))
+		}
+	}
+	return at, n, err
 }
 
-func parseLine(number int, fields []string, columns [len(columnNames)]int, seen map[device.UID]int) Line {
-	l := Line{Number: number}
+// field returns a column of a row; what is missing at its end is empty.
+func (c columns) field(r row, column int) string {
+	if at := c[column]; at >= 0 && at < len(r.fields) {
+		return strings.TrimSpace(r.fields[at])
+	}
+	return ""
+}
+
+// parse reads a badge list. A line that cannot be a badge has its Reason set; the
+// error is for a file that is none of ours at all.
+func parse(file io.Reader, n Numbers, known func(device.UID) bool) (Report, columns, error) {
+	rows, err := readTable(file)
+	if err != nil {
+		return Report{}, columns{}, err
+	}
+	if len(rows) == 0 {
+		return Report{}, columns{}, errors.New("the file is empty: its first line must name the columns, such as uid,employee_id,name")
+	}
+	at, said, err := findColumns(rows[0].fields)
+	if err != nil {
+		return Report{}, columns{}, err
+	}
+	r := Report{Numbers: n, Why: "you said so"}
+	if n == Auto && said != Auto {
+		r.Numbers, r.Why = said, "the header says so"
+	}
+	rows = rows[1:]
+	if r.Numbers == Auto {
+		numbers := make([]string, 0, len(rows))
+		for _, row := range rows {
+			if number := at.field(row, uidColumn); row.broken == "" && number != "" {
+				numbers = append(numbers, number)
+			}
+		}
+		if r.Numbers, r.Why, err = guess(numbers, known); err != nil {
+			return Report{}, columns{}, err
+		}
+	}
+	seen := map[device.UID]int{}
+	for _, row := range rows {
+		r.Lines = append(r.Lines, parseLine(row, at, r.Numbers, seen))
+	}
+	return r, at, nil
+}
+
+func parseLine(r row, at columns, n Numbers, seen map[device.UID]int) Line {
+	l := Line{Number: r.number}
 	refuse := func(err error) Line {
-		l.Text, l.Reason = strings.Join(fields, ","), err.Error()
+		l.Text, l.Reason = strings.Join(r.fields, ","), err.Error()
 		return l
 	}
-	for i, name := range columnNames {
-		if columns[i] >= len(fields) {
-			return refuse(fmt.Errorf("column %q is missing", name))
-		}
+	if r.broken != "" {
+		return refuse(errors.New(r.broken))
 	}
+	b := &l.Badge
 	var err error
-	if l.Badge.UID, err = device.ParseUID(strings.TrimSpace(fields[columns[0]])); err != nil {
+	if b.UID, err = n.readOrExplain(at.field(r, uidColumn)); err != nil {
 		return refuse(err)
 	}
-	if l.Badge.Employee.ID, err = device.ParseEmployeeID(fields[columns[1]]); err != nil {
+	if b.Employee.ID, err = device.ParseEmployeeID(at.field(r, employeeColumn)); err != nil {
 		return refuse(err)
 	}
-	l.Badge.Employee.Name = strings.TrimSpace(fields[columns[2]])
-	if at := columns[blockedColumn]; at >= 0 {
-		if l.Badge.Blocked, err = parseBlocked(fields[at]); err != nil {
-			return refuse(err)
-		}
+	b.Employee.Name = at.field(r, nameColumn)
+	if b.Employee.Name == "" {
+		b.Employee.Name = strings.TrimSpace(at.field(r, firstNameColumn) + " " + at.field(r, lastNameColumn))
 	}
-	if err := check(l.Badge); err != nil {
+	if b.Blocked, err = parseBlocked(at.field(r, blockedColumn)); err != nil {
 		return refuse(err)
 	}
-	if first, twice := seen[l.Badge.UID]; twice {
-		return refuse(fmt.Errorf("UID %s is in line %d already", l.Badge.UID.Hex(), first))
+	if b.From, err = parseDay(at.field(r, fromColumn)); err != nil {
+		return refuse(err)
 	}
-	seen[l.Badge.UID] = number
+	if b.Until, err = parseDay(at.field(r, untilColumn)); err != nil {
+		return refuse(err)
+	}
+	b.Origin = device.Origin(at.field(r, originColumn))
+	if err := check(*b); err != nil {
+		return refuse(err)
+	}
+	if first, twice := seen[b.UID]; twice {
+		return refuse(fmt.Errorf("UID %s is in line %d already", b.UID.Hex(), first))
+	}
+	seen[b.UID] = r.number
 	return l
 }
 
+// readOrExplain reads a number; the error says what else it could be.
+func (n Numbers) readOrExplain(number string) (device.UID, error) {
+	uid, err := n.read(number)
+	if err == nil {
+		return uid, nil
+	}
+	if n == Written {
+		if others := Explain(number); len(others) > 0 {
+			return uid, fmt.Errorf("%w; it may be %s for badge %s: say -numbers %[2]s if it is", err, others[0].Numbers, others[0].UID.Hex())
+		}
+		return uid, err
+	}
+	return uid, fmt.Errorf("badge number %q is not written as %s", number, n)
+}
+
 func parseBlocked(s string) (bool, error) {
-	switch strings.ToLower(strings.TrimSpace(s)) {
-	case "", "no", "nein", "false", "0":
+	switch strings.ToLower(s) {
+	case "", "no", "nein", "false", "falsch", "0":
 		return false, nil
-	case "yes", "ja", "true", "1", "x":
+	case "yes", "ja", "true", "wahr", "1", "x":
 		return true, nil
 	}
 	return false, fmt.Errorf("blocked is %q: write yes, or nothing", s)
+}
+
+// parseDay reads a day as people write it, or as Excel counts it.
+func parseDay(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	for _, layout := range []string{time.DateOnly, "2.1.2006", "2006-01-02T15:04:05Z", "2006-01-02 15:04:05"} {
+		if day, err := time.Parse(layout, s); err == nil {
+			return day.Format(time.DateOnly), nil
+		}
+	}
+	if v, ok := parseDecimal(s); ok && len(s) == 5 { // days since the end of 1899, from 1927 to 2173
+		return time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC).AddDate(0, 0, int(v.Int64())).Format(time.DateOnly), nil
+	}
+	return "", fmt.Errorf("%q is no day: write 2026-12-31 or 31.12.2026", s)
 }

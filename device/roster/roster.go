@@ -3,9 +3,12 @@
 // directory, replaced as a whole with every change, so that a power cut leaves
 // the old map or the new one.
 //
+// It reads badge lists as people have them, and takes over what Zeitstrom knows.
+// Who wins: what people did at this clock (by file, command or at the reader),
+// the last of them; Zeitstrom only manages the badges that it brought itself.
+//
 // The file holds whole UIDs, which are credentials: it is readable only by its
-// owner. The package does not know Zeitstrom and does not judge whether an
-// employee exists there.
+// owner. The package asks nobody: it is given what Zeitstrom said.
 package roster
 
 import (
@@ -48,11 +51,11 @@ func Open(path string) (*Roster, error) {
 		return nil, fmt.Errorf("cannot read the badge map: %w", err)
 	}
 	defer f.Close()
-	lines, _, err := parse(f)
+	report, _, err := parse(f, Written, nil)
 	if err != nil {
 		return nil, fmt.Errorf("the badge map %s is damaged: %w", path, err)
 	}
-	for _, l := range lines {
+	for _, l := range report.Lines {
 		if l.Reason != "" {
 			// Without the reason: it may name a UID, and this goes to the log.
 			return nil, fmt.Errorf("the badge map %s is damaged at line %d: mend that line, or import a good file", path, l.Number)
@@ -88,6 +91,20 @@ func (r *Roster) Names() map[device.EmployeeID]string {
 	return names
 }
 
+// Of returns an employee's badges.
+func (r *Roster) Of(e device.EmployeeID) []device.Badge {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	var out []device.Badge
+	for _, b := range r.badges {
+		if b.Employee.ID == e {
+			out = append(out, b)
+		}
+	}
+	sortBadges(out)
+	return out
+}
+
 // List returns all badges, by name, employee and UID. The error is always nil.
 func (r *Roster) List() ([]device.Badge, error) {
 	r.mu.RLock()
@@ -96,33 +113,37 @@ func (r *Roster) List() ([]device.Badge, error) {
 }
 
 func list(badges map[device.UID]device.Badge) []device.Badge {
-	out := slices.Collect(maps.Values(badges))
-	slices.SortFunc(out, func(a, b device.Badge) int {
-		return cmp.Or(
-			strings.Compare(a.Employee.Name, b.Employee.Name),
-			strings.Compare(string(a.Employee.ID), string(b.Employee.ID)),
-			strings.Compare(a.UID.Hex(), b.UID.Hex()))
-	})
+	out := slices.AppendSeq(make([]device.Badge, 0, len(badges)), maps.Values(badges))
+	sortBadges(out)
 	return out
 }
 
+func sortBadges(badges []device.Badge) {
+	slices.SortFunc(badges, func(a, b device.Badge) int {
+		return cmp.Or(
+			strings.Compare(a.Employee.Name, b.Employee.Name),
+			strings.Compare(string(a.Employee.ID), string(b.Employee.ID)),
+			a.UID.Compare(b.UID))
+	})
+}
+
 // Add gives a badge to an employee. A badge that belongs to somebody else is
-// refused: remove it first.
-func (r *Roster) Add(b device.Badge) (Action, error) {
+// refused, unless it is to be moved.
+func (r *Roster) Add(b device.Badge, move bool) (Action, error) {
+	b.Origin = device.ByHand
 	if err := check(b); err != nil {
 		return Refused, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	was, known := r.badges[b.UID]
-	owner := was.Employee
-	if known && owner.ID != b.Employee.ID {
-		return Refused, fmt.Errorf("badge %s belongs to %s (%s): remove it there first, with `timeclock badge remove %s`", b.UID.Hex(), owner.Name, owner.ID, b.UID.Hex())
+	switch owner := was.Employee; {
+	case known && owner.ID != b.Employee.ID && !move:
+		return Refused, fmt.Errorf("badge %s belongs to %s (%s): say -move to give it to somebody else", b.UID.Hex(), owner.Name, owner.ID)
+	case known && owner.ID == b.Employee.ID:
+		b.Employee.Name = cmp.Or(b.Employee.Name, owner.Name)
+		b.Blocked, b.From, b.Until = was.Blocked, cmp.Or(b.From, was.From), cmp.Or(b.Until, was.Until)
 	}
-	if known && b.Employee.Name == "" {
-		b.Employee.Name = owner.Name
-	}
-	b.Blocked = was.Blocked
 	action := r.action(b)
 	if action == Kept {
 		return action, nil
@@ -130,6 +151,31 @@ func (r *Roster) Add(b device.Badge) (Action, error) {
 	next := maps.Clone(r.badges)
 	next[b.UID] = b
 	return action, r.replace(next)
+}
+
+// Renew gives an employee a new badge and blocks the old ones, in one step: the
+// way a lost badge is replaced.
+func (r *Roster) Renew(b device.Badge) (blocked []device.Badge, err error) {
+	b.Origin = device.ByHand
+	if err := check(b); err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if was, known := r.badges[b.UID]; known && was.Employee.ID != b.Employee.ID {
+		return nil, fmt.Errorf("badge %s belongs to %s (%s)", b.UID.Hex(), was.Employee.Name, was.Employee.ID)
+	}
+	next := maps.Clone(r.badges)
+	for uid, old := range next {
+		if old.Employee.ID == b.Employee.ID && uid != b.UID && !old.Blocked {
+			old.Blocked, old.Origin = true, device.ByHand
+			next[uid] = old
+			blocked = append(blocked, old)
+		}
+	}
+	next[b.UID] = b
+	sortBadges(blocked)
+	return blocked, r.replace(next)
 }
 
 // Block says whether a badge may be used, and returns whose it is. A blocked
@@ -141,7 +187,7 @@ func (r *Roster) Block(uid device.UID, blocked bool) (device.Employee, error) {
 	if !known {
 		return device.Employee{}, unknownBadge(uid)
 	}
-	b.Blocked = blocked
+	b.Blocked, b.Origin = blocked, device.ByHand
 	next := maps.Clone(r.badges)
 	next[uid] = b
 	return b.Employee, r.replace(next)
@@ -164,45 +210,72 @@ func (r *Roster) Remove(uid device.UID) (device.Employee, error) {
 	return b.Employee, r.replace(next)
 }
 
-// Import takes over a whole CSV file, or nothing of it if any line is refused.
-// Badges that the file does not name stay, and so do blocks if the file has no
-// column for them. It returns what became of each line.
-func (r *Roster) Import(file io.Reader) ([]Line, error) {
-	lines, saysBlocked, err := parse(file)
+// Import takes over a whole badge list, or nothing of it if any line is refused.
+// Badges that the file does not name stay, unless it is to replace them; blocks
+// and days stay if the file has no columns for them. It returns what became of
+// each line, beside an error that says why nothing was imported.
+func (r *Roster) Import(file io.Reader, o Options) (Report, error) {
+	report, at, err := parse(file, o.Numbers, func(uid device.UID) bool {
+		_, known := r.Lookup(uid)
+		return known || o.Tapped != nil && o.Tapped(uid)
+	})
 	if err != nil {
-		return nil, err
+		return report, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	next := maps.Clone(r.badges)
+	next := map[device.UID]device.Badge{}
+	if !o.Replace {
+		next = maps.Clone(r.badges)
+	}
 	refused := 0
-	for i := range lines {
-		l := &lines[i]
+	for i := range report.Lines {
+		l := &report.Lines[i]
 		if l.Reason != "" {
 			l.Action = Refused
 			refused++
 			continue
 		}
 		was := r.badges[l.Badge.UID]
-		if !saysBlocked {
+		if at[blockedColumn] < 0 {
 			l.Badge.Blocked = was.Blocked
 		}
-		l.Action, l.Was = r.action(l.Badge), was.Employee
+		if at[fromColumn] < 0 {
+			l.Badge.From = was.From
+		}
+		if at[untilColumn] < 0 {
+			l.Badge.Until = was.Until
+		}
+		l.Badge.Origin = device.ByFile
+		l.Action, l.Was, l.Unblocked = r.action(l.Badge), was.Employee, was.Blocked && !l.Badge.Blocked
 		next[l.Badge.UID] = l.Badge
 	}
 	if refused > 0 {
-		return lines, fmt.Errorf("%d of %d lines refused, nothing imported: mend them and import the file again", refused, len(lines))
+		return report, fmt.Errorf("%d of %d lines refused, nothing imported: mend them and import the file again", refused, len(report.Lines))
 	}
-	return lines, r.replace(next)
+	for uid, b := range r.badges {
+		if _, stays := next[uid]; !stays {
+			report.Removed = append(report.Removed, b)
+		}
+	}
+	sortBadges(report.Removed)
+	if o.Dry {
+		return report, nil
+	}
+	return report, r.replace(next)
 }
 
 // action says what taking over b would do.
 func (r *Roster) action(b device.Badge) Action {
-	switch was, known := r.badges[b.UID]; {
+	was, known := r.badges[b.UID]
+	b.Origin = was.Origin // nobody calls that a change
+	switch {
 	case !known:
 		return Added
 	case was == b:
 		return Kept
+	case was.Employee.ID != b.Employee.ID:
+		return Moved
 	}
 	return Changed
 }
@@ -210,13 +283,13 @@ func (r *Roster) action(b device.Badge) Action {
 // Export writes badges as a CSV file that Import takes.
 func Export(w io.Writer, badges []device.Badge) error {
 	out := csv.NewWriter(w)
-	out.Write([]string{"uid", "employee_id", "name", "blocked"})
+	out.Write([]string{"uid", "employee_id", "name", "blocked", "from", "until", "origin"})
 	for _, b := range badges {
 		blocked := ""
 		if b.Blocked {
 			blocked = "yes"
 		}
-		out.Write([]string{b.UID.Hex(), string(b.Employee.ID), b.Employee.Name, blocked})
+		out.Write([]string{b.UID.Hex(), string(b.Employee.ID), b.Employee.Name, blocked, b.From, b.Until, string(b.Origin)})
 	}
 	out.Flush()
 	return out.Error()

@@ -54,6 +54,9 @@ func (u *Uplink) answered(a answer) {
 		u.refused(a, lane, e)
 	case zeitstrom.Forbidden:
 		if a.kind == asked || a.kind == holderAsked {
+			if e.Words() != "" { // in the API's own shape: it answers, and takes the token
+				u.reached()
+			}
 			u.blind(a, lane)
 			return
 		}
@@ -181,7 +184,7 @@ func (u *Uplink) unclear(a answer, l *lane, e *zeitstrom.Error) {
 func (u *Uplink) stored(p device.Punch, save func() error) {
 	l := u.lanes[p.Employee]
 	err := save()
-	if err == nil {
+	if err == nil || errors.Is(err, device.ErrNotPending) { // a person may have decided about it in the meantime
 		delete(u.lanes, p.Employee)
 		return
 	}

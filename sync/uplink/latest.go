@@ -3,6 +3,7 @@ package uplink
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"timeclock/device"
@@ -53,12 +54,20 @@ func (u *Uplink) Latest(ctx context.Context, e device.EmployeeID, before time.Ti
 		}
 		known <- k
 	}()
+	var k knowledge
 	select {
-	case k := <-known:
-		return k.intent, k.at, k.err
+	case k = <-known:
 	case <-ctx.Done():
-		return "", time.Time{}, ctx.Err()
+		k.err = fmt.Errorf("it took too long: %w", ctx.Err())
 	}
+	u.note(func(s *Status) {
+		if s.Silent, s.Why = s.Silent+1, ""; k.err == nil {
+			s.Silent = 0
+		} else {
+			s.Why = k.err.Error()
+		}
+	})
+	return k.intent, k.at, k.err
 }
 
 // sees notes whether the token may read timespans.

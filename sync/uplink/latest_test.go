@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,11 +14,29 @@ import (
 	"timeclock/sync/zeitstrom/zeitstromtest"
 )
 
+// fault may change while requests are under way.
+type fault struct {
+	mu  sync.Mutex
+	now zeitstromtest.Fault
+}
+
+func (f *fault) get() zeitstromtest.Fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.now
+}
+
+func (f *fault) set(now zeitstromtest.Fault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now = now
+}
+
 // reads fails only questions.
-func reads(f *zeitstromtest.Fault) func(*http.Request) zeitstromtest.Fault {
+func reads(f *fault) func(*http.Request) zeitstromtest.Fault {
 	return func(r *http.Request) zeitstromtest.Fault {
 		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "timespans") {
-			return *f
+			return f.get()
 		}
 		return zeitstromtest.Fault{}
 	}
@@ -25,7 +44,7 @@ func reads(f *zeitstromtest.Fault) func(*http.Request) zeitstromtest.Fault {
 
 func TestLatest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var fault zeitstromtest.Fault
+		var fault fault
 		server := &zeitstromtest.Server{Fault: reads(&fault)}
 		c := start(t, server)
 		latest := func() (device.Intent, time.Duration, error) {
@@ -46,7 +65,7 @@ func TestLatest(t *testing.T) {
 
 		// A slow server holds up nobody for longer than was agreed, and is not
 		// asked without end.
-		fault.Delay = 10 * time.Second
+		fault.set(zeitstromtest.Fault{Delay: 10 * time.Second})
 		for range questions {
 			if _, took, err := latest(); !errors.Is(err, context.DeadlineExceeded) || took != 200*time.Millisecond {
 				t.Errorf("a slow server: %v after %v", err, took)
@@ -55,18 +74,18 @@ func TestLatest(t *testing.T) {
 		if _, took, err := latest(); !errors.Is(err, errBusy) || took > 0 {
 			t.Errorf("with %d questions open: %v after %v", questions, err, took)
 		}
-		fault = zeitstromtest.Fault{}
+		fault.set(zeitstromtest.Fault{})
 		time.Sleep(time.Minute)
 		if intent, _, err := latest(); intent != device.CheckIn || err != nil {
 			t.Errorf("when it is well again: %q, %v", intent, err)
 		}
 
 		// A token that may not read is not tried at each tap; the permission may come.
-		fault = zeitstromtest.JSON(403, `{"detail": "You do not have permission to perform this action."}`)
+		fault.set(zeitstromtest.JSON(403, `{"detail": "You do not have permission to perform this action."}`))
 		if _, _, err := latest(); err == nil || !c.Status().Blind {
 			t.Errorf("without permission: %v, %+v", err, c.Status())
 		}
-		fault = zeitstromtest.Fault{}
+		fault.set(zeitstromtest.Fault{})
 		if _, took, err := latest(); !errors.Is(err, errBlind) || took > 0 {
 			t.Errorf("again at once: %v after %v", err, took)
 		}
@@ -76,6 +95,27 @@ func TestLatest(t *testing.T) {
 		}
 		if !c.Online() {
 			t.Errorf("questions at the door say nothing about delivery: %+v", c.Status())
+		}
+	})
+}
+
+// A clock that starts with a doubtful booking learns at once that Zeitstrom answers,
+// and so do those who stand at the door; a token that may not read is an answer, too.
+func TestOnlineWhileOneSettles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f fault
+		c := start(t, &zeitstromtest.Server{Fault: reads(&f)})
+		id := c.queue.append(1)
+		c.queue.Doubt(device.Punch{ID: id, Employee: employee(1)})
+		c.run()
+		if !c.Online() {
+			t.Errorf("at the start: %+v", c.Status())
+		}
+		f.set(zeitstromtest.JSON(403, `{"detail": "You do not have permission to perform this action."}`))
+		time.Sleep(2 * settle)
+		synctest.Wait()
+		if s := c.Status(); !s.Online || !s.Blind || s.Problem != "" {
+			t.Errorf("without permission to read: %+v", s)
 		}
 	})
 }

@@ -13,6 +13,7 @@ package uplink
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -69,6 +70,8 @@ type Status struct {
 	Retry   time.Time // when it will be tried again; zero if nothing waits
 	Blind   bool      // the token may not read timespans: ambiguous punches wait for a person
 	Token   bool      // what is in the way is the token: a person must act
+	Silent  int       // questions at the door in a row that were not answered in time
+	Why     string    // the last of them was not
 }
 
 // Uplink is the delivery loop.
@@ -199,7 +202,7 @@ func (u *Uplink) idle(ctx context.Context, now time.Time, heads int) time.Durati
 		u.askForHolders(ctx)
 	}
 	next := u.holders.Add(heldEvery).Sub(now)
-	if heads > 0 {
+	if heads > 0 && !u.contact.IsZero() { // at the start it is good to know who answers
 		return next
 	}
 	if now.Sub(u.contact) >= pingEvery {
@@ -232,8 +235,11 @@ func (u *Uplink) start(ctx context.Context, head device.Pending) {
 		u.ask(answer{kind: asked, Pending: head}, func(a *answer) { a.found, a.err = u.api.Has(ctx, a.Punch) })
 	default:
 		if err := u.queue.Attempt(head.Punch); err != nil {
-			u.log.Error("nothing is sent while the disk takes no writes", "error", err)
-			lane.until = time.Now().Add(storePause)
+			u.heads = nil // somebody may have dropped it in the meantime
+			if !errors.Is(err, device.ErrNotPending) {
+				u.log.Error("nothing is sent while the disk takes no writes", "error", err)
+				lane.until = time.Now().Add(storePause)
+			}
 			return
 		}
 		lane.busy = true

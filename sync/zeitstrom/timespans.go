@@ -134,11 +134,11 @@ func same(p device.Punch, checkin, checkout *time.Time) bool {
 	return at != nil && at.Truncate(time.Second).Equal(p.Time.Truncate(time.Second))
 }
 
-// pageSize and maxPages bound a list; more than that for one employee and three
-// days is none that this package can judge.
+// pageSize and maxPages bound a list: more than that is none that this package can
+// judge.
 const (
 	pageSize = 100
-	maxPages = 50
+	maxPages = 1000
 )
 
 // list reads a paginated list to its end, by offset: "next" may be absent.
@@ -161,8 +161,11 @@ func list[T any](ctx context.Context, c *Client, path string, query url.Values) 
 			return nil, &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("a list without count and results at %s", path)}
 		}
 		all = append(all, page.Results...)
-		if len(all) >= *page.Count || len(page.Results) == 0 {
+		switch {
+		case len(all) >= *page.Count:
 			return all, nil
+		case len(page.Results) == 0:
+			return nil, &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("the list at %s ends after %d of %d", path, len(all), *page.Count)}
 		}
 	}
 	return nil, &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("the list at %s does not end", path)}

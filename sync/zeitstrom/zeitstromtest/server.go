@@ -36,6 +36,8 @@ type Server struct {
 	ReadOnly, WriteOnly bool
 	// Employees are those that exist; nil: everybody does.
 	Employees []string
+	// People are the employees that are listed; they say nothing about who exists.
+	People []Employee
 	// Strict refuses a check-in while the employee is in, and a check-out while
 	// not, as the API may or may not do.
 	Strict bool
@@ -50,6 +52,13 @@ type Server struct {
 	open       map[string]*span // by employee
 	requests   int
 	questions  int
+}
+
+// Employee is an employee as they are listed.
+type Employee struct {
+	ID, FirstName, LastName string
+	Token                   string // physical_token_id
+	Archived                bool
 }
 
 // span is a timespan with its history.
@@ -79,6 +88,31 @@ func (s *Server) SetEmployees(ids []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.Employees = ids
+}
+
+// SetPeople changes People while the server is in use.
+func (s *Server) SetPeople(people []Employee) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.People = people
+}
+
+func (s *Server) getEmployees(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := []map[string]any{}
+	for i, e := range s.People {
+		var archived any
+		if e.Archived {
+			archived = "2026-01-31T12:00:00Z"
+		}
+		all = append(all, map[string]any{
+			"id": e.ID, "archived_at": archived, "first_name": e.FirstName, "last_name": e.LastName,
+			"external_id": "", "accounting_number": strconv.Itoa(1000 + i), "project_id": nil,
+			"physical_token_id": e.Token, "terminal_pin": "4711",
+		})
+	}
+	page(w, r, all)
 }
 
 func (s *Server) exists(employee string) bool {
@@ -147,6 +181,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			detail(w, problem, authTexts[problem])
 		case ok && strings.HasPrefix(path, "timestamps/timespans/") && r.Method == http.MethodGet:
 			s.getTimespans(w, r, strings.TrimPrefix(path, "timestamps/timespans/"))
+		case ok && path == "employees/employees/" && r.Method == http.MethodGet:
+			s.getEmployees(w, r)
 		case !ok || path != "devices/app-timestamps/":
 			detail(w, http.StatusNotFound, "Not found.")
 		case r.Method != http.MethodPost:

@@ -1,0 +1,116 @@
+package roster
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"timeclock/device"
+)
+
+var _ device.Office = (*Enrolment)(nil)
+
+// Way says how somebody gets a badge.
+type Way string
+
+// The ways to get a badge.
+const (
+	Another Way = "another" // beside those that they have
+	Renewed Way = "renew"   // instead of those that they have, which are blocked
+	MovedTo Way = "move"    // also one that belongs to somebody else
+)
+
+// enrolTime is how long a badge is waited for.
+const enrolTime = time.Minute
+
+// Enrolment gives the next badge that is held to the reader to somebody.
+type Enrolment struct {
+	roster *Roster
+
+	mu    sync.Mutex
+	state EnrolState
+	again chan struct{} // closed when the state changes
+}
+
+// EnrolState is how far an enrolment is.
+type EnrolState struct {
+	Number  int // of the enrolment, from 1
+	For     device.Employee
+	Way     Way
+	Until   time.Time      // when it is given up
+	Waiting bool           // for a badge
+	Badge   device.Badge   // that was given out
+	Blocked []device.Badge // by Renewed
+	Problem string         // why the last badge that was held there was not taken
+}
+
+// NewEnrolment makes one for a badge map.
+func NewEnrolment(r *Roster) *Enrolment { return &Enrolment{roster: r, again: make(chan struct{})} }
+
+// Begin waits for a badge; an enrolment that was not finished ends.
+func (e *Enrolment) Begin(who device.Employee, way Way) EnrolState {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.change(EnrolState{Number: e.state.Number + 1, For: who, Way: way, Waiting: true, Until: time.Now().Add(enrolTime)})
+	return e.state
+}
+
+// End gives up an enrolment, if it is still the one of that number.
+func (e *Enrolment) End(number int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s := e.state; s.Number == number && s.Waiting {
+		s.Waiting = false
+		e.change(s)
+	}
+}
+
+// State returns how far it is, and a channel that is closed when that changes.
+func (e *Enrolment) State() (EnrolState, <-chan struct{}) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.state
+	s.Waiting = s.Waiting && time.Now().Before(s.Until)
+	return s, e.again
+}
+
+func (e *Enrolment) change(s EnrolState) {
+	e.state = s
+	close(e.again)
+	e.again = make(chan struct{})
+}
+
+// Enrol implements device.Office.
+func (e *Enrolment) Enrol(tap device.Tap) (device.Outcome, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.state
+	if !s.Waiting || !time.Now().Before(s.Until) {
+		return device.Outcome{}, false
+	}
+	o := device.Outcome{Kind: device.NotEnrolled, Tap: tap, Employee: s.For, Punch: device.Punch{Time: tap.Time, Stamp: tap.Stamp}}
+	if tap.Several {
+		s.Problem = "several badges were held to the reader: hold one"
+		e.change(s)
+		o.Kind = device.Several
+		return o, true
+	}
+	b := device.Badge{UID: tap.UID, Employee: s.For}
+	var err error
+	if s.Way == Renewed {
+		s.Blocked, err = e.roster.Renew(b)
+	} else {
+		var action Action
+		if action, err = e.roster.Add(b, s.Way == MovedTo); action == Kept {
+			err = errors.New("they have this badge already")
+		}
+	}
+	if err != nil {
+		s.Problem, o.Err = err.Error(), err
+	} else {
+		s.Waiting, s.Problem, o.Kind = false, "", device.Enrolled
+		s.Badge, _ = e.roster.Lookup(tap.UID)
+	}
+	e.change(s)
+	return o, true
+}

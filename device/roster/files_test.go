@@ -1,0 +1,220 @@
+package roster
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf16"
+
+	"timeclock/device"
+
+	"github.com/xuri/excelize/v2"
+)
+
+func uid(t testing.TB, s string) device.UID {
+	t.Helper()
+	u, err := device.ParseUID(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func utf16le(s string) string {
+	var b bytes.Buffer
+	for _, u := range utf16.Encode([]rune(s)) {
+		b.Write([]byte{byte(u), byte(u >> 8)})
+	}
+	return b.String()
+}
+
+func workbook(t testing.TB, rows ...[]any) string {
+	t.Helper()
+	f := excelize.NewFile()
+	for i, row := range rows {
+		if err := f.SetSheetRow("Sheet1", fmt.Sprint("A", i+1), &row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var b bytes.Buffer
+	if err := f.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// The same badge in every shape that admins have it in.
+func TestFilesAsTheyAre(t *testing.T) {
+	day := time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)
+	for name, file := range map[string]string{
+		"ours":                "uid,employee_id,name,until\n04A1B2C3D4E5F6," + anna + ",Jörg Weiß,2026-12-31\n",
+		"German Excel":        "Ausweisnummer;Mitarbeiter-ID;Vorname;Nachname;Gültig bis\r\n04 A1 B2 C3 D4 E5 F6;" + strings.ToUpper(anna) + ";Jörg;Weiß;31.12.2026\r\n;;;;\r\n",
+		"with a mark":         "\xEF\xBB\xBFKarte;UUID;Name;bis\n04:a1:b2:c3:d4:e5:f6;" + anna + ";Jörg Weiß;31.12.2026",
+		"Windows-1252":        "Ausweis;Mitarbeiter ID;Name;G\xFCltig bis\r\n04-A1-B2-C3-D4-E5-F6;" + anna + ";J\xF6rg Wei\xDF;31.12.2026\r\n",
+		"tabs":                "Name\tCard number\tEmployee UUID\tComment\tValid until\nJörg Weiß\t04A1B2C3D4E5F6\t" + anna + "\t\"a, b; c\"\t2026-12-31\n",
+		"UTF-16, Excel's own": "\xFF\xFE" + utf16le("Chip-Nr.\tPersonal-ID\tName\tbis\r\n04A1B2C3D4E5F6\t"+anna+"\tJörg Weiß\t31.12.2026\r\n"),
+		"UTF-16 without mark": utf16le("RFID;EmployeeID;Name;valid to\r\n04A1B2C3D4E5F6;" + anna + ";Jörg Weiß;31.12.2026\r\n"),
+		"a workbook": workbook(t, []any{"Name", "Transponder-Nr.", "Mitarbeiter-ID", "Raum", "gültig bis"}, nil,
+			[]any{"Jörg Weiß", "04A1B2C3D4E5F6", anna, 12, day}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
+			report, err := r.Import(strings.NewReader(file), Options{})
+			if err != nil || len(report.Lines) != 1 || report.Numbers != Written {
+				t.Fatalf("%v: %+v", err, report)
+			}
+			want := device.Badge{UID: uid(t, "04A1B2C3D4E5F6"), Employee: device.Employee{ID: anna, Name: "Jörg Weiß"}, Until: "2026-12-31", Origin: device.ByFile}
+			if b := badges(r); len(b) != 1 || b[0] != want {
+				t.Errorf("%+v, want %+v", b, want)
+			}
+		})
+	}
+}
+
+// Numbers as people have them, and how the importer finds out.
+func TestNumbers(t *testing.T) {
+	const hex, decimal, backwards = "A1B2C3D4", "2712847316", "3569595041"
+	line := func(number string) string { return number + "," + anna + ",Anna\n" }
+	for name, tc := range map[string]struct {
+		header, number string
+		numbers        Numbers
+		tapped         string
+		read           Numbers
+		why            string
+	}{
+		"as written":            {"uid", hex, Auto, "", Written, "hex digits"},
+		"by flag":               {"uid", "D4C3B2A1", Reversed, "", Reversed, "you said so"},
+		"decimal by flag":       {"uid", decimal, Decimal, "", Decimal, "you said so"},
+		"by header":             {"uid_decimal", decimal, Auto, "", Decimal, "the header says so"},
+		"8H10D by header":       {"Karte 8H10D", decimal, Auto, "", Decimal, "the header says so"},
+		"German header":         {"Ausweis (dezimal, rückwärts)", backwards, Auto, "", DecimalReversed, "the header says so"},
+		"reversed by header":    {"Chip reversed", "D4C3B2A1", Auto, "", Reversed, "the header says so"},
+		"by check byte":         {"uid", hex + "04", Auto, "", CheckByte, "checks the others"},
+		"SimpleMFRC522":         {"uid", fmt.Sprint(0xA1B2C3D404), Auto, "", CheckByte, "checks the others"},
+		"by a tap":              {"uid", backwards, Auto, hex, DecimalReversed, "1 of them are known so"},
+		"by a tap, forwards":    {"uid", decimal, Auto, hex, Decimal, "1 of them are known so"},
+		"by a tap, though hex":  {"uid", "D4C3B2A1", Auto, hex, Reversed, "1 of them are known so"},
+		"7 bytes, by a tap":     {"uid", fmt.Sprint(0x04A1B2C3D4E5F6), Auto, "04A1B2C3D4E5F6", Decimal, "1 of them are known so"},
+		"10 bytes, as written":  {"uid", "04B1C2D3E4F5061728A9", Auto, "", Written, "hex digits"},
+		"hex that is a decimal": {"uid", "12345678", Auto, "", Written, "hex digits"},
+	} {
+		r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
+		tapped := func(u device.UID) bool { return u.Hex() == tc.tapped }
+		report, err := r.Import(strings.NewReader("\""+tc.header+"\",employee_id,name\n"+line(tc.number)), Options{Numbers: tc.numbers, Tapped: tapped})
+		if err != nil || report.Numbers != tc.read || !strings.Contains(report.Why, tc.why) {
+			t.Errorf("%s: read as %s because %q, %v", name, report.Numbers, report.Why, err)
+			continue
+		}
+		want := hex
+		switch {
+		case tc.tapped != "":
+			want = tc.tapped
+		case len(tc.number) == 20 || tc.number == "12345678":
+			want = tc.number
+		}
+		if b := badges(r); b[0].UID != uid(t, want) {
+			t.Errorf("%s: became %s", name, b[0].UID.Hex())
+		}
+	}
+	r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
+	if _, err := r.Import(strings.NewReader("uid,employee_id,name\n"+line(decimal)), Options{}); err == nil || !strings.Contains(err.Error(), "say -numbers decimal or -numbers decimal-reversed") {
+		t.Errorf("decimal, and nobody knows in which order: %v", err)
+	}
+	if _, err := ParseNumbers("roman"); err == nil {
+		t.Error("roman numbers are no way")
+	}
+}
+
+func TestExplain(t *testing.T) {
+	for number, want := range map[string]string{
+		"A1B2C3D4":                  "hex A1B2C3D4, hex-reversed D4C3B2A1",
+		"2712847316":                "decimal A1B2C3D4, decimal-reversed D4C3B2A1",
+		"12345678":                  "hex 12345678, hex-reversed 78563412, decimal 00BC614E, decimal-reversed 4E61BC00",
+		"A1 B2 C3 D4 04":            "check-byte A1B2C3D4",
+		"694488912900":              "check-byte A1B2C3D4, decimal 0000A1B2C3D404, decimal-reversed 04D4C3B2A10000",
+		"08112233":                  "hex 08112233!, hex-reversed 33221108, decimal 007BC869, decimal-reversed 69C87B00",
+		"88041122":                  "hex 88041122!, hex-reversed 22110488, decimal 053F66A2, decimal-reversed A2663F05",
+		"no number":                 "",
+		"1208925819614629174706176": "",
+	} {
+		var got []string
+		for _, r := range Explain(number) {
+			s := fmt.Sprintf("%s %s", r.Numbers, r.UID.Hex())
+			if r.Problem != nil {
+				s += "!"
+			}
+			got = append(got, s)
+		}
+		if s := strings.Join(got, ", "); s != want {
+			t.Errorf("%s is %s, want %s", number, s, want)
+		}
+	}
+}
+
+func FuzzExplain(f *testing.F) {
+	f.Add("A1:B2:C3:D4")
+	f.Add("0694488904708")
+	f.Fuzz(func(t *testing.T, number string) {
+		for _, r := range Explain(number) {
+			if again, err := Written.read(r.UID.Hex()); err != nil || again != r.UID {
+				t.Errorf("%q became %s", number, r.UID.Hex())
+			}
+		}
+	})
+}
+
+func FuzzWorkbook(f *testing.F) {
+	f.Add([]byte(workbook(f, []any{"uid", "employee_id", "name"}, []any{"01020304", anna, "Anna"})))
+	f.Fuzz(func(_ *testing.T, file []byte) {
+		readTable(bytes.NewReader(append([]byte("PK\x03\x04"), file...)))
+		readTable(bytes.NewReader(file))
+	})
+}
+
+// A hundred thousand badges: imported in seconds, found in microseconds, and they
+// fit into the smallest Pi.
+func TestScale(t *testing.T) {
+	const many, maxImport, maxLookup, maxHeap = 100_000, 20 * time.Second, 10 * time.Microsecond, 64 << 20
+	var file strings.Builder
+	file.WriteString("uid,employee_id,name\n")
+	for i := range many {
+		fmt.Fprintf(&file, "04%012X,a1b2c3d4-e5f6-7890-abcd-%012d,Employee %d\n", i*7919, i, i)
+	}
+	path := filepath.Join(t.TempDir(), "roster.csv")
+	r := open(t, path)
+	began := time.Now()
+	if _, err := r.Import(strings.NewReader(file.String()), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(began)
+	if took > maxImport {
+		t.Errorf("importing %d badges took %v", many, took)
+	}
+	file.Reset()
+	r = nil
+	began = time.Now()
+	r = open(t, path)
+	opened := time.Since(began)
+	began = time.Now()
+	for i := range many {
+		if b, ok := r.Lookup(uid(t, fmt.Sprintf("04%012X", i*7919))); !ok || b.Employee.ID[35] != byte('0'+i%10) {
+			t.Fatalf("badge %d is %+v", i, b)
+		}
+	}
+	each := time.Since(began) / many
+	if each > maxLookup {
+		t.Errorf("a badge is found after %v", each)
+	}
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	if m.HeapAlloc > maxHeap {
+		t.Errorf("%d badges leave %d bytes on the heap", many, m.HeapAlloc)
+	}
+	runtime.KeepAlive(r)
+	t.Logf("%d badges: imported in %v, opened in %v, found in %v each, %.0f MB on the heap", many, took.Round(time.Millisecond), opened.Round(time.Millisecond), each, float64(m.HeapAlloc)/1e6)
+}

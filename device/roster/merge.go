@@ -1,0 +1,139 @@
+package roster
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+
+	"timeclock/device"
+)
+
+// Merged says what became of what Zeitstrom knows.
+type Merged struct {
+	Numbers   Numbers // how its badge numbers were read
+	Why       string
+	Added     []device.Badge
+	Changed   []device.Badge
+	Removed   []device.Badge
+	Blocked   []device.Badge // given out at this clock, to people who have left
+	Conflicts []Conflict
+}
+
+// Conflict is a number at Zeitstrom that was not taken over.
+type Conflict struct {
+	Person device.Person
+	Why    string
+}
+
+// fewBadges may go at once without a question.
+const fewBadges = 5
+
+// Merge takes over what Zeitstrom knows. Its own badges follow it: they are added,
+// changed, and removed when their number or their owner has gone. What people
+// gave out at this clock stays; but the badges of people who have left are
+// blocked. A list that has nobody, or that would remove more than half of
+// Zeitstrom's own badges, is not believed, unless forced.
+func (r *Roster) Merge(people []device.Person, n Numbers, tapped func(device.UID) bool, force bool) (Merged, error) {
+	if len(people) == 0 {
+		return Merged{}, errors.New("nobody is listed at Zeitstrom: the badge map stays as it is")
+	}
+	var numbers []string
+	for _, p := range people {
+		if p.Number != "" && !p.Archived {
+			numbers = append(numbers, p.Number)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := Merged{Numbers: n, Why: "the settings say so"}
+	if n == Auto {
+		var err error
+		m.Numbers, m.Why, err = guess(numbers, func(uid device.UID) bool {
+			_, known := r.badges[uid]
+			return known || tapped != nil && tapped(uid)
+		})
+		if err != nil {
+			return m, err
+		}
+	}
+	theirs := r.theirs(people, &m)
+	next := maps.Clone(r.badges)
+	owned := 0
+	gone := archived(people)
+	for uid, b := range r.badges {
+		switch _, stays := theirs[uid]; {
+		case b.Origin == device.FromZeitstrom:
+			if owned++; !stays {
+				delete(next, uid)
+				m.Removed = append(m.Removed, b)
+			}
+		case gone[b.Employee.ID] && !b.Blocked:
+			b.Blocked = true
+			next[uid] = b
+			m.Blocked = append(m.Blocked, b)
+		}
+	}
+	if n := len(m.Removed); n > fewBadges && 2*n > owned && !force {
+		return m, fmt.Errorf("of the %[2]d badges that Zeitstrom had, %[1]d are not listed any more: that is not believed; `timeclock badge sync -force` takes it over", n, owned)
+	}
+	for uid, b := range theirs {
+		switch was, known := r.badges[uid]; {
+		case !known:
+			m.Added = append(m.Added, b)
+		case was != b:
+			m.Changed = append(m.Changed, b)
+		}
+		next[uid] = b
+	}
+	for _, l := range [][]device.Badge{m.Added, m.Changed, m.Removed, m.Blocked} {
+		sortBadges(l)
+	}
+	if len(m.Added)+len(m.Changed)+len(m.Removed)+len(m.Blocked) == 0 {
+		return m, nil
+	}
+	return m, r.replace(next)
+}
+
+// theirs are the badges that are Zeitstrom's to manage.
+func (r *Roster) theirs(people []device.Person, m *Merged) map[device.UID]device.Badge {
+	theirs := map[device.UID]device.Badge{}
+	for _, p := range people {
+		if p.Number == "" || p.Archived {
+			continue
+		}
+		conflict := func(err error) { m.Conflicts = append(m.Conflicts, Conflict{p, err.Error()}) }
+		uid, err := m.Numbers.readOrExplain(p.Number)
+		if err != nil {
+			conflict(err)
+			continue
+		}
+		b := device.Badge{UID: uid, Employee: p.Employee, Origin: device.FromZeitstrom}
+		if err := check(b); err != nil {
+			conflict(err)
+			continue
+		}
+		other, twice := theirs[uid]
+		switch was, known := r.badges[uid]; {
+		case twice:
+			conflict(fmt.Errorf("%s has the same badge %s there", other.Employee.Name, uid.Hex()))
+		case known && was.Origin != device.FromZeitstrom && was.Employee.ID != p.ID:
+			conflict(fmt.Errorf("badge %s was given to %s at this clock, which counts", uid.Hex(), was.Employee.Name))
+		case known && was.Origin != device.FromZeitstrom: // given out here, to the same person
+		default:
+			b.Blocked, b.From, b.Until = was.Blocked, was.From, was.Until
+			theirs[uid] = b
+		}
+	}
+	return theirs
+}
+
+// archived are the people who have left.
+func archived(people []device.Person) map[device.EmployeeID]bool {
+	out := map[device.EmployeeID]bool{}
+	for _, p := range people {
+		if p.Archived {
+			out[p.ID] = true
+		}
+	}
+	return out
+}

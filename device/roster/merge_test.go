@@ -1,0 +1,197 @@
+package roster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"timeclock/device"
+)
+
+func person(n int, number string) device.Person {
+	return device.Person{Employee: device.Employee{ID: device.EmployeeID(fmt.Sprintf("a1b2c3d4-e5f6-7890-abcd-%012d", n)), Name: fmt.Sprint("Person ", n)}, Number: number}
+}
+
+func gone(p device.Person) device.Person {
+	p.Archived = true
+	return p
+}
+
+// owners shows who has which badge, and by whom.
+func owners(r *Roster) string {
+	var out []string
+	for _, b := range badges(r) {
+		s := fmt.Sprintf("%s=%s/%s", b.UID.Hex()[:4], strings.TrimPrefix(b.Employee.Name, "Person "), b.Origin)
+		if b.Blocked {
+			s += "!"
+		}
+		out = append(out, s)
+	}
+	return strings.Join(out, " ")
+}
+
+func TestMerge(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "roster.csv")
+	r := open(t, path)
+	byHand := device.Badge{UID: uid(t, "03000000"), Employee: person(3, "").Employee}
+	if _, err := r.Add(byHand, false); err != nil {
+		t.Fatal(err)
+	}
+	for i, step := range []struct {
+		people    []device.Person
+		want      string
+		conflicts int
+		err       string
+	}{
+		{[]device.Person{person(1, "01 00 00 00"), person(2, "02:00:00:00"), person(4, ""), gone(person(5, "05000000"))}, "0100=1/zeitstrom 0200=2/zeitstrom 0300=3/hand", 0, ""},
+		// The same badge at Zeitstrom, for another and for the same person; nonsense; twice.
+		{[]device.Person{person(1, "01000000"), person(2, "03000000"), person(3, "03000000"), person(6, "none"), person(7, "01000000")}, "0100=1/zeitstrom 0300=3/hand", 3, ""},
+		// Moved there; and somebody whose badge was given out here has left.
+		{[]device.Person{person(2, "01000000"), gone(person(3, ""))}, "0100=2/zeitstrom 0300=3/hand!", 0, ""},
+		{nil, "0100=2/zeitstrom 0300=3/hand!", 0, "nobody is listed at Zeitstrom"},
+	} {
+		m, err := r.Merge(step.people, Auto, nil, false)
+		if step.err == "" && err != nil || step.err != "" && (err == nil || !strings.Contains(err.Error(), step.err)) {
+			t.Errorf("step %d: %v", i+1, err)
+		}
+		if got := owners(r); got != step.want || owners(open(t, path)) != got || len(m.Conflicts) != step.conflicts {
+			t.Errorf("step %d: %s, conflicts %v; want %s", i+1, got, m.Conflicts, step.want)
+		}
+	}
+	m, err := r.Merge([]device.Person{person(2, "01000000"), gone(person(3, ""))}, Auto, nil, false)
+	if err != nil || len(m.Added)+len(m.Changed)+len(m.Removed)+len(m.Blocked) > 0 {
+		t.Errorf("the same again changed something: %+v, %v", m, err)
+	}
+}
+
+// A Zeitstrom that lists only a few does not empty the badge map.
+func TestMergeIsNotFooled(t *testing.T) {
+	r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
+	var all []device.Person
+	for n := range 20 {
+		all = append(all, person(n, fmt.Sprintf("%02X010203", n+0x10)))
+	}
+	merge := func(people []device.Person, force bool) error {
+		_, err := r.Merge(people, Auto, nil, force)
+		return err
+	}
+	if err := merge(all, false); err != nil || r.Len() != 20 {
+		t.Fatalf("%d badges, %v", r.Len(), err)
+	}
+	if err := merge(all[:9], false); err == nil || r.Len() != 20 {
+		t.Errorf("half the list was believed: %d badges left, %v", r.Len(), err)
+	}
+	if err := merge(all[:12], false); err != nil || r.Len() != 12 {
+		t.Errorf("eight people left: %d badges, %v", r.Len(), err)
+	}
+	if err := merge(all[:1], true); err != nil || r.Len() != 1 {
+		t.Errorf("forced: %d badges, %v", r.Len(), err)
+	}
+	decimal := []device.Person{person(0, "2712847316")}
+	if err := merge(decimal, true); err == nil || r.Len() != 1 {
+		t.Errorf("numbers that nobody can read: %d badges, %v", r.Len(), err)
+	}
+	if _, err := r.Merge(decimal, DecimalReversed, nil, true); err != nil || badges(r)[0].UID.Hex() != "D4C3B2A1" {
+		t.Errorf("read as the settings say: %v, %v", owners(r), err)
+	}
+}
+
+// directory is a Zeitstrom that may fail.
+type directory struct {
+	people []device.Person
+	err    error
+	asked  int
+}
+
+func (d *directory) Employees(context.Context) ([]device.Person, error) {
+	d.asked++
+	return d.people, d.err
+}
+
+func TestSync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
+		d := &directory{people: []device.Person{person(1, "01000000")}}
+		s := &Sync{Roster: r, Directory: d, Every: time.Hour, Log: slog.New(slog.DiscardHandler), Tapped: func() func(device.UID) bool { return nil }}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		done := make(chan struct{})
+		go func() { defer close(done); s.Run(ctx) }()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if r.Len() != 1 || s.Status().Problem != "" {
+			t.Errorf("after a minute: %d badges, %+v", r.Len(), s.Status())
+		}
+		d.people, d.err = nil, errors.New("no route")
+		time.Sleep(10 * time.Hour)
+		synctest.Wait()
+		if r.Len() != 1 || s.Status().Problem != "no route" || d.asked < 9 || d.asked > 12 {
+			t.Errorf("while it fails: %d badges, asked %d times, %+v", r.Len(), d.asked, s.Status())
+		}
+		cancel()
+		<-done
+	})
+}
+
+func TestEnrolment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
+		e := NewEnrolment(r)
+		enrol := func(badge string, want device.OutcomeKind, problem string) {
+			t.Helper()
+			tap := device.Tap{Time: time.Now(), Several: badge == ""}
+			if badge != "" {
+				tap.UID = uid(t, badge)
+			}
+			o, taken := e.Enrol(tap)
+			if taken != (want != "") || o.Kind != want {
+				t.Errorf("%q: %s, taken: %v; want %q", badge, o.Kind, taken, want)
+			}
+			if s, _ := e.State(); !strings.Contains(s.Problem, problem) || problem == "" && s.Problem != "" {
+				t.Errorf("%q: problem %q, want %q", badge, s.Problem, problem)
+			}
+		}
+		one, two := person(1, "").Employee, person(2, "").Employee
+		enrol("01000000", "", "") // nobody waits
+		e.Begin(one, Another)
+		enrol("", device.Several, "several badges")
+		enrol("08000000", device.NotEnrolled, "makes up a new number")
+		enrol("01000000", device.Enrolled, "")
+		enrol("01000000", "", "")
+		e.Begin(two, Another)
+		enrol("01000000", device.NotEnrolled, "belongs to Person 1")
+		enrol("02000000", device.Enrolled, "")
+		e.Begin(two, Another)
+		enrol("02000000", device.NotEnrolled, "have this badge already")
+		enrol("03000000", device.Enrolled, "")
+		if got, want := owners(r), "0100=1/hand 0200=2/hand 0300=2/hand"; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+		e.Begin(two, Renewed) // lost both
+		enrol("04000000", device.Enrolled, "")
+		if s, _ := e.State(); len(s.Blocked) != 2 {
+			t.Errorf("blocked %+v", s.Blocked)
+		}
+		e.Begin(two, MovedTo)
+		enrol("01000000", device.Enrolled, "")
+		if got, want := owners(r), "0100=2/hand 0200=2/hand! 0300=2/hand! 0400=2/hand"; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+		s := e.Begin(one, Another)
+		time.Sleep(enrolTime)
+		enrol("05000000", "", "") // too late
+		s = e.Begin(one, Another)
+		e.End(s.Number - 1)
+		if now, _ := e.State(); !now.Waiting {
+			t.Error("ended by the wrong number")
+		}
+		e.End(s.Number)
+		enrol("05000000", "", "")
+	})
+}
