@@ -17,6 +17,7 @@ var allowed = map[string][]string{
 	"device/config":  {},
 	"device/roster":  {},
 	"device/control": {"*"},
+	"device/web":     {"*"},
 	"reader":         {},
 	"reader/mfrc522": {},
 	"display":        {},

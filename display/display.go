@@ -30,7 +30,8 @@ type Facts struct {
 	NoTime       bool // the system clock is not to be trusted
 	Enrols       bool // the next badge is given to somebody
 	NewOwner     string
-	Pending      int // punches that Zeitstrom does not have yet
+	Pair         string // the code with which somebody may become the page's admin; empty: nobody may
+	Pending      int    // punches that Zeitstrom does not have yet
 }
 
 // Light is how bright a panel is.

@@ -97,6 +97,7 @@ var idles = map[string]Facts{
 	"idle-token":      {Offline: true, Token: true, Pending: 17},
 	"idle-reader":     {ReaderBroken: true, Offline: true},
 	"idle-disk":       {DiskBroken: true},
+	"idle-pair":       {Pair: "4821 0937", Offline: true},
 	"idle-enrols":     {Enrols: true, NewOwner: "Jörg Müßig-Ärmel"},
 	"idle-no-time":    {NoTime: true},
 	"idle-no-network": {NoTime: true, Offline: true, Pending: 2},
@@ -226,10 +227,10 @@ func TestNames(t *testing.T) {
 		{" , ", "", ""},
 		{"Jean-Luc (Technik)", "Jean-Luc", "J."},
 	} {
-		if full, none := FullName.shorten(tc.name), NoName.shorten(tc.name); full != tc.name || none != "" {
+		if full, none := FullName.Shorten(tc.name), NoName.Shorten(tc.name); full != tc.name || none != "" {
 			t.Errorf("%q: full %q, none %q", tc.name, full, none)
 		}
-		if first, initials := FirstName.shorten(tc.name), Initials.shorten(tc.name); first != tc.first || initials != tc.initials {
+		if first, initials := FirstName.Shorten(tc.name), Initials.Shorten(tc.name); first != tc.first || initials != tc.initials {
 			t.Errorf("%q: first %q, initials %q", tc.name, first, initials)
 		}
 	}

@@ -63,6 +63,7 @@ type Language struct {
 		Offline string    `toml:"offline"`
 		Pending string    `toml:"pending"`
 		Token   string    `toml:"token"`
+		Pair    string    `toml:"pair"`
 	} `toml:"idle"`
 	Date struct {
 		Long      string     `toml:"long"`

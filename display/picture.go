@@ -32,7 +32,7 @@ func (s Style) idle(now time.Time, f Facts) *picture {
 	}
 	if f.Enrols {
 		p.line(0, 20, l.Enrol.Waiting)
-		p.name(22, 17, s.Names.shorten(f.NewOwner))
+		p.name(22, 17, s.Names.Shorten(f.NewOwner))
 		p.notes(l.Enrol.Hold)
 		return p
 	}
@@ -43,6 +43,8 @@ func (s Style) idle(now time.Time, f Facts) *picture {
 	}
 	note := ""
 	switch {
+	case f.Pair != "":
+		note = fmt.Sprintf(l.Idle.Pair, f.Pair)
 	case f.Token:
 		note = l.Idle.Token
 	case f.Offline && f.Pending > 0:

@@ -20,8 +20,8 @@ const (
 	NoName    Names = "none"
 )
 
-// shorten applies the policy to a name, which may be "Anna Müller" or "Müller, Anna".
-func (n Names) shorten(name string) string {
+// Shorten applies the policy to a name, which may be "Anna Müller" or "Müller, Anna".
+func (n Names) Shorten(name string) string {
 	switch n {
 	case FullName:
 		return name
@@ -68,7 +68,7 @@ func (s Style) clock(p device.Punch) string {
 
 func (s Style) words(o device.Outcome) text {
 	l := s.Language
-	at, name := s.clock(o.Punch), s.Names.shorten(o.Employee.Name)
+	at, name := s.clock(o.Punch), s.Names.Shorten(o.Employee.Name)
 	switch o.Kind {
 	case device.CheckedIn:
 		return s.booked(o, text{big: l.Booked.CheckIn, name: name, more: at}, l.Booked.TurnOut)

@@ -25,6 +25,7 @@ type Exception struct {
 	Punch device.PunchID `json:"punch,omitempty"`
 	What  string         `json:"what"` // ambiguous, delivered, quarantined, held, retried, released, dropped, claimed, repaired, confirmed, time set
 	Why   string         `json:"why,omitempty"`
+	By    string         `json:"by,omitempty"` // who decided; empty: the clock itself
 }
 
 // JournalEntry is a punch or an exception, with the hash of the journal up to it.
@@ -103,6 +104,14 @@ func getChain(tx *bolt.Tx, key []byte) (c chain, err error) {
 	c.punch, c.n = device.PunchID(binary.BigEndian.Uint64(v)), binary.BigEndian.Uint32(v[8:])
 	copy(c.head[:], v[12:])
 	return c, nil
+}
+
+// Note adds to the journal what a person did. It is stored with the next commit,
+// or a moment later.
+func (s *Store) Note(e Exception) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.note(e)
 }
 
 // Head returns the hash of the whole journal, in hex.

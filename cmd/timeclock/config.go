@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"timeclock/device/config"
@@ -29,6 +30,18 @@ func loadConfig(path string) (config.Config, error) {
 		time.Local = cfg.Clock.Zone
 	}
 	return cfg, err
+}
+
+func configShow(_ context.Context, c *call) error {
+	if err := c.want(0, 0); err != nil {
+		return err
+	}
+	cfg, err := loadConfig(c.config)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(c.stdout, strings.Join(cfg.Settings(), "\n"))
+	return err
 }
 
 func configCheck(_ context.Context, c *call) error {

@@ -12,6 +12,7 @@ import (
 	"timeclock/device/config"
 	"timeclock/device/control"
 	"timeclock/device/roster"
+	"timeclock/device/web"
 	"timeclock/display"
 	"timeclock/queue"
 	"timeclock/reader"
@@ -34,6 +35,7 @@ type daemon struct {
 	clock *control.Clock
 	queue *queue.Store
 	chip  *mfrc522test.Chip // of the simulated reader; nil with a real one
+	page  *web.Server       // nil: there is none
 	tasks []task
 	log   *slog.Logger
 }
@@ -43,6 +45,7 @@ type extras struct {
 	screens []device.Screen
 	panels  []display.Panel
 	kernel  clock.Kernel // nil: the one that there is
+	tail    func() []string
 }
 
 // newDaemon wires a clock. Nothing runs yet, but the state directory is held
@@ -99,7 +102,20 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	enrol := roster.NewEnrolment(badges)
 	d.clock = &control.Clock{
 		Version: theVersion(), Roster: badges, Sync: compare, Enrol: enrol, Queue: d.queue, Reader: rd, Uplink: up, API: api, Clock: wall,
-		Style: style, Rules: rules, Notice: notice,
+		Style: style, Rules: rules, Notice: notice, Settings: cfg.Settings(), Log: x.tail,
+		Backlog: &control.Backlog{Pending: func() int { return d.queue.Stats().Pending }},
+	}
+	if x.tail == nil {
+		d.clock.Log = func() []string { return nil }
+	}
+	shown := append(panels(cfg), x.panels...)
+	if cfg.Web.Listen != "" {
+		if d.page, err = web.New(web.Options{Listen: cfg.Web.Listen, CertFile: cfg.Web.CertFile, KeyFile: cfg.Web.KeyFile, StateDir: cfg.StateDir}, d.clock, log); err != nil {
+			return d, err
+		}
+		d.clock.Page = d.page.Pair
+		shown = append(shown, d.page)
+		d.tasks = append(d.tasks, d.page)
 	}
 
 	screens := append(audience{}, x.screens...)
@@ -109,7 +125,7 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 		screens = append(screens, hand)
 	}
 	care := display.Care{AnswerTime: cfg.Display.AnswerTime, DimHours: display.Hours(cfg.Display.DimHours), OffAfter: cfg.Display.OffAfter}
-	show := display.New(style, care, d.facts, log, append(panels(cfg), x.panels...)...)
+	show := display.New(style, care, d.facts, log, shown...)
 	pins, missing := signalPins(cfg)
 	if missing != nil {
 		log.Error("sound and light are not whole, the clock goes on without", "error", missing)
@@ -125,7 +141,7 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	if err != nil {
 		return d, err
 	}
-	d.tasks = []task{rd, terminal, show, signal, up, wall, compare, server, &housekeeping{d.queue, snapshotPath(cfg), time.Duration(cfg.Journal.KeepDays) * 24 * time.Hour, log}}
+	d.tasks = append(d.tasks, rd, terminal, show, signal, up, wall, compare, d.clock.Backlog, server, &housekeeping{d.queue, snapshotPath(cfg), time.Duration(cfg.Journal.KeepDays) * 24 * time.Hour, log})
 	return d, nil
 }
 
@@ -145,6 +161,9 @@ func (d *daemon) Run(ctx context.Context) error {
 
 // Close gives everything back.
 func (d *daemon) Close() {
+	if d.page != nil {
+		d.page.Close()
+	}
 	if d.queue != nil {
 		if err := d.queue.Close(); err != nil {
 			d.log.Error("queue not closed", "error", err)
@@ -159,7 +178,12 @@ func (d *daemon) Close() {
 func (d *daemon) facts() display.Facts {
 	h, u, q := d.clock.Reader.Health(), d.clock.Uplink.Status(), d.queue.Stats()
 	enrol, _ := d.clock.Enrol.State()
+	code := ""
+	if d.page != nil {
+		code = d.page.Code()
+	}
 	return display.Facts{
+		Pair:   code,
 		Enrols: enrol.Waiting, NewOwner: enrol.For.Name,
 		ReaderBroken: h.Problem != "",
 		Offline:      !u.Online && u.Problem != "",

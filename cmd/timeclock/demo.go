@@ -10,9 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"image"
-	"image/color"
-	"image/png"
 	"io"
 	"log/slog"
 	"net"
@@ -278,21 +275,13 @@ func (d *demo) String() string { return "page" }
 
 // Draw implements display.Panel.
 func (d *demo) Draw(p *image1bit.VerticalLSB, _ display.Light) error {
-	lit := image.NewPaletted(p.Rect, color.Palette{color.Black, color.RGBA{0xBF, 0xE9, 0xFF, 0xFF}})
-	for y := range display.Height {
-		for x := range display.Width {
-			if p.BitAt(x, y) {
-				lit.SetColorIndex(x, y, 1)
-			}
-		}
-	}
-	var buf bytes.Buffer
-	if err := png.Encode(&buf, lit); err != nil {
+	picture, err := display.PNG(p)
+	if err != nil {
 		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.picture = buf.Bytes()
+	d.picture = picture
 	return nil
 }
 

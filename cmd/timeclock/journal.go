@@ -49,12 +49,12 @@ func queueExport(ctx context.Context, c *call) error {
 		return client.Journal(func(l control.JournalLine) error { return out.Encode(l) })
 	case "csv":
 		out := csv.NewWriter(c.stdout)
-		out.Write([]string{"punch_id", "employee_id", "intent", "time", "state", "exception", "why", "hash", "raw_time", "uncertain", "known_from", "known_intent", "known_time", "zeitstrom_silent"})
+		out.Write([]string{"punch_id", "employee_id", "intent", "time", "state", "exception", "why", "hash", "raw_time", "uncertain", "known_from", "known_intent", "known_time", "zeitstrom_silent", "by"})
 		err := client.Journal(func(l control.JournalLine) error {
 			return out.Write([]string{
 				l.Punch.String(), string(l.Employee), string(l.Intent), l.Time.UTC().Format(time.RFC3339),
 				string(l.State), l.What, harmless(l.Why), l.Hash,
-				instant(l.Raw), truth(l.Uncertain), string(l.Source), string(l.Basis.Intent), instant(l.Basis.Time), truth(l.Silent),
+				instant(l.Raw), truth(l.Uncertain), string(l.Source), string(l.Basis.Intent), instant(l.Basis.Time), truth(l.Silent), l.By,
 			})
 		})
 		out.Flush()

@@ -67,6 +67,8 @@ var commands = []command{
 	{"queue export", "", "write the whole journal, for a labour inspection; -format csv or jsonl", queueExport},
 	{"reset", "", "factory reset: forget bookings and badges; -export FILE keeps the journal", runReset},
 	{"doctor reader", "", "show how well the reader hears a badge that is held to it", doctorReader},
+	{"web pair", "", "show the code with which somebody can become admin of the page", webPair},
+	{"config show", "", "print the settings as they are, defaults included", configShow},
 	{"config default", "", "print the commented reference of all settings", configDefault},
 	{"config check", "[FILE]", "judge a settings file", configCheck},
 	{"version", "", "print the version", runVersion},

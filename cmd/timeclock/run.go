@@ -21,8 +21,9 @@ func runDaemon(ctx context.Context, c *call) error {
 		// monitor thread stays awake for as long as the reader waits for its bus.
 		runtime.GOMAXPROCS(1)
 	}
-	log := newLog(c.stderr)
-	d, err := newDaemon(ctx, cfg, log, extras{})
+	tail := &logTail{}
+	log := newLog(io.MultiWriter(c.stderr, tail))
+	d, err := newDaemon(ctx, cfg, log, extras{tail: tail.Lines})
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // a Pi may have no zone data
@@ -83,6 +84,11 @@ type Config struct {
 	}
 	Uplink struct {
 		Settle time.Duration
+	}
+	Web struct {
+		Listen   string // empty: no page
+		CertFile string // empty: a certificate of its own
+		KeyFile  string
 	}
 	Journal struct {
 		KeepDays int
@@ -164,6 +170,16 @@ func Parse(name string, text []byte, checks ...Check) (Config, error) {
 	return c, nil
 }
 
+// Settings returns every key with its value, as TOML, one to a line.
+func (c Config) Settings() []string {
+	fields := c.fields()
+	lines := make([]string, len(fields))
+	for i, f := range fields {
+		lines[i] = f.key + " = " + f.show()
+	}
+	return lines
+}
+
 // fields binds every key to its place and to what it may hold.
 func (c *Config) fields() []field {
 	z, r, d, s, t := &c.Zeitstrom, &c.Reader, &c.Display, &c.Signal, &c.Terminal
@@ -210,10 +226,29 @@ func (c *Config) fields() []field {
 		duration("terminal.ask", &t.Ask, 0, 2*time.Second),
 		duration("terminal.second_thoughts", &t.SecondThoughts, 0, 30*time.Second),
 		duration("uplink.settle", &c.Uplink.Settle, 0, time.Hour),
+		text("web.listen", &c.Web.Listen, emptyOr(listenAddress)),
+		text("web.cert_file", &c.Web.CertFile, emptyOr(absolute)),
+		text("web.key_file", &c.Web.KeyFile, emptyOr(absolute), c.pair),
 		number("journal.keep_days", &c.Journal.KeepDays, func(n int) bool { return n >= 31 && n <= 36500 }, "31 to 36500"),
 		text("clock.trust", &c.Clock.Trust, oneOf(Auto, Always)),
 		zone("clock.zone", &c.Clock.Zone),
 	}
+}
+
+func listenAddress(s string) error {
+	_, port, err := net.SplitHostPort(s)
+	if n, numeric := strconv.Atoi(port); err != nil || numeric != nil || n < 0 || n > 65535 {
+		return fmt.Errorf("%q is no address to listen at: it looks like \":8443\" or \"192.168.1.5:8443\"", s)
+	}
+	return nil
+}
+
+// pair refuses a certificate without its key, and the other way round.
+func (c *Config) pair(key string) error {
+	if (key == "") != (c.Web.CertFile == "") {
+		return errors.New("cert_file and key_file go together")
+	}
+	return nil
 }
 
 // busPins are the lines of the buses on a Pi's header.

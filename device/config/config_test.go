@@ -69,6 +69,21 @@ func TestDaysAndClocks(t *testing.T) {
 	}
 }
 
+// What is shown of the settings can be read again, and means the same.
+func TestSettings(t *testing.T) {
+	c, err := Parse("x", []byte("reader.driver = \"simulated\"\nsignal = { quiet_hours = \"22:00-6:30\", active_low = true }\nclock.zone = \"Europe/Berlin\"\nweb.listen = \":8443\"\nterminal.lockout = \"90s\""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Parse("again", []byte(strings.Join(c.Settings(), "\n")))
+	if err != nil || strings.Join(again.Settings(), "\n") != strings.Join(c.Settings(), "\n") {
+		t.Errorf("%v\n%v, %v", c.Settings(), again.Settings(), err)
+	}
+	if n := len(c.Settings()); n != len(c.fields()) {
+		t.Errorf("%d settings", n)
+	}
+}
+
 func TestCheck(t *testing.T) {
 	no := Check{"display.language", func(s string) error { return errors.New("nobody speaks " + s) }}
 	_, err := Parse("f.toml", []byte("lock = 1\ndisplay.language = \"xx\""), no)

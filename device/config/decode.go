@@ -40,8 +40,9 @@ func (f *Faults) Error() string {
 
 // field is a key and what takes its value.
 type field struct {
-	key string
-	set func(value) error
+	key  string
+	set  func(value) error
+	show func() string // as TOML
 }
 
 // value is a TOML value as it was read.
@@ -63,7 +64,7 @@ func text(key string, to *string, checks ...func(string) error) field {
 		}
 		*to = v.text
 		return nil
-	}}
+	}, func() string { return strconv.Quote(*to) }}
 }
 
 // number is a key that holds one of the whole numbers that are possible.
@@ -78,7 +79,7 @@ func number(key string, to *int, possible func(int) bool, which string) field {
 		}
 		*to = n
 		return nil
-	}}
+	}, func() string { return strconv.Itoa(*to) }}
 }
 
 // duration is a key that holds a duration within bounds, such as "30s".
@@ -93,7 +94,7 @@ func duration(key string, to *time.Duration, least, most time.Duration) field {
 		}
 		*to = d
 		return nil
-	}}
+	}, func() string { return strconv.Quote(to.String()) }}
 }
 
 // truth is a key that is true or false.
@@ -104,7 +105,7 @@ func truth(key string, to *bool) field {
 		}
 		*to = v.text == "true"
 		return nil
-	}}
+	}, func() string { return strconv.FormatBool(*to) }}
 }
 
 // hours is a key that holds a part of the day, such as "22:00-06:00"; empty: none.
@@ -123,6 +124,12 @@ func hours(key string, to *Hours) field {
 		midnight, _ := time.Parse("15:04", "00:00")
 		*to = Hours{a.Sub(midnight), b.Sub(midnight)}
 		return nil
+	}, func() string {
+		if *to == (Hours{}) {
+			return `""`
+		}
+		clock := func(d time.Duration) string { return time.Time{}.Add(d).Format("15:04") }
+		return strconv.Quote(clock(to.From) + "-" + clock(to.To))
 	}}
 }
 
@@ -143,6 +150,11 @@ func zone(key string, to **time.Location) field {
 		}
 		*to = place
 		return nil
+	}, func() string {
+		if *to == time.Local {
+			return `""`
+		}
+		return strconv.Quote((*to).String())
 	}}
 }
 

@@ -245,6 +245,11 @@ func (c *Client) SyncBadges(force bool) (roster.Merged, error) {
 	return in.roster(), err
 }
 
+// Pair begins a pairing with the admin's page.
+func (c *Client) Pair() (p Pairing, err error) {
+	return p, c.call(http.MethodPost, "/web/pair", nil, &p)
+}
+
 // Employee finds an employee by id, or by a name that only one has.
 func (c *Client) Employee(idOrName string) (e device.Employee, err error) {
 	return e, c.call(http.MethodGet, "/employees/"+url.PathEscape(idOrName), nil, &e)

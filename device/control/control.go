@@ -30,24 +30,38 @@ const SocketName = "control.sock"
 
 // Clock is a running clock. Roster, Queue, Reader and Uplink are its rooms.
 type Clock struct {
-	Version string
-	Roster  *roster.Roster
-	Queue   *queue.Store
-	Sync    *roster.Sync
-	Enrol   *roster.Enrolment
-	Reader  *reader.Reader
-	Uplink  *uplink.Uplink
-	API     *zeitstrom.Client
-	Clock   *clock.Clock
-	Display *display.Display
-	Signal  *display.Signal
-	Style   display.Style
-	Rules   device.Rules
-	Notice  string // what happened to the queue file before the start; usually nothing
+	Version  string
+	Roster   *roster.Roster
+	Queue    *queue.Store
+	Sync     *roster.Sync
+	Enrol    *roster.Enrolment
+	Reader   *reader.Reader
+	Uplink   *uplink.Uplink
+	API      *zeitstrom.Client
+	Clock    *clock.Clock
+	Display  *display.Display
+	Signal   *display.Signal
+	Style    display.Style
+	Rules    device.Rules
+	Backlog  *Backlog
+	Settings []string        // as they were read, a key to a line
+	Log      func() []string // its newest lines, oldest first
+	Page     func() Pairing  // begins a pairing with the admin's page; nil: there is no page
+	Notice   string          // what happened to the queue file before the start; usually nothing
 	// Bring brings a badge to a simulated reader and returns the answer; nil
 	// with a real reader: nobody clocks in by shell.
 	Bring func(context.Context, device.UID) (device.Outcome, error)
 }
+
+// Pairing is how somebody becomes admin of the page.
+type Pairing struct {
+	Code        string `json:"code"`
+	Address     string `json:"address"`
+	Fingerprint string `json:"fingerprint"` // of the page's certificate, SHA-256
+}
+
+// ErrNoPage refuses a pairing where there is no page.
+var ErrNoPage = errors.New("this clock serves no page: set [web] listen and restart it")
 
 // Status is the state of a clock, in the form that scripts read.
 type Status struct {
@@ -247,7 +261,7 @@ func (c *Clock) bounds(p device.Punch) (notBefore, notAfter time.Time, err error
 
 // SetTime gives a punch whose time is not certain the time that a person says,
 // between the bounds that are known.
-func (c *Clock) SetTime(id device.PunchID, at time.Time) error {
+func (c *Clock) SetTime(who string, id device.PunchID, at time.Time) error {
 	e, err := c.Queue.Find(id)
 	if err != nil {
 		return err
@@ -267,7 +281,9 @@ func (c *Clock) SetTime(id device.PunchID, at time.Time) error {
 	case at.After(time.Now()) && c.Clock.Trust().Trusted:
 		return errors.New("that is in the future")
 	}
-	return c.Queue.SetTime(id, at)
+	err = c.Queue.SetTime(id, at)
+	c.did(who, "decided the time", "", id, err)
+	return err
 }
 
 // Punch returns one punch.
@@ -309,6 +325,7 @@ type JournalLine struct {
 	Basis
 	Times
 	What string `json:"exception,omitempty"`
+	By   string `json:"by,omitempty"`
 	Why  string `json:"why,omitempty"`
 	Hash string `json:"hash"` // of the journal up to here
 }
@@ -317,7 +334,7 @@ type JournalLine struct {
 func NewJournalLine(e queue.JournalEntry, state func(device.Punch) queue.State) JournalLine {
 	l := JournalLine{Hash: hex.EncodeToString(e.Hash[:])}
 	if e.Punch == nil {
-		l.Punch, l.Time, l.What, l.Why = e.Exception.Punch, e.Exception.At, e.Exception.What, e.Exception.Why
+		l.Punch, l.Time, l.What, l.Why, l.By = e.Exception.Punch, e.Exception.At, e.Exception.What, e.Exception.Why, e.Exception.By
 		return l
 	}
 	l.Punch, l.Employee, l.Intent, l.Time = e.Punch.ID, e.Punch.Employee, e.Punch.Intent, e.Punch.Time.UTC()
@@ -349,36 +366,6 @@ func (c *Clock) Unclaimed() (badges []Unclaimed, lost int) {
 	return badges, lost
 }
 
-// Claim gives a badge to an employee and turns its unclaimed taps into punches,
-// unless dry: then it only tells which it would make.
-func (c *Clock) Claim(b device.Badge, force, dry bool) ([]Punch, error) {
-	if was, known := c.Roster.Lookup(b.UID); known && was.Employee.ID != b.Employee.ID {
-		return nil, fmt.Errorf("badge %s belongs to %s (%s) by now", b.UID.Hex(), was.Employee.Name, was.Employee.ID)
-	}
-	plan, err := c.Queue.Claim(b.UID, b.Employee.ID, c.Rules, force, true)
-	if err != nil {
-		return nil, err
-	}
-	if !dry {
-		// The badge first: if the punches fail, the taps can still be claimed.
-		if _, err := c.Roster.Add(b, false); err != nil {
-			return nil, err
-		}
-		if plan, err = c.Queue.Claim(b.UID, b.Employee.ID, c.Rules, force, false); err != nil {
-			return nil, err
-		}
-	}
-	out := make([]Punch, len(plan))
-	for i, p := range plan {
-		state := queue.Pending
-		if p.Stamp.Uncertain {
-			state = queue.Held
-		}
-		out[i] = c.punch(queue.Entry{Punch: p, State: state}, c.Roster.Names())
-	}
-	return out, nil
-}
-
 // Badges is what can be done with a badge map: by a *roster.Roster in this
 // process, or by a *Client in the daemon.
 type Badges interface {
@@ -397,12 +384,6 @@ func Tapped(q *queue.Store) func(device.UID) bool {
 		tapped[t.UID] = true
 	}
 	return func(uid device.UID) bool { return tapped[uid] }
-}
-
-// Import takes over a badge list.
-func (c *Clock) Import(file io.Reader, o roster.Options) (roster.Report, error) {
-	o.Tapped = Tapped(c.Queue)
-	return c.Roster.Import(file, o)
 }
 
 var errNobody = errors.New("nobody in the badge map has that name: give the employee id, a UUID, as Zeitstrom shows it")
@@ -426,23 +407,4 @@ func (c *Clock) Employee(idOrName string) (device.Employee, error) {
 		return found[0], nil
 	}
 	return device.Employee{}, fmt.Errorf("%d employees are called %s: give the employee id", len(found), idOrName)
-}
-
-// AwaitEnrolment returns how far an enrolment is, once that is no longer as it was
-// at after, or a moment later.
-func (c *Clock) AwaitEnrolment(ctx context.Context, after roster.EnrolState) roster.EnrolState {
-	patient, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	for {
-		now, changed := c.Enrol.State()
-		if now.Number != after.Number || now.Waiting != after.Waiting || now.Problem != after.Problem {
-			return now
-		}
-		select {
-		case <-changed:
-		case <-time.After(min(10*time.Second, max(time.Until(now.Until), time.Millisecond))):
-		case <-patient.Done():
-			return now
-		}
-	}
 }

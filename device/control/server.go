@@ -83,12 +83,12 @@ func (s *Server) handler() http.Handler {
 	})
 	mux.HandleFunc("POST /punches/{id}/retry", func(w http.ResponseWriter, r *http.Request) {
 		withID(w, r, func(id device.PunchID) (Punch, error) {
-			return s.decided(id, "retry", s.clock.Queue.Retry(id))
+			return s.decided(id, "retry", s.clock.Retry(Console, id))
 		})
 	})
 	mux.HandleFunc("POST /punches/{id}/drop", func(w http.ResponseWriter, r *http.Request) {
 		withID(w, r, func(id device.PunchID) (Punch, error) {
-			return s.decided(id, "drop", s.clock.Queue.Drop(id, r.FormValue("reason")))
+			return s.decided(id, "drop", s.clock.Drop(Console, id, r.FormValue("reason")))
 		})
 	})
 	mux.HandleFunc("POST /punches/{id}/time", func(w http.ResponseWriter, r *http.Request) {
@@ -97,7 +97,7 @@ func (s *Server) handler() http.Handler {
 			if err != nil {
 				return Punch{}, err
 			}
-			return s.decided(id, "time", s.clock.SetTime(id, at))
+			return s.decided(id, "time", s.clock.SetTime(Console, id, at))
 		})
 	})
 	mux.HandleFunc("GET /days/open", func(w http.ResponseWriter, r *http.Request) {
@@ -121,7 +121,7 @@ func (s *Server) handler() http.Handler {
 		b, err := in.roster()
 		var action roster.Action
 		if err == nil {
-			action, err = s.clock.Roster.Add(b, r.FormValue("move") != "")
+			action, err = s.clock.AddBadge(Console, b, r.FormValue("move") != "")
 		}
 		reply(w, action, err)
 	})
@@ -143,7 +143,7 @@ func (s *Server) handler() http.Handler {
 		b, err := in.roster()
 		var plan []Punch
 		if err == nil {
-			plan, err = s.clock.Claim(b, in.Force, in.Dry)
+			plan, err = s.clock.Claim(Console, b, in.Force, in.Dry)
 		}
 		if err == nil && !in.Dry {
 			s.log.Info("taps claimed", "employee", b.Employee.ID, "badge", b.UID, "punches", len(plan))
@@ -151,23 +151,33 @@ func (s *Server) handler() http.Handler {
 		reply(w, plan, err)
 	})
 	mux.HandleFunc("DELETE /badges/{uid}", func(w http.ResponseWriter, r *http.Request) {
-		withUID(w, r, func(uid device.UID) (any, error) { return s.clock.Roster.Remove(uid) })
+		withUID(w, r, func(uid device.UID) (any, error) { return s.clock.RemoveBadge(Console, uid) })
 	})
 	mux.HandleFunc("POST /badges/{uid}/block", func(w http.ResponseWriter, r *http.Request) {
-		withUID(w, r, func(uid device.UID) (any, error) { return s.clock.Roster.Block(uid, r.FormValue("blocked") == "true") })
+		withUID(w, r, func(uid device.UID) (any, error) {
+			return s.clock.BlockBadge(Console, uid, r.FormValue("blocked") == "true")
+		})
 	})
 	mux.HandleFunc("POST /badges/import", func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
 		o := roster.Options{Numbers: roster.Numbers(q.Get("numbers")), Replace: q.Has("replace"), Dry: q.Has("dry")}
-		report, err := s.clock.Import(r.Body, o)
+		report, err := s.clock.ImportBadges(Console, r.Body, o)
 		if err == nil && !o.Dry {
 			s.log.Info("badge map imported", "lines", len(report.Lines), "removed", len(report.Removed))
 		}
 		reply(w, newReport(report), err)
 	})
 	mux.HandleFunc("POST /badges/sync", func(w http.ResponseWriter, r *http.Request) {
-		m, err := s.clock.Sync.Now(r.Context(), r.FormValue("force") != "")
+		m, err := s.clock.SyncBadges(r.Context(), Console, r.FormValue("force") != "")
 		reply(w, newMerged(m), err)
+	})
+	mux.HandleFunc("POST /web/pair", func(w http.ResponseWriter, _ *http.Request) {
+		if s.clock.Page == nil {
+			reply(w, nil, ErrNoPage)
+			return
+		}
+		s.log.Info("pairing begun")
+		reply(w, s.clock.Page(), nil)
 	})
 	mux.HandleFunc("GET /employees/{who}", func(w http.ResponseWriter, r *http.Request) {
 		e, err := s.clock.Employee(r.PathValue("who"))
@@ -180,7 +190,7 @@ func (s *Server) handler() http.Handler {
 			return
 		}
 		e.Name = cmp.Or(r.FormValue("name"), e.Name)
-		reply(w, newEnrolment(s.clock.Enrol.Begin(e, roster.Way(r.FormValue("way")))), nil)
+		reply(w, newEnrolment(s.clock.Enroll(Console, e, roster.Way(r.FormValue("way")))), nil)
 	})
 	mux.HandleFunc("GET /enrolment/{number}", func(w http.ResponseWriter, r *http.Request) {
 		n, _ := strconv.Atoi(r.PathValue("number"))

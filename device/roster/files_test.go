@@ -178,6 +178,9 @@ func FuzzWorkbook(f *testing.F) {
 // A hundred thousand badges: imported in seconds, found in microseconds, and they
 // fit into the smallest Pi.
 func TestScale(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: it takes a while")
+	}
 	const many, maxImport, maxLookup, maxHeap = 100_000, 20 * time.Second, 10 * time.Microsecond, 64 << 20
 	var file strings.Builder
 	file.WriteString("uid,employee_id,name\n")

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -104,14 +105,23 @@ func TestMergeIsNotFooled(t *testing.T) {
 
 // directory is a Zeitstrom that may fail.
 type directory struct {
+	mu     sync.Mutex
 	people []device.Person
 	err    error
 	asked  int
 }
 
 func (d *directory) Employees(context.Context) ([]device.Person, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.asked++
 	return d.people, d.err
+}
+
+func (d *directory) fail(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.people, d.err = nil, err
 }
 
 func TestSync(t *testing.T) {
@@ -128,14 +138,14 @@ func TestSync(t *testing.T) {
 		if r.Len() != 1 || s.Status().Problem != "" {
 			t.Errorf("after a minute: %d badges, %+v", r.Len(), s.Status())
 		}
-		d.people, d.err = nil, errors.New("no route")
+		d.fail(errors.New("no route"))
 		time.Sleep(10 * time.Hour)
 		synctest.Wait()
+		cancel()
+		<-done
 		if r.Len() != 1 || s.Status().Problem != "no route" || d.asked < 9 || d.asked > 12 {
 			t.Errorf("while it fails: %d badges, asked %d times, %+v", r.Len(), d.asked, s.Status())
 		}
-		cancel()
-		<-done
 	})
 }
 

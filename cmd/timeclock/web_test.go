@@ -1,0 +1,458 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"timeclock/device"
+	"timeclock/queue"
+
+	"github.com/chromedp/chromedp"
+)
+
+// startPage runs a clock that serves its page, and returns its address.
+func startPage(t *testing.T, p *place) (d *daemon, address string) {
+	t.Helper()
+	p.cfg.Web.Listen = "127.0.0.1:0"
+	d, _ = p.start(t, extras{tail: func() []string { return []string{"level=INFO msg=<b>started</b>"} }})
+	eventually(t, func() error {
+		if !d.clock.Reader.Health().Healthy || !d.clock.Uplink.Online() {
+			return errors.New("not ready")
+		}
+		return nil
+	})
+	return d, "https://" + d.page.Address()
+}
+
+const password = "correct horse 1"
+
+// visitor is a browser without a window.
+type visitor struct {
+	t *testing.T
+	http.Client
+	address string
+}
+
+func visit(t *testing.T, address string) *visitor {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &visitor{t: t, address: address, Client: http.Client{
+		Jar: jar, Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
+	}}
+}
+
+func (v *visitor) get(path string) (int, string) {
+	v.t.Helper()
+	resp, err := v.Get(v.address + path)
+	return v.read(resp, err)
+}
+
+func (v *visitor) post(path string, form url.Values) (int, string) {
+	v.t.Helper()
+	resp, err := v.PostForm(v.address+path, form)
+	return v.read(resp, err)
+}
+
+func (v *visitor) read(resp *http.Response, err error) (int, string) {
+	v.t.Helper()
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+// csrf finds the token of the forms on a page.
+func (v *visitor) csrf() string {
+	v.t.Helper()
+	_, page := v.get("/")
+	found := regexp.MustCompile(`name="csrf" value="([^"]+)"`).FindStringSubmatch(page)
+	if found == nil {
+		v.t.Fatalf("no form on %s", page)
+	}
+	return found[1]
+}
+
+func (v *visitor) pair(code string) (int, string) {
+	v.t.Helper()
+	return v.post("/pair", url.Values{"code": {code}, "name": {"admin"}, "password": {password}, "again": {password}})
+}
+
+// Nothing is answered without a session, and nothing is done without the session's
+// own token, by whoever may only look, or from another site.
+func TestPageIsClosed(t *testing.T) {
+	d, address := startPage(t, newPlace(t))
+	stranger := visit(t, address)
+	stranger.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	pages := []string{"/", "/in", "/badges", "/unclaimed", "/bookings", "/days", "/device", "/display.png", "/pictures/day.svg", "/pictures/queue.svg", "/events", "/nothing", "/static/../device", "/%2e%2e/etc/passwd"}
+	for _, path := range pages {
+		status, body := stranger.get(path)
+		if status/100 != 3 && status != http.StatusNotFound || strings.Contains(body, "Anna") {
+			t.Errorf("a stranger gets %d from %s: %.80s", status, path, body)
+		}
+	}
+	acts := []string{"/badges/add", "/badges/block", "/badges/remove", "/badges/enroll", "/badges/sync", "/badges/import", "/unclaimed/claim", "/bookings/retry", "/bookings/drop", "/bookings/time", "/accounts/add", "/accounts/remove", "/logout"}
+	for _, path := range acts {
+		if status, _ := stranger.post(path, nil); status != http.StatusUnauthorized {
+			t.Errorf("a stranger gets %d from POST %s", status, path)
+		}
+	}
+
+	// Pairing: only with the code, once.
+	if status, body := stranger.pair("0000 0000"); status != http.StatusForbidden || !strings.Contains(body, "not the code") {
+		t.Errorf("a wrong code: %d %.200s", status, body)
+	}
+	admin := visit(t, address)
+	if status, body := admin.post("/pair", url.Values{"code": {d.page.Code()}, "name": {"admin"}, "password": {"short"}, "again": {"short"}}); status != http.StatusBadRequest || !strings.Contains(body, "10 to 200 characters") {
+		t.Errorf("a short password: %d %.200s", status, body)
+	}
+	code := d.page.Code()
+	if status, body := admin.pair(code); status != http.StatusOK || !strings.Contains(body, "Health") {
+		t.Fatalf("pairing: %d %.300s", status, body)
+	}
+	if status, _ := stranger.pair(code); status != http.StatusForbidden || d.page.Code() != "" {
+		t.Errorf("the code was taken twice: %d", status)
+	}
+
+	// Without the token, or from another site, nothing is done.
+	for _, path := range acts {
+		if status, _ := admin.post(path, url.Values{"uid": {badgeOf(0).Hex()}, "blocked": {"true"}, "csrf": {"guessed"}}); status != http.StatusForbidden {
+			t.Errorf("without the token POST %s is answered %d", path, status)
+		}
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address+"/badges/block", strings.NewReader(url.Values{"uid": {badgeOf(0).Hex()}, "blocked": {"true"}, "csrf": {admin.csrf()}}.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Origin": {"https://evil.example"}, "Sec-Fetch-Site": {"cross-site"}}
+	if status, _ := admin.read(admin.Do(req)); status != http.StatusForbidden {
+		t.Errorf("from another site: %d", status)
+	}
+	if b, _ := d.clock.Roster.Lookup(badgeOf(0)); b.Blocked {
+		t.Error("a badge was blocked by a stranger")
+	}
+
+	// A viewer sees names as the display shows them, no whole UID, no settings, and
+	// changes nothing.
+	if status, body := admin.post("/accounts/add", url.Values{"csrf": {admin.csrf()}, "name": {"eve"}, "password": {password}, "role": {"viewer"}}); status != http.StatusOK || !strings.Contains(body, "eve can log in now") {
+		t.Errorf("adding a viewer: %d %.300s", status, body)
+	}
+	d.clock.Style.Names = "initials"
+	viewer := visit(t, address)
+	if status, body := viewer.post("/login", url.Values{"name": {"eve"}, "password": {password}}); status != http.StatusOK || !strings.Contains(body, "Health") {
+		t.Fatalf("a viewer logs in: %d %.300s", status, body)
+	}
+	for _, path := range []string{"/", "/in", "/badges", "/badges?q=" + badgeOf(0).Hex(), "/unclaimed", "/bookings", "/days", "/device"} {
+		if status, body := viewer.get(path); status != http.StatusOK || strings.Contains(body, "Anna") || strings.Contains(body, ">"+badgeOf(0).Hex()) || strings.Contains(body, "token_file") {
+			t.Errorf("a viewer gets %d from %s: %s", status, path, body)
+		}
+	}
+	token := viewer.csrf()
+	for _, path := range acts[:len(acts)-1] {
+		if status, _ := viewer.post(path, url.Values{"csrf": {token}, "uid": {badgeOf(0).Hex()}, "blocked": {"true"}}); status != http.StatusForbidden {
+			t.Errorf("a viewer gets %d from POST %s", status, path)
+		}
+	}
+	if status, _ := viewer.post("/logout", url.Values{"csrf": {token}}); status != http.StatusOK {
+		t.Errorf("logging out: %d", status)
+	}
+	if _, body := viewer.get("/badges"); !strings.Contains(body, `action="/login"`) {
+		t.Error("after logging out the badges still show")
+	}
+}
+
+// Wrong passwords are ever slower to try, for everybody; oversized and odd requests
+// are refused; the headers and cookies are as tight as they can be.
+func TestPageDefends(t *testing.T) {
+	d, address := startPage(t, newPlace(t))
+	admin := visit(t, address)
+	admin.pair(d.page.Code())
+	guess := visit(t, address)
+	for n := range 4 {
+		status, _ := guess.post("/login", url.Values{"name": {"admin"}, "password": {fmt.Sprint("guess number ", n)}})
+		if want := map[bool]int{true: http.StatusForbidden, false: http.StatusTooManyRequests}[n < 3]; status != want {
+			t.Errorf("guess %d is answered %d, want %d", n+1, status, want)
+		}
+	}
+	if status, body := guess.post("/login", url.Values{"name": {"admin"}, "password": {password}}); status != http.StatusTooManyRequests || !strings.Contains(body, "wait") {
+		t.Errorf("the right password while it waits: %d", status)
+	}
+
+	if status, _ := guess.post("/login", url.Values{"name": {"admin"}, "password": {strings.Repeat("x", 1<<20)}}); status == http.StatusOK {
+		t.Errorf("a megabyte of password: %d", status)
+	}
+	if status, _ := guess.get("/login?" + strings.Repeat("x", 64<<10)); status != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("a long address: %d", status)
+	}
+	resp, err := guess.Get(address + "/login")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	for header, want := range map[string]string{
+		"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+		"Strict-Transport-Security": "max-age", "X-Frame-Options": "DENY", "Cache-Control": "no-store", "Cross-Origin-Opener-Policy": "same-origin",
+	} {
+		if got := resp.Header.Get(header); !strings.Contains(got, want) || strings.Contains(got, "unsafe") {
+			t.Errorf("%s is %q, want %q", header, got, want)
+		}
+	}
+	host, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(admin.Jar.Cookies(host)); n != 1 {
+		t.Errorf("the admin has %d cookies", n)
+	}
+	resp, err = http.DefaultTransport.(*http.Transport).Clone().RoundTrip(&http.Request{Method: http.MethodGet, URL: &url.URL{Scheme: "http", Host: host.Host, Path: "/"}})
+	if err == nil {
+		if resp.Body.Close(); resp.StatusCode == http.StatusOK {
+			t.Error("the page is served without TLS")
+		}
+	}
+
+	// Somebody who sends a byte now and then does not keep others out.
+	for range 20 {
+		conn, err := net.Dial("tcp", host.Host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conn.Write([]byte("\x16"))
+	}
+	if status, _ := guess.get("/login"); status != http.StatusOK {
+		t.Errorf("with slow clients around: %d", status)
+	}
+}
+
+// Names and cells are shown as text, whatever they hold; what is exported is no
+// formula; nothing of a header comes back in one.
+func TestPageShowsTextAsText(t *testing.T) {
+	const evil = `<script>alert(1)</script>"'=cmd|x`
+	d, address := startPage(t, newPlace(t))
+	if _, err := d.clock.Roster.Add(device.Badge{UID: badgeOf(7), Employee: device.Employee{ID: employeeOf(7), Name: evil}}, false); err != nil {
+		t.Fatal(err)
+	}
+	(&place{}).tap(t, d, 7)
+	admin := visit(t, address)
+	admin.pair(d.page.Code())
+	for _, path := range []string{"/", "/in", "/badges", "/bookings", "/device", "/badges?q=" + url.QueryEscape(evil), "/bookings?q=" + url.QueryEscape(evil)} {
+		if _, body := admin.get(path); strings.Contains(body, "<script>alert") || strings.Contains(body, "<b>started") || !strings.Contains(body, "<main") {
+			t.Errorf("%s shows markup: %s", path, body)
+		}
+	}
+	form := "--x\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n" + admin.csrf() + "\r\n--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\r\nSet-Cookie: b=c.csv\"\r\n\r\nuid,employee_id,name\r\n<img src=x onerror=alert(1)>,1," + evil + "\r\n--x--\r\n"
+	resp, err := admin.Post(address+"/badges/import", "multipart/form-data; boundary=x", strings.NewReader(form))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, _ := io.ReadAll(resp.Body); strings.Contains(string(body), "<img src=x") || resp.Header.Get("Set-Cookie") != "" {
+		t.Errorf("an import shows markup, or sets a header: %v %s", resp.Header, body)
+	}
+}
+
+// axeCore checks a page for what people with other eyes and hands would stumble
+// over. It is not part of this repository: .ci/run fetches it.
+func axeCore(t *testing.T) string {
+	path := os.Getenv("AXE_CORE")
+	if path == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatal("AXE_CORE does not name axe-core's axe.min.js")
+		}
+		t.Log("SKIPPED: accessibility was not checked: AXE_CORE does not name axe-core's axe.min.js")
+		return ""
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// accessible runs axe on the page that a browser shows.
+func accessible(ctx context.Context, t *testing.T, axe, page string) {
+	t.Helper()
+	if axe == "" {
+		return
+	}
+	const ask = `axe.run({resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.filter(v => v.impact == "serious" || v.impact == "critical").map(v => v.id + ": " + v.nodes.map(n => n.html + " " + n.failureSummary).join(" | "))))`
+	if err := chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](axe)); err != nil {
+		t.Fatal(page, err)
+	}
+	found, err := chromedp.Run(ctx, chromedp.Evaluate[string](ask, chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Fatal(page, err)
+	}
+	var problems []string
+	if err := json.Unmarshal([]byte(found), &problems); err != nil || len(problems) > 0 {
+		t.Errorf("%s: %v\n%s", page, err, strings.Join(problems, "\n"))
+	}
+}
+
+// An admin does with the page what admins do, in a real browser.
+func TestPageInBrowser(t *testing.T) {
+	ctx := browser(t)
+	axe := axeCore(t)
+	p := newPlace(t)
+	d, address := startPage(t, p)
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	const header = "Ausweis;Mitarbeiter-ID;Name\n"
+	bad := write("bad.csv", header+"01020304;nobody;Ben\n")
+	good := write("good.csv", header+"01020304;"+string(employeeOf(11))+";Ben Öztürk\n0A0B0C0D;"+string(employeeOf(12))+";Cem Kaya\n")
+	p.api.server.SetEmployees([]string{string(employeeOf(0)), string(employeeOf(11)), string(employeeOf(13))})
+	bring := func(hex string) step {
+		return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+			uid, err := device.ParseUID(hex)
+			if err == nil {
+				_, err = d.clock.Tap(ctx, uid)
+			}
+			return err
+		})
+	}
+	click, see := chromedp.Click[string], chromedp.WaitVisible[string]
+	keys, set := chromedp.SendKeys[string], chromedp.SetValue[string]
+	open := func(path string) step { return chromedp.Navigate(address + path) }
+	says := func(text string) step { return see(fmt.Sprintf(`//*[contains(normalize-space(.), %q)]`, text)) }
+	code := d.page.Code()
+	for _, s := range []struct {
+		what string
+		do   []step
+	}{
+		{"the first visit asks for the code on the display", []step{open("/"), see(`input[name=code]`)}},
+		{"a wrong code", []step{keys(`input[name=code]`, "1234 5678"), keys(`input[name=password]`, password), keys(`input[name=again]`, password), click(`button.main`), says("not the code on the display")}},
+		{"the right one", []step{keys(`input[name=code]`, code), keys(`input[name=password]`, password), keys(`input[name=again]`, password), click(`button.main`), says("Last bookings")}},
+		{"out and in again", []step{click(`header form button`), keys(`input[name=name]`, "admin"), keys(`input[name=password]`, password), click(`button.main`), says("Last bookings")}},
+		{"somebody taps, and the page shows it by itself", []step{bring(badgeOf(0).Hex()), see(`//td[.="Anna"]`)}},
+		{"an import with an error", []step{open("/badges"), chromedp.SetUploadFiles(`input[type=file]`, []string{bad}), click(`button[value=import]`), says("is not a UUID"), says("nothing imported")}},
+		{"a look", []step{open("/badges"), chromedp.SetUploadFiles(`input[type=file]`, []string{good}), click(`button[value=look]`), says("What would become of it"), says("2 added")}},
+		{"the import", []step{open("/badges"), chromedp.SetUploadFiles(`input[type=file]`, []string{good}), click(`button[value=import]`), says("Imported"), says("2 added")}},
+		{"a file as the whole truth, which would remove a badge", []step{
+			open("/badges"), chromedp.SetUploadFiles(`input[type=file]`, []string{good}), click(`input[name=replace]`), click(`button[value=import]`),
+			says("would be removed"), says("What would become of it"),
+		}},
+		{"a badge for a new employee, at the reader", []step{
+			open("/badges"), set(`#enrolment input[name=employee]`, string(employeeOf(13))), set(`#enrolment input[name=name]`, "Dana Lang"), click(`#enrolment button.main`),
+			says("Hold the new badge for Dana Lang"), bring("0E0E0E0E"), says("Badge 0E0E0E0E belongs to Dana Lang now."),
+		}},
+		{"a lost badge is blocked", []step{open("/badges?q=Ben"), click(`button[aria-label="Block 01020304"]`), says("Done: badge 01020304 of Ben Öztürk"), see(`button[aria-label="Unblock 01020304"]`)}},
+		{"an unknown badge is given to somebody", []step{
+			bring("0F0F0F0F"), open("/unclaimed"), says("0F0F0F0F"), set(`input[name=employee]`, string(employeeOf(11))), set(`input[name=name]`, "Ben Öztürk"), click(`button.main`),
+			says("Bookings made: 1, for Ben Öztürk"),
+		}},
+		{"a booking that Zeitstrom refuses", []step{bring("0A0B0C0D"), says("There are none.")}},
+	} {
+		if err := chromedp.Do(ctx, s.do...); err != nil {
+			page, _ := chromedp.Run(ctx, chromedp.OuterHTML[string]("main"))
+			t.Fatalf("%s: %v\n%s", s.what, err, page)
+		}
+	}
+	var refused queue.Entry
+	eventually(t, func() error {
+		list, err := d.queue.Undelivered()
+		if err != nil || len(list) != 1 || list[0].State != queue.Quarantined {
+			return fmt.Errorf("%+v, %w", list, err)
+		}
+		refused = list[0]
+		return nil
+	})
+	p.api.server.SetEmployees(nil)
+	for _, s := range []struct {
+		what string
+		do   []step
+	}{
+		{"sent again", []step{open("/bookings?state=quarantined"), says("object does not exist"), click(fmt.Sprintf(`button[aria-label="Send again %d"]`, refused.ID)), says(fmt.Sprintf("Booking %d is sent again.", refused.ID))}},
+		{"the roll-call", []step{open("/in?roll=1&ask=1"), says("3 are in"), see(`td.tick`), says("Zeitstrom was asked")}},
+		{"in German", []step{click(`footer button[lang=de]`), says("Letzte Buchungen")}},
+	} {
+		if err := chromedp.Do(ctx, s.do...); err != nil {
+			page, _ := chromedp.Run(ctx, chromedp.OuterHTML[string]("main"))
+			t.Fatalf("%s: %v\n%s", s.what, err, page)
+		}
+	}
+	eventually(t, func() error {
+		if st := d.queue.Stats(); st.Pending+st.Quarantined > 0 {
+			return fmt.Errorf("%+v", st)
+		}
+		return nil
+	})
+
+	for _, language := range []string{"de", "en"} {
+		if err := chromedp.Do(ctx, click(`footer button[lang=`+language+`]`), see(`html[lang=`+language+`]`)); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"/", "/in", "/in?roll=1", "/badges", "/unclaimed", "/bookings", "/days", "/device"} {
+			if err := chromedp.Do(ctx, open(path), see("h1")); err != nil {
+				t.Fatal(path, err)
+			}
+			accessible(ctx, t, axe, path)
+		}
+	}
+	for name, path := range map[string]string{"page-now.png": "/", "page-badges.png": "/badges"} {
+		if err := chromedp.Do(ctx, chromedp.EmulateViewport(1160, 900), open(path), see("h1"), chromedp.Sleep(300*time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *update {
+			if err := os.WriteFile(name, picture, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// On a phone nothing is wider than the screen.
+	for _, path := range []string{"/", "/badges", "/bookings", "/device"} {
+		if err := chromedp.Do(ctx, chromedp.EmulateViewport(360, 740), open(path), see("h1")); err != nil {
+			t.Fatal(err)
+		}
+		if wide, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth`)); err != nil || wide > 360 {
+			t.Errorf("%s is %d pixels wide on a phone, %v", path, wide, err)
+		}
+	}
+	if err := chromedp.Do(ctx, open("/"), click(`header form button`), see(`input[name=password]`)); err != nil {
+		t.Fatal("logging out:", err)
+	}
+	accessible(ctx, t, axe, "/login")
+
+	var who []string
+	d.queue.Journal(func(e queue.JournalEntry) error {
+		if e.Exception != nil && e.Exception.By != "" {
+			who = append(who, e.Exception.By+": "+e.Exception.What)
+		}
+		return nil
+	})
+	want := []string{"badges imported", "badge enrolment begun", "badge blocked", "badge added", "taps claimed", "decided to retry"}
+	if got := strings.Join(who, ", "); got != "admin: "+strings.Join(want, ", admin: ") {
+		t.Errorf("the journal says %s", got)
+	}
+}

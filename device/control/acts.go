@@ -1,0 +1,140 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"timeclock/device"
+	"timeclock/device/roster"
+	"timeclock/queue"
+)
+
+// Console is who acts through the control socket: whoever may open it.
+const Console = "console"
+
+// What people do stands in the journal, with who did it, and with no more of a
+// badge's UID than a log would show.
+
+// did notes what somebody did, if it was done.
+func (c *Clock) did(who, what, why string, punch device.PunchID, err error) {
+	if err == nil {
+		c.Queue.Note(queue.Exception{Punch: punch, What: what, Why: why, By: who})
+	}
+}
+
+// Retry sends a quarantined, held or ambiguous punch again.
+func (c *Clock) Retry(who string, id device.PunchID) error {
+	err := c.Queue.Retry(id)
+	c.did(who, "decided to retry", "", id, err)
+	return err
+}
+
+// Drop decides that such a punch is never sent.
+func (c *Clock) Drop(who string, id device.PunchID, reason string) error {
+	err := c.Queue.Drop(id, reason)
+	c.did(who, "decided to drop", reason, id, err)
+	return err
+}
+
+// AddBadge gives a badge to an employee.
+func (c *Clock) AddBadge(who string, b device.Badge, move bool) (roster.Action, error) {
+	action, err := c.Roster.Add(b, move)
+	c.did(who, "badge "+string(action), fmt.Sprintf("%s for %s", b.UID, b.Employee.ID), 0, err)
+	return action, err
+}
+
+// RemoveBadge takes a badge out of the map.
+func (c *Clock) RemoveBadge(who string, uid device.UID) (device.Employee, error) {
+	e, err := c.Roster.Remove(uid)
+	c.did(who, "badge removed", fmt.Sprintf("%s of %s", uid, e.ID), 0, err)
+	return e, err
+}
+
+// BlockBadge says whether a badge may be used.
+func (c *Clock) BlockBadge(who string, uid device.UID, blocked bool) (device.Employee, error) {
+	e, err := c.Roster.Block(uid, blocked)
+	what := "badge unblocked"
+	if blocked {
+		what = "badge blocked"
+	}
+	c.did(who, what, fmt.Sprintf("%s of %s", uid, e.ID), 0, err)
+	return e, err
+}
+
+// ImportBadges takes over a badge list.
+func (c *Clock) ImportBadges(who string, file io.Reader, o roster.Options) (roster.Report, error) {
+	o.Tapped = Tapped(c.Queue)
+	report, err := c.Roster.Import(file, o)
+	if !o.Dry {
+		c.did(who, "badges imported", fmt.Sprintf("%d lines, %d removed", len(report.Lines), len(report.Removed)), 0, err)
+	}
+	return report, err
+}
+
+// SyncBadges takes over the badge numbers that stand at Zeitstrom.
+func (c *Clock) SyncBadges(ctx context.Context, who string, force bool) (roster.Merged, error) {
+	m, err := c.Sync.Now(ctx, force)
+	c.did(who, "badges taken from Zeitstrom", fmt.Sprintf("%d added, %d changed, %d removed, %d blocked", len(m.Added), len(m.Changed), len(m.Removed), len(m.Blocked)), 0, err)
+	return m, err
+}
+
+// Enroll waits for the badge that somebody is to get.
+func (c *Clock) Enroll(who string, e device.Employee, way roster.Way) roster.EnrolState {
+	c.did(who, "badge enrolment begun", fmt.Sprintf("for %s (%s)", e.ID, way), 0, nil)
+	return c.Enrol.Begin(e, way)
+}
+
+// AwaitEnrolment returns how far an enrolment is, once that is no longer as it was
+// at after, or a moment later.
+func (c *Clock) AwaitEnrolment(ctx context.Context, after roster.EnrolState) roster.EnrolState {
+	const moment = 10 * time.Second
+	patient, cancel := context.WithTimeout(ctx, moment)
+	defer cancel()
+	for {
+		now, changed := c.Enrol.State()
+		if now.Number != after.Number || now.Waiting != after.Waiting || now.Problem != after.Problem {
+			return now
+		}
+		select {
+		case <-changed:
+		case <-time.After(min(moment, max(time.Until(now.Until), time.Millisecond))):
+		case <-patient.Done():
+			return now
+		}
+	}
+}
+
+// Claim gives a badge to an employee and turns its unclaimed taps into punches,
+// unless dry: then it only tells which it would make.
+func (c *Clock) Claim(who string, b device.Badge, force, dry bool) ([]Punch, error) {
+	if was, known := c.Roster.Lookup(b.UID); known && was.Employee.ID != b.Employee.ID {
+		return nil, fmt.Errorf("badge %s belongs to %s (%s) by now", b.UID.Hex(), was.Employee.Name, was.Employee.ID)
+	}
+	plan, err := c.Queue.Claim(b.UID, b.Employee.ID, c.Rules, force, true)
+	if err != nil {
+		return nil, err
+	}
+	if !dry {
+		// The badge first: if the punches fail, the taps can still be claimed.
+		if _, err := c.AddBadge(who, b, false); err != nil {
+			return nil, err
+		}
+		plan, err = c.Queue.Claim(b.UID, b.Employee.ID, c.Rules, force, false)
+		c.did(who, "taps claimed", fmt.Sprintf("%d of %s for %s", len(plan), b.UID, b.Employee.ID), 0, err)
+		if err != nil {
+			return nil, err
+		}
+	}
+	names := c.Roster.Names()
+	out := make([]Punch, len(plan))
+	for i, p := range plan {
+		state := queue.Pending
+		if p.Stamp.Uncertain {
+			state = queue.Held
+		}
+		out[i] = c.punch(queue.Entry{Punch: p, State: state}, names)
+	}
+	return out, nil
+}

@@ -1,0 +1,348 @@
+package web
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// Role is what somebody may do.
+type Role string
+
+// The roles. Viewers see names as the display shows them, and no whole UID.
+const (
+	Admin  Role = "admin"
+	Viewer Role = "viewer"
+)
+
+// account is somebody who may log in.
+type account struct {
+	Name string `json:"name"`
+	Role Role   `json:"role"`
+	Salt []byte `json:"salt"`
+	Hash []byte `json:"hash"` // argon2id
+}
+
+// Parameters of argon2id, as OWASP's password storage cheat sheet has them for
+// little memory: the smallest Pi has 512 MB.
+const (
+	argonTime    = 2
+	argonMemory  = 19 << 10 // KiB
+	argonThreads = 1
+	hashBytes    = 32
+	minPassword  = 10 // characters
+	maxPassword  = 200
+	maxAccounts  = 50
+)
+
+// hashing lets one password be hashed at a time: each takes memory.
+var hashing sync.Mutex
+
+func hash(password string, salt []byte) []byte {
+	hashing.Lock()
+	defer hashing.Unlock()
+	return argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonThreads, hashBytes)
+}
+
+func newAccount(name string, role Role, password string) (account, error) {
+	switch n := utf8.RuneCountInString(password); {
+	case n < minPassword || n > maxPassword:
+		return account{}, fmt.Errorf("a password has %d to %d characters", minPassword, maxPassword)
+	case name == "" || utf8.RuneCountInString(name) > 40:
+		return account{}, errors.New("a name has 1 to 40 characters")
+	case role != Admin && role != Viewer:
+		return account{}, errors.New("there is no such role")
+	}
+	salt := make([]byte, 16)
+	rand.Read(salt)
+	return account{name, role, salt, hash(password, salt)}, nil
+}
+
+// accounts are those who may log in, in one file of the state directory.
+type accounts struct {
+	path string
+
+	mu   sync.Mutex
+	list []account
+}
+
+func openAccounts(path string) (*accounts, error) {
+	a := &accounts{path: path}
+	content, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return a, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("accounts of the page: %w", err)
+	}
+	if err := json.Unmarshal(content, &a.list); err != nil {
+		return nil, fmt.Errorf("accounts of the page: %s cannot be read: %w: remove it and pair anew (timeclock web pair)", path, err)
+	}
+	return a, nil
+}
+
+// hasAdmin reports whether there is an admin.
+func (a *accounts) hasAdmin() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.ContainsFunc(a.list, func(x account) bool { return x.Role == Admin })
+}
+
+func (a *accounts) all() []account {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.list)
+}
+
+// set adds an account, or replaces the one of that name.
+func (a *accounts) set(x account) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	next := slices.DeleteFunc(slices.Clone(a.list), func(old account) bool { return old.Name == x.Name })
+	if len(next) >= maxAccounts {
+		return fmt.Errorf("there are %d accounts already", maxAccounts)
+	}
+	return a.replace(append(next, x))
+}
+
+// remove takes an account away, but not the last admin's.
+func (a *accounts) remove(name string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	next := slices.DeleteFunc(slices.Clone(a.list), func(old account) bool { return old.Name == name })
+	if !slices.ContainsFunc(next, func(x account) bool { return x.Role == Admin }) {
+		return errors.New("the last admin stays")
+	}
+	return a.replace(next)
+}
+
+func (a *accounts) replace(next []account) error {
+	content, err := json.Marshal(next)
+	if err != nil {
+		return err
+	}
+	temp := a.path + ".new"
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(temp, a.path); err != nil {
+		return err
+	}
+	a.list = next
+	return nil
+}
+
+// check returns the account that a password opens. Whether the name exists does
+// not show in the time that it takes.
+func (a *accounts) check(name, password string) (account, bool) {
+	a.mu.Lock()
+	x := account{Salt: make([]byte, 16), Hash: make([]byte, hashBytes)}
+	i := slices.IndexFunc(a.list, func(x account) bool { return x.Name == name })
+	if i >= 0 {
+		x = a.list[i]
+	}
+	a.mu.Unlock()
+	if len(password) > 4*maxPassword {
+		return account{}, false
+	}
+	same := subtle.ConstantTimeCompare(hash(password, x.Salt), x.Hash) == 1
+	return x, same && i >= 0
+}
+
+// limiter makes wrong passwords and codes ever slower: for everybody, since nobody
+// can be told from anybody else.
+type limiter struct {
+	mu    sync.Mutex
+	wrong int
+	until time.Time
+}
+
+// Waits after wrong tries: none for the first few, then doubling.
+const (
+	freeTries   = 3
+	longestWait = 5 * time.Minute
+)
+
+// wait returns how long no try is taken; none if one may be made now.
+func (l *limiter) wait() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return max(0, time.Until(l.until))
+}
+
+// tried notes how a try went.
+func (l *limiter) tried(right bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if right {
+		l.wrong, l.until = 0, time.Time{}
+		return
+	}
+	if l.wrong++; l.wrong >= freeTries {
+		l.until = time.Now().Add(min(longestWait, time.Second<<min(l.wrong-freeTries, 20)))
+	}
+}
+
+// session is somebody who has logged in.
+type session struct {
+	Name    string
+	Role    Role
+	CSRF    string
+	begun   time.Time
+	seen    time.Time
+	notice  string // for the next page
+	problem string
+}
+
+// Ends of a session.
+const (
+	idleEnd     = 30 * time.Minute
+	sessionEnd  = 12 * time.Hour
+	maxSessions = 100
+)
+
+// sessions are kept in memory only, by the hash of their token.
+type sessions struct {
+	mu   sync.Mutex
+	open map[[sha256.Size]byte]*session
+}
+
+func random() string {
+	b := make([]byte, 32)
+	rand.Read(b)
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// begin returns the token of a new session.
+func (s *sessions) begin(a account) string {
+	token := random()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tidy()
+	if len(s.open) >= maxSessions {
+		clear(s.open)
+	}
+	now := time.Now()
+	s.open[sha256.Sum256([]byte(token))] = &session{Name: a.Name, Role: a.Role, CSRF: random(), begun: now, seen: now}
+	return token
+}
+
+func (s *sessions) tidy() {
+	for k, x := range s.open {
+		if time.Since(x.seen) > idleEnd || time.Since(x.begun) > sessionEnd {
+			delete(s.open, k)
+		}
+	}
+}
+
+// get returns a copy of the session that a token opens, with what is to be said on
+// this page.
+func (s *sessions) get(token string) (session, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tidy()
+	x, ok := s.open[sha256.Sum256([]byte(token))]
+	if !ok {
+		return session{}, false
+	}
+	x.seen = time.Now()
+	return *x, true
+}
+
+// valid reports whether a token opens a session, and does not count as a use of it.
+func (s *sessions) valid(token string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tidy()
+	_, ok := s.open[sha256.Sum256([]byte(token))]
+	return ok
+}
+
+// say leaves words for the next page; heard takes them.
+func (s *sessions) say(token, notice string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x, ok := s.open[sha256.Sum256([]byte(token))]; ok {
+		if x.notice, x.problem = notice, ""; err != nil {
+			x.notice, x.problem = "", err.Error()
+		}
+	}
+}
+
+func (s *sessions) heard(token string) {
+	s.say(token, "", nil)
+}
+
+func (s *sessions) end(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, sha256.Sum256([]byte(token)))
+}
+
+// endOf ends all sessions of an account.
+func (s *sessions) endOf(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k, x := range s.open {
+		if x.Name == name {
+			delete(s.open, k)
+		}
+	}
+}
+
+// pairing is the time in which the display shows a code with which somebody who
+// stands before it may become admin.
+type pairing struct {
+	mu    sync.Mutex
+	code  string
+	until time.Time
+}
+
+const pairTime = 10 * time.Minute
+
+// begin makes a new code.
+func (p *pairing) begin() string {
+	var b [5]byte
+	rand.Read(b[:])
+	n := uint64(0)
+	for _, x := range b {
+		n = n<<8 | uint64(x)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.code, p.until = fmt.Sprintf("%04d %04d", n/10000%10000, n%10000), time.Now().Add(pairTime)
+	return p.code
+}
+
+// current returns the code, empty if there is none.
+func (p *pairing) current() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !time.Now().Before(p.until) {
+		return ""
+	}
+	return p.code
+}
+
+func (p *pairing) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.code = ""
+}

@@ -1,0 +1,299 @@
+package web
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// cookieName begins with __Host-: only this host sets it, over HTTPS, for all of
+// its paths.
+const cookieName = "__Host-timeclock"
+
+// handler serves everything.
+func (s *Server) handler() http.Handler {
+	open := http.NewServeMux() // without a session
+	open.HandleFunc("GET /login", s.loginPage)
+	open.HandleFunc("POST /login", s.login)
+	open.HandleFunc("GET /pair", s.pairPage)
+	open.HandleFunc("POST /pair", s.pair)
+	open.HandleFunc("POST /language/{language}", setLanguage)
+	open.Handle("GET /static/", http.FileServerFS(static))
+
+	inside := http.NewServeMux()
+	for path, page := range map[string]http.HandlerFunc{
+		"GET /{$}":                s.nowPage,
+		"GET /in":                 s.inPage,
+		"GET /badges":             s.badgesPage,
+		"GET /unclaimed":          s.unclaimedPage,
+		"GET /bookings":           s.bookingsPage,
+		"GET /days":               s.daysPage,
+		"GET /device":             s.devicePage,
+		"GET /display.png":        s.displayPicture,
+		"GET /pictures/day.svg":   s.dayPicture,
+		"GET /pictures/queue.svg": s.queuePicture,
+		"GET /events":             s.events,
+		"POST /logout":            s.logout,
+	} {
+		inside.HandleFunc(path, page)
+	}
+	for path, act := range map[string]func(*http.Request, string) (string, error){
+		"POST /badges/add":      s.addBadge,
+		"POST /badges/block":    s.blockBadge,
+		"POST /badges/remove":   s.removeBadge,
+		"POST /badges/enroll":   s.enroll,
+		"POST /badges/unenroll": s.unenroll,
+		"POST /badges/sync":     s.syncBadges,
+		"POST /unclaimed/claim": s.claim,
+		"POST /bookings/retry":  s.retry,
+		"POST /bookings/drop":   s.drop,
+		"POST /bookings/time":   s.setTime,
+		"POST /accounts/add":    s.addAccount,
+		"POST /accounts/remove": s.removeAccount,
+	} {
+		inside.HandleFunc(path, s.acts(act))
+	}
+	inside.HandleFunc("POST /badges/import", s.adminOnly(s.importBadges))
+
+	mux := http.NewServeMux()
+	mux.Handle("/", s.withSession(inside))
+	for _, path := range []string{"/login", "/pair", "/language/", "/static/"} {
+		mux.Handle(path, open)
+	}
+	return secured(http.NewCrossOriginProtection().Handler(bounded(mux)))
+}
+
+// secured sets the headers that OWASP's secure headers project asks for.
+func secured(next http.Handler) http.Handler {
+	headers := map[string]string{
+		"Content-Security-Policy":      "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+		"Strict-Transport-Security":    "max-age=31536000",
+		"X-Content-Type-Options":       "nosniff",
+		"X-Frame-Options":              "DENY",
+		"Referrer-Policy":              "no-referrer",
+		"Cross-Origin-Opener-Policy":   "same-origin",
+		"Cross-Origin-Resource-Policy": "same-origin",
+		"Cross-Origin-Embedder-Policy": "require-corp",
+		"Permissions-Policy":           "camera=(), geolocation=(), microphone=()",
+		"Cache-Control":                "no-store",
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for k, v := range headers {
+			w.Header().Set(k, v)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// bounded refuses bodies that are larger than any form.
+func bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		most := int64(maxForm)
+		if r.URL.Path == "/badges/import" {
+			most = maxUpload + maxForm
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, most)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// user returns who has logged in.
+func (s *Server) user(r *http.Request) (u session, token string, ok bool) {
+	c, err := r.Cookie(cookieName)
+	if err != nil {
+		return u, "", false
+	}
+	u, ok = s.sessions.get(c.Value)
+	return u, c.Value, ok
+}
+
+// withSession lets in who has logged in. Whatever changes something needs the
+// token that only this session's pages have.
+func (s *Server) withSession(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u, _, ok := s.user(r)
+		switch {
+		case !ok && r.Method == http.MethodGet && r.URL.Path == "/":
+			to := "/login"
+			if s.Code() != "" && !s.accounts.hasAdmin() {
+				to = "/pair"
+			}
+			http.Redirect(w, r, to, http.StatusSeeOther)
+			return
+		case !ok && r.Method == http.MethodGet:
+			http.Redirect(w, r, "/login", http.StatusSeeOther)
+			return
+		case !ok:
+			http.Error(w, "log in first", http.StatusUnauthorized)
+			return
+		}
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			if subtle.ConstantTimeCompare([]byte(r.FormValue("csrf")), []byte(u.CSRF)) != 1 {
+				http.Error(w, "this form is not of your session: go back, load the page again and retry", http.StatusForbidden)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) adminOnly(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if u, _, _ := s.user(r); u.Role != Admin {
+			http.Error(w, "only an admin may do this", http.StatusForbidden)
+			return
+		}
+		next(w, r)
+	}
+}
+
+// acts makes a handler of something that an admin can do: the page where it came
+// from then says what became of it.
+func (s *Server) acts(do func(r *http.Request, who string) (notice string, err error)) http.HandlerFunc {
+	return s.adminOnly(func(w http.ResponseWriter, r *http.Request) {
+		u, token, _ := s.user(r)
+		notice, err := do(r, u.Name)
+		s.sessions.say(token, notice, err)
+		back := "/" + strings.SplitN(strings.TrimPrefix(r.URL.Path, "/"), "/", 2)[0]
+		if back == "/accounts" {
+			back = "/device"
+		}
+		if q := r.FormValue("back"); strings.HasPrefix(q, "?") {
+			back += q
+		}
+		http.Redirect(w, r, back, http.StatusSeeOther)
+	})
+}
+
+func setLanguage(w http.ResponseWriter, r *http.Request) {
+	http.SetCookie(w, &http.Cookie{Name: "language", Value: r.PathValue("language"), Path: "/", MaxAge: 365 * 24 * 3600, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+func (s *Server) loginPage(w http.ResponseWriter, r *http.Request) { s.show(w, r, "login", nil) }
+
+// slowed refuses a try while earlier ones were wrong.
+func (s *Server) slowed(w http.ResponseWriter, r *http.Request, page string) bool {
+	wait := s.logins.wait()
+	if wait == 0 {
+		return false
+	}
+	seconds := int(wait/time.Second) + 1
+	w.Header().Set("Retry-After", strconv.Itoa(seconds))
+	s.answer(w, r, http.StatusTooManyRequests, page, nil, s.text(r, "slow", seconds))
+	return true
+}
+
+// text is a text in the reader's language.
+func (s *Server) text(r *http.Request, key string, args ...any) string {
+	words, err := texts(language(r))
+	if err != nil {
+		return key
+	}
+	return fmt.Sprintf(words[key], args...)
+}
+
+func (s *Server) login(w http.ResponseWriter, r *http.Request) {
+	if s.slowed(w, r, "login") {
+		return
+	}
+	a, right := s.accounts.check(r.FormValue("name"), r.FormValue("password"))
+	s.logins.tried(right)
+	if !right {
+		s.log.Warn("wrong name or password at the page", "address", r.RemoteAddr)
+		s.answer(w, r, http.StatusForbidden, "login", nil, s.text(r, "wrong"))
+		return
+	}
+	s.enter(w, r, a)
+}
+
+// enter begins a session.
+func (s *Server) enter(w http.ResponseWriter, r *http.Request, a account) {
+	s.log.Info("logged in at the page", "name", a.Name, "role", string(a.Role))
+	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: s.sessions.begin(a), Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
+	_, token, _ := s.user(r)
+	s.sessions.end(token)
+	http.SetCookie(w, &http.Cookie{Name: cookieName, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	http.Redirect(w, r, "/login", http.StatusSeeOther)
+}
+
+func (s *Server) pairPage(w http.ResponseWriter, r *http.Request) {
+	s.show(w, r, "pair", s.Code() != "")
+}
+
+// pair makes whoever can read the code from the display an admin.
+func (s *Server) pair(w http.ResponseWriter, r *http.Request) {
+	code := s.Code()
+	if code == "" {
+		s.answer(w, r, http.StatusForbidden, "pair", false, s.text(r, "pair_over"))
+		return
+	}
+	if s.slowed(w, r, "pair") {
+		return
+	}
+	bare := func(c string) []byte { return []byte(strings.ReplaceAll(c, " ", "")) }
+	right := subtle.ConstantTimeCompare(bare(r.FormValue("code")), bare(code)) == 1
+	s.logins.tried(right)
+	if !right {
+		s.log.Warn("wrong pairing code at the page", "address", r.RemoteAddr)
+		s.answer(w, r, http.StatusForbidden, "pair", true, s.text(r, "pair_wrong"))
+		return
+	}
+	if r.FormValue("password") != r.FormValue("again") {
+		s.answer(w, r, http.StatusBadRequest, "pair", true, s.text(r, "differ"))
+		return
+	}
+	a, err := newAccount(r.FormValue("name"), Admin, r.FormValue("password"))
+	if err == nil {
+		err = s.accounts.set(a)
+	}
+	if err != nil {
+		s.answer(w, r, http.StatusBadRequest, "pair", true, err.Error())
+		return
+	}
+	s.pairing.end()
+	s.sessions.endOf(a.Name)
+	s.enter(w, r, a)
+}
+
+// events tells a page when there is something new, until it goes away.
+func (s *Server) events(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	out := http.NewResponseController(w)
+	_, token, _ := s.user(r)
+	for {
+		s.mu.Lock()
+		changed := s.changed
+		s.mu.Unlock()
+		out.SetWriteDeadline(time.Now().Add(slowest))
+		if _, err := fmt.Fprint(w, "data: now\n\n"); err != nil || out.Flush() != nil {
+			return
+		}
+		if !s.sessions.valid(token) {
+			return
+		}
+		select {
+		case <-r.Context().Done():
+			return
+		case <-changed:
+		case <-time.After(10 * time.Second): // and now and then
+		}
+	}
+}
+
+// errEmpty says that a form has a field without a value.
+var errEmpty = errors.New("a field is empty")
+
+// bound bounds what a form may make the clock wait for.
+func bound(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(r.Context(), slowest-5*time.Second)
+}

@@ -1,0 +1,171 @@
+package web
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Every language has every text, with the same numbers and names in it, and every
+// text that a template or a handler asks for is there.
+func TestLanguagesAreComplete(t *testing.T) {
+	verbs := regexp.MustCompile(`%[a-z]`)
+	english, err := texts("en")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range languages {
+		words, err := texts(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := slices.Sorted(maps.Keys(words)), slices.Sorted(maps.Keys(english)); !slices.Equal(got, want) {
+			t.Errorf("%s has not the keys that English has", name)
+		}
+		for key, text := range words {
+			if text == "" || !slices.Equal(verbs.FindAllString(text, -1), verbs.FindAllString(english[key], -1)) {
+				t.Errorf("%s, %s: %q, English %q", name, key, text, english[key])
+			}
+		}
+	}
+	asked := regexp.MustCompile(`\bt "([a-z_]+)"|s\.text\(r, "([a-z_]+)"`)
+	files, _ := filepath.Glob("templates/*.html")
+	for _, file := range append(files, "pages.go", "handler.go") {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range asked.FindAllStringSubmatch(string(content), -1) {
+			if key := found[1] + found[2]; english[key] == "" {
+				t.Errorf("%s asks for %q", file, key)
+			}
+		}
+	}
+	if _, err := loadPages(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Tries become ever slower, never shorter than a second nor longer than minutes, and
+// a right one forgives them.
+func TestLimiter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l limiter
+		last := time.Duration(0)
+		for n := range 30 {
+			wait := l.wait()
+			if n < freeTries && wait > 0 || n >= freeTries && wait < max(time.Second, last) || wait > longestWait {
+				t.Errorf("before try %d: %v after %v", n+1, wait, last)
+			}
+			last = wait
+			time.Sleep(wait)
+			if l.wait() > 0 {
+				t.Errorf("after waiting %v it waits on", wait)
+			}
+			l.tried(false)
+		}
+		l.tried(true)
+		if l.wait() > 0 {
+			t.Error("a right try does not forgive")
+		}
+	})
+}
+
+func TestSessionsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := sessions{open: map[[32]byte]*session{}}
+		used, idle := s.begin(account{Name: "a", Role: Admin}), s.begin(account{Name: "b", Role: Viewer})
+		for at := time.Duration(0); at < sessionEnd; at += 20 * time.Minute {
+			if u, ok := s.get(used); !ok || u.Name != "a" || u.CSRF == "" {
+				t.Fatalf("a session in use ended after %v", at)
+			}
+			if s.valid(idle) != (at <= idleEnd) {
+				t.Fatalf("after %v an idle session is valid: %v", at, s.valid(idle))
+			}
+			time.Sleep(20 * time.Minute)
+		}
+		time.Sleep(20 * time.Minute)
+		if _, ok := s.get(used); ok {
+			t.Error("a session does not end")
+		}
+		if _, ok := s.get(""); ok {
+			t.Error("no token opens a session")
+		}
+		again := s.begin(account{Name: "a"})
+		s.endOf("a")
+		if s.valid(again) {
+			t.Error("a new password left a session open")
+		}
+	})
+}
+
+func TestAccounts(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "accounts.json")
+	open := func() *accounts {
+		t.Helper()
+		a, err := openAccounts(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	a := open()
+	if a.hasAdmin() {
+		t.Error("there is an admin by default")
+	}
+	for _, bad := range []struct {
+		name, password string
+		role           Role
+	}{{"", "long enough 1", Admin}, {"x", "short", Admin}, {"x", "long enough 1", "root"}, {"x", strings.Repeat("x", 201), Viewer}, {strings.Repeat("x", 41), "long enough 1", Viewer}} {
+		if _, err := newAccount(bad.name, bad.role, bad.password); err == nil {
+			t.Errorf("%+v was taken", bad)
+		}
+	}
+	for name, role := range map[string]Role{"anna": Admin, "ben": Viewer} {
+		x, err := newAccount(name, role, name+" has a password")
+		if err != nil || a.set(x) != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if x, ok := a.check("anna", "anna has a password"); !ok || x.Role != Admin {
+			t.Errorf("%+v, %v", x.Name, ok)
+		}
+		for name, password := range map[string]string{"anna": "ben has a password", "ben": "", "cem": "anna has a password", "": ""} {
+			if _, ok := a.check(name, password); ok {
+				t.Errorf("%q opens %q", password, name)
+			}
+		}
+		a = open()
+	}
+	if err := a.remove("anna"); err == nil {
+		t.Error("the last admin was removed")
+	}
+	if err := a.remove("ben"); err != nil || len(open().all()) != 1 {
+		t.Errorf("removing a viewer: %v", err)
+	}
+	content, err := os.ReadFile(path)
+	if info, _ := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 || strings.Contains(string(content), "password") {
+		t.Errorf("the file holds %s, %v", content, err)
+	}
+}
+
+func TestPairingEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p pairing
+		code := p.begin()
+		if !regexp.MustCompile(`^\d{4} \d{4}$`).MatchString(code) || p.current() != code || p.begin() == code {
+			t.Errorf("code %q", code)
+		}
+		time.Sleep(pairTime)
+		if p.current() != "" {
+			t.Error("the code does not end")
+		}
+	})
+}
