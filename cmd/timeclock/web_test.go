@@ -340,7 +340,16 @@ func TestPageInBrowser(t *testing.T) {
 	}
 	click, see := chromedp.Click[string], chromedp.WaitVisible[string]
 	keys, set := chromedp.SendKeys[string], chromedp.SetValue[string]
-	open := func(path string) step { return chromedp.Navigate(address + path) }
+	open := func(path string) step {
+		return func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+			for range 3 { // what a click had begun to load may come in between
+				if v, err := chromedp.Navigate(address+path)(ctx, t); err == nil || !strings.Contains(err.Error(), "ERR_ABORTED") {
+					return v, err
+				}
+			}
+			return chromedp.Navigate(address+path)(ctx, t)
+		}
+	}
 	says := func(text string) step { return see(fmt.Sprintf(`//*[contains(normalize-space(.), %q)]`, text)) }
 	code := d.page.Code()
 	for _, s := range []struct {

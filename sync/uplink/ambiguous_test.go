@@ -36,7 +36,7 @@ var fates = []struct {
 	{"429", zeitstromtest.Fault{Status: 429}, "", false, "asks to wait"},
 	{"429 with Retry-After", zeitstromtest.Fault{Status: 429, Header: map[string]string{"Retry-After": "30"}}, "", false, "asks to wait"},
 	{"401", zeitstromtest.JSON(401, `{"detail": "Invalid token."}`), "", false, "does not accept the token (401)"},
-	{"403", zeitstromtest.JSON(403, `{"detail": "No."}`), "", false, "no permission for this (403)"},
+	{"403", zeitstromtest.JSON(403, `{"detail": "No."}`), "", false, "no permission for POST devices/app-timestamps/ (403)"},
 	{"404", zeitstromtest.JSON(404, `{"detail": "Not found."}`), "", false, "not available (404)"},
 	{"405", zeitstromtest.JSON(405, `{"detail": "Method not allowed."}`), "", false, "not available (405)"},
 	{"408", zeitstromtest.HTML(408), "", false, "not available (408)"},

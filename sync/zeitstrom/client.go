@@ -178,7 +178,13 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) ([]by
 	if err != nil {
 		return nil, &Error{Kind: Unreachable, Sent: true, Status: resp.StatusCode, Cause: fmt.Errorf("the answer broke off: %w", err)}
 	}
-	return judge(resp, answer)
+	got, err := judge(resp, answer)
+	var e *Error
+	if errors.As(err, &e) {
+		path, _, _ := strings.Cut(path, "?")
+		e.Request = method + " " + path
+	}
+	return got, err
 }
 
 // explainTLS says whose fault it may be that a certificate is not valid now.

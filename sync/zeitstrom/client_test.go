@@ -84,8 +84,8 @@ func TestAnswers(t *testing.T) {
 		{"400 of somebody else", zeitstromtest.HTML(400), zeitstrom.Unavailable, "Zeitstrom is not available (400)"},
 		{"400 without words", zeitstromtest.JSON(400, `{}`), zeitstrom.Unavailable, "Zeitstrom is not available (400)"},
 		{"401", zeitstromtest.JSON(401, `{"detail": "Invalid token."}`), zeitstrom.Unauthorized, "Zeitstrom does not accept the token (401): put a valid one into the token file: Invalid token."},
-		{"403", zeitstromtest.JSON(403, `{"detail": "No."}`), zeitstrom.Forbidden, "the token has no permission for this (403): give it the permission at Zeitstrom, or use another token: No."},
-		{"404", zeitstromtest.JSON(404, `{"detail": "Not found."}`), zeitstrom.Unavailable, "Zeitstrom is not available (404): Not found."},
+		{"403", zeitstromtest.JSON(403, `{"detail": "No."}`), zeitstrom.Forbidden, "the token has no permission for POST devices/app-timestamps/ (403): give it the permission at Zeitstrom, or use another token: No."},
+		{"404", zeitstromtest.JSON(404, `{"detail": "Not found."}`), zeitstrom.Unavailable, "Zeitstrom does not know POST devices/app-timestamps/ (404): Not found."},
 		{"429", zeitstromtest.Fault{Status: 429, Header: map[string]string{"Retry-After": "17"}}, zeitstrom.Throttled, "Zeitstrom asks to wait (429)"},
 		{"500", zeitstromtest.HTML(500), zeitstrom.Unavailable, "Zeitstrom is not available (500)"},
 		{"dropped before", zeitstromtest.Fault{DropBefore: true}, zeitstrom.Unreachable, "Zeitstrom cannot be reached: zeitstromtest: connection reset by peer"},
@@ -131,7 +131,7 @@ func TestServerValidates(t *testing.T) {
 		{"intent", &zeitstromtest.Server{}, func(p *device.Punch) { p.Intent = "lunch" }, `Zeitstrom refused it (400): intent: "lunch" is not a valid choice.`},
 		{"strict", &zeitstromtest.Server{Strict: true}, func(p *device.Punch) { p.Intent = device.CheckOut }, "Zeitstrom refused it (400): Employee is not checked in."},
 		{"wrong token", &zeitstromtest.Server{Token: "other"}, func(*device.Punch) {}, "Zeitstrom does not accept the token (401): put a valid one into the token file: Invalid token."},
-		{"read-only token", &zeitstromtest.Server{ReadOnly: true}, func(*device.Punch) {}, "the token has no permission for this (403): give it the permission at Zeitstrom, or use another token: You do not have permission to perform this action."},
+		{"read-only token", &zeitstromtest.Server{ReadOnly: true}, func(*device.Punch) {}, "the token has no permission for POST devices/app-timestamps/ (403): give it the permission at Zeitstrom, or use another token: You do not have permission to perform this action."},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := punch

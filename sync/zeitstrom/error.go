@@ -35,6 +35,7 @@ type Error struct {
 	Fields     map[string][]string // the server's words by field
 	RetryAfter time.Duration       // what the server asked for; 0 if it did not
 	Sent       bool                // the request had left, at least in part
+	Request    string              // its method and path
 	Cause      error               // what happened on the way; may be nil
 }
 
@@ -47,13 +48,16 @@ func (e *Error) Error() string {
 	case Unauthorized:
 		return "Zeitstrom does not accept the token (401): put a valid one into the token file" + e.quote()
 	case Forbidden:
-		return "the token has no permission for this (403): give it the permission at Zeitstrom, or use another token" + e.quote()
+		return fmt.Sprintf("the token has no permission for %s (403): give it the permission at Zeitstrom, or use another token%s", e.Request, e.quote())
 	case NoToken:
 		return fmt.Sprintf("there is no token that can be read: %v", e.Cause)
 	case Throttled:
 		return "Zeitstrom asks to wait (429)" + e.quote()
 	case Refused:
 		return fmt.Sprintf("Zeitstrom refused it (%d)%s", e.Status, e.quote())
+	}
+	if e.Status == http.StatusNotFound && e.hasWords() {
+		return fmt.Sprintf("Zeitstrom does not know %s (404)%s", e.Request, e.quote())
 	}
 	return fmt.Sprintf("Zeitstrom is not available (%d)%s", e.Status, e.quote())
 }

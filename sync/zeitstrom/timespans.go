@@ -2,11 +2,7 @@ package zeitstrom
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"timeclock/device"
@@ -141,32 +137,14 @@ const (
 	maxPages = 1000
 )
 
-// list reads a paginated list to its end, by offset: "next" may be absent.
+// list reads a paginated list to its end, or not at all.
 func list[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
 	var all []T
-	for range maxPages {
-		q := url.Values{"limit": {strconv.Itoa(pageSize)}, "offset": {strconv.Itoa(len(all))}}
-		for k, v := range query {
-			q[k] = v
-		}
-		body, err := c.do(ctx, http.MethodGet, path+"?"+q.Encode(), nil)
+	for x, err := range pages[T](ctx, c, path, query) {
 		if err != nil {
 			return nil, err
 		}
-		var page struct {
-			Count   *int `json:"count"`
-			Results []T  `json:"results"`
-		}
-		if err := json.Unmarshal(body, &page); err != nil || page.Count == nil {
-			return nil, &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("a list without count and results at %s", path)}
-		}
-		all = append(all, page.Results...)
-		switch {
-		case len(all) >= *page.Count:
-			return all, nil
-		case len(page.Results) == 0:
-			return nil, &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("the list at %s ends after %d of %d", path, len(all), *page.Count)}
-		}
+		all = append(all, x)
 	}
-	return nil, &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("the list at %s does not end", path)}
+	return all, nil
 }

@@ -9,7 +9,6 @@ package zeitstromtest
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"regexp"
@@ -31,8 +30,8 @@ type Timestamp struct {
 type Server struct {
 	// Token is the one that is accepted; empty: any.
 	Token string
-	// ReadOnly makes the token one that may not create timestamps, WriteOnly one
-	// that may not read timespans (403).
+	// ReadOnly makes the token one that may not create timestamps nor change
+	// timespans, WriteOnly one that may not read timespans (403).
 	ReadOnly, WriteOnly bool
 	// Employees are those that exist; nil: everybody does.
 	Employees []string
@@ -52,6 +51,7 @@ type Server struct {
 	open       map[string]*span // by employee
 	requests   int
 	questions  int
+	made       int // timespans so far
 }
 
 // Employee is an employee as they are listed.
@@ -59,13 +59,6 @@ type Employee struct {
 	ID, FirstName, LastName string
 	Token                   string // physical_token_id
 	Archived                bool
-}
-
-// span is a timespan with its history.
-type span struct {
-	id, employee      string
-	checkin, checkout time.Time // zero: open
-	history           []map[string]any
 }
 
 // Timestamps returns the timestamps that the server has accepted, in order.
@@ -137,10 +130,7 @@ func (s *Server) Correct(employee string, d time.Duration) {
 		if sp.employee != employee {
 			continue
 		}
-		sp.history = append(sp.history, map[string]any{
-			"id": "h1h1h1h1-h2h2-h3h3-h4h4-h5h5h5h5h5h5", "created_at": time.Now().UTC().Format(time.RFC3339), "originator": "Admin User",
-			"previous_checkin": stamp(sp.checkin), "previous_checkout": stamp(sp.checkout), "change_reason": "Corrected",
-		})
+		sp.remember("Corrected")
 		sp.checkin = sp.checkin.Add(d)
 		if !sp.checkout.IsZero() {
 			sp.checkout = sp.checkout.Add(d)
@@ -179,8 +169,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		switch problem := s.authorize(r); {
 		case problem != 0:
 			detail(w, problem, authTexts[problem])
-		case ok && strings.HasPrefix(path, "timestamps/timespans/") && r.Method == http.MethodGet:
-			s.getTimespans(w, r, strings.TrimPrefix(path, "timestamps/timespans/"))
+		case ok && strings.HasPrefix(path, "timestamps/"):
+			s.timespans(w, r, strings.TrimPrefix(path, "timestamps/"), body)
 		case ok && path == "employees/employees/" && r.Method == http.MethodGet:
 			s.getEmployees(w, r)
 		case !ok || path != "devices/app-timestamps/":
@@ -299,54 +289,6 @@ func (s *Server) book(ts Timestamp) (refusal string) {
 		s.addSpan(ts.Employee, ts.Time, ts.Time)
 	}
 	return ""
-}
-
-func (s *Server) addSpan(employee string, checkin, checkout time.Time) *span {
-	id := fmt.Sprintf("e5f6a7b8-c9d0-4234-8fab-%012d", len(s.spans)+1)
-	sp := &span{id: id, employee: employee, checkin: checkin, checkout: checkout}
-	s.spans = append(s.spans, sp)
-	return sp
-}
-
-// getTimespans answers the list of timespans and the history of one.
-func (s *Server) getTimespans(w http.ResponseWriter, r *http.Request, rest string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.questions++
-	if s.WriteOnly {
-		detail(w, http.StatusForbidden, authTexts[http.StatusForbidden])
-		return
-	}
-	if id, history := strings.CutSuffix(rest, "/history/"); history {
-		for _, sp := range s.spans {
-			if sp.id == id {
-				page(w, r, sp.history)
-				return
-			}
-		}
-	}
-	if rest != "" {
-		detail(w, http.StatusNotFound, "Not found.")
-		return
-	}
-	from, to, err := dateRange(r.FormValue("daterange"))
-	if err != nil {
-		reply(w, http.StatusBadRequest, map[string][]string{"daterange": {"Enter a valid date range."}})
-		return
-	}
-	ids := strings.Split(strings.ToLower(r.FormValue("employee_ids")), "|")
-	var found []map[string]any
-	for _, sp := range s.spans {
-		day := sp.checkin.UTC()
-		if day.Before(from) || !day.Before(to) || r.FormValue("employee_ids") != "" && !slices.Contains(ids, sp.employee) {
-			continue
-		}
-		found = append(found, map[string]any{
-			"id": sp.id, "checkin_time": stamp(sp.checkin), "checkout_time": stamp(sp.checkout),
-			"project_id": nil, "employee_comment": "", "tag_assignments": []any{},
-		})
-	}
-	page(w, r, found)
 }
 
 // dateRange reads YYYY-MM-DD|YYYY-MM-DD; none is everything.

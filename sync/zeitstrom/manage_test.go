@@ -1,0 +1,382 @@
+package zeitstrom_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"timeclock/device"
+	"timeclock/sync/zeitstrom"
+	"timeclock/sync/zeitstrom/zeitstromtest"
+)
+
+const (
+	spanID  = "e5f6a7b8-c9d0-1234-efab-567890123456"
+	project = "1a2b3c4d-5e6f-7890-abcd-ef1234567890"
+)
+
+var (
+	eight     = time.Date(2024, 6, 3, 8, 0, 0, 0, time.UTC)
+	seventeen = time.Date(2024, 6, 3, 17, 0, 0, 0, time.UTC)
+)
+
+// documented is a server with the timespan and the workday that the documents have.
+func documented() *zeitstromtest.Server {
+	s := &zeitstromtest.Server{}
+	day := s.Put(zeitstromtest.Timespan{ID: spanID, Employee: string(punch.Employee), CheckIn: eight, CheckOut: seventeen})
+	s.Rename(day, "f6a7b8c9-d0e1-2345-fabc-678901234567")
+	return s
+}
+
+// command is a curl call in a document.
+type command struct {
+	method, url string
+	header      http.Header
+	body        string
+}
+
+// commands finds the curl calls of a document, word for word.
+func commands(t *testing.T, file string) (out []command) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("zeitstromtest", "testdata", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := regexp.MustCompile(`curl -X ([A-Z]+) "([^"]+)"((?:\s*\\\n\s*-[Hd] (?:"[^"]*"|'[^']*'))*)`)
+	option := regexp.MustCompile(`-([Hd]) (?:"([^"]*)"|'([^']*)')`)
+	for _, found := range call.FindAllStringSubmatch(string(text), -1) {
+		c := command{method: found[1], url: found[2], header: http.Header{}}
+		for _, o := range option.FindAllStringSubmatch(found[3], -1) {
+			value := o[2] + o[3]
+			if o[1] == "d" {
+				c.body = value
+				continue
+			}
+			name, v, _ := strings.Cut(value, ": ")
+			c.header.Set(name, v)
+		}
+		out = append(out, c)
+	}
+	if n := strings.Count(string(text), "curl "); n == 0 || n != len(out) {
+		t.Fatalf("%s has %d curl calls, %d were understood", file, n, len(out))
+	}
+	return out
+}
+
+// Every example of both documents works against the simulated API, word for word.
+func TestDocumentedExamples(t *testing.T) {
+	n := 0
+	for _, file := range []string{"app-timestamps.txt", "timespans.txt"} {
+		for _, c := range commands(t, file) {
+			n++
+			t.Run(fmt.Sprintf("%s %s", c.method, strings.TrimPrefix(c.url, "https://api.zeitstrom.com")), func(t *testing.T) {
+				server := httptest.NewServer(documented())
+				defer server.Close()
+				req, err := http.NewRequestWithContext(t.Context(), c.method, strings.Replace(c.url, "https://api.zeitstrom.com", server.URL, 1), strings.NewReader(c.body))
+				if err != nil {
+					t.Fatal(err)
+				}
+				req.Header = c.header
+				resp, err := http.DefaultClient.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer resp.Body.Close()
+				var body bytes.Buffer
+				body.ReadFrom(resp.Body)
+				if resp.StatusCode/100 != 2 {
+					t.Errorf("%d: %s", resp.StatusCode, &body)
+				}
+			})
+		}
+	}
+	if n < 12 {
+		t.Errorf("the documents have only %d examples", n)
+	}
+}
+
+// What our client sends for the examples is what the documents send.
+func TestClientSendsWhatTheDocumentsSend(t *testing.T) {
+	calls := map[string]func(*zeitstrom.Client, context.Context) error{
+		"PATCH set-times": func(c *zeitstrom.Client, ctx context.Context) error {
+			return c.SetTimes(ctx, spanID, eight.Add(30*time.Minute), seventeen.Add(30*time.Minute))
+		},
+		"POST add-times": func(c *zeitstrom.Client, ctx context.Context) error {
+			_, err := c.AddTimes(ctx, "f6a7b8c9-d0e1-2345-fabc-678901234567", eight.Add(5*time.Hour), seventeen)
+			return err
+		},
+		"POST assign-project": func(c *zeitstrom.Client, ctx context.Context) error {
+			return c.AssignProject(ctx, spanID, zeitstrom.Project{Code: "P-101"})
+		},
+		"POST update-tag-assignments": func(c *zeitstrom.Client, ctx context.Context) error {
+			return c.SetTags(ctx, spanID, []zeitstrom.Tag{{ID: project, Type: "relative", Value: "60"}, {ID: "2b3c4d5e-6f7a-8901-bcde-f12345678901", Type: "relative", Value: "40"}})
+		},
+		"POST update-employee-comment": func(c *zeitstrom.Client, ctx context.Context) error {
+			return c.SetComment(ctx, spanID, "Worked on client project documentation")
+		},
+		"POST modify-consecutive-timespans": func(c *zeitstrom.Client, ctx context.Context) error {
+			return c.Replace(ctx, []string{spanID}, []zeitstrom.Piece{
+				{CheckIn: eight, CheckOut: eight.Add(4 * time.Hour), ProjectID: project},
+				{CheckIn: eight.Add(5 * time.Hour), CheckOut: seventeen, ProjectID: "2b3c4d5e-6f7a-8901-bcde-f12345678901"},
+			})
+		},
+		"DELETE " + spanID: func(c *zeitstrom.Client, ctx context.Context) error { return c.Delete(ctx, spanID) },
+	}
+	for _, want := range commands(t, "timespans.txt") {
+		parts := strings.Split(strings.Trim(strings.SplitN(want.url, "?", 2)[0], "/"), "/")
+		call, ok := calls[want.method+" "+parts[len(parts)-1]]
+		if !ok {
+			if want.method != http.MethodGet {
+				t.Errorf("no call for %s %s", want.method, want.url)
+			}
+			continue
+		}
+		seen := &recorder{next: documented()}
+		c := dialTransport(t, seen)
+		if err := call(c, t.Context()); err != nil {
+			t.Errorf("%s %s: %v", want.method, want.url, err)
+		}
+		path := strings.TrimPrefix(want.url, "https://api.zeitstrom.com")
+		if seen.method != want.method || seen.path != path || !sameJSON(seen.body, want.body) {
+			t.Errorf("sent %s %s %s, the document %s %s %s", seen.method, seen.path, seen.body, want.method, path, want.body)
+		}
+	}
+}
+
+func sameJSON(a, b string) bool {
+	var x, y any
+	if a == "" && b == "" {
+		return true
+	}
+	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && fmt.Sprint(x) == fmt.Sprint(y)
+}
+
+// recorder notes the first request.
+type recorder struct {
+	next               http.RoundTripper
+	method, path, body string
+}
+
+func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
+	if r.method == "" {
+		var body bytes.Buffer
+		if req.Body != nil {
+			body.ReadFrom(req.Body)
+			req.Body.Close()
+		}
+		r.method, r.path, r.body = req.Method, req.URL.Path, body.String()
+		req = req.Clone(req.Context())
+		req.Body = http.NoBody
+		if body.Len() > 0 {
+			req.Body = readCloser{bytes.NewReader([]byte(r.body))}
+		}
+	}
+	return r.next.RoundTrip(req)
+}
+
+type readCloser struct{ *bytes.Reader }
+
+func (readCloser) Close() error { return nil }
+
+func dialTransport(t *testing.T, transport http.RoundTripper) *zeitstrom.Client {
+	t.Helper()
+	c, err := zeitstrom.New(zeitstrom.Config{URL: "http://zeitstrom.test" + zeitstromtest.Base, TokenFile: tokenFile(t, token), Timeout: 5 * time.Second, Transport: transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// The whole life of a timespan.
+func TestTimespans(t *testing.T) {
+	server := documented()
+	c := dial(t, server)
+	ctx := t.Context()
+	all := func(f zeitstrom.Filter) (out []zeitstrom.Timespan) {
+		t.Helper()
+		for ts, err := range c.Timespans(ctx, f) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, ts)
+		}
+		return out
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	june := zeitstrom.Filter{From: eight.AddDate(0, 0, -2), To: eight.AddDate(0, 0, 27), Employees: []device.EmployeeID{punch.Employee}, Verbosity: "detail"}
+	if got := all(june); len(got) != 1 || got[0].ID != spanID || !got[0].CheckOut.Equal(seventeen) || got[0].Employee != punch.Employee || got[0].Workday == "" {
+		t.Fatalf("%+v", got)
+	}
+	if got := all(zeitstrom.Filter{}); len(got) != 1 || got[0].Workday != "" {
+		t.Errorf("compact: %+v", got)
+	}
+	days, err := c.Workdays(ctx, june.From, june.To, "")
+	if err != nil || len(days) != 1 || days[0].Work != 9*time.Hour {
+		t.Fatalf("%+v, %v", days, err)
+	}
+	must(c.SetTimes(ctx, spanID, eight.Add(time.Hour), time.Time{}))
+	must(c.SetComment(ctx, spanID, "late train"))
+	must(c.AssignProject(ctx, spanID, zeitstrom.Project{ID: project}))
+	must(c.SetTags(ctx, spanID, []zeitstrom.Tag{{ID: project, Type: "relative", Value: "100"}}))
+	got, err := c.Timespan(ctx, spanID)
+	if err != nil || !got.CheckIn.Equal(eight.Add(time.Hour)) || !got.CheckOut.Equal(seventeen) || got.Comment != "late train" || got.ProjectID != project || len(got.Tags) != 1 || got.Tags[0].Value != "100" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	history, err := c.History(ctx, spanID)
+	if err != nil || len(history) != 1 || !history[0].CheckIn.Equal(eight) || history[0].Originator != "Admin User" || history[0].ID == "" {
+		t.Errorf("%+v, %v", history, err)
+	}
+	must(c.Replace(ctx, []string{spanID}, []zeitstrom.Piece{{CheckIn: eight, CheckOut: eight.Add(time.Hour)}, {CheckIn: eight.Add(time.Hour), CheckOut: seventeen, Comment: "after the break"}}))
+	pieces := all(june)
+	if len(pieces) != 2 || pieces[1].Comment != "after the break" {
+		t.Fatalf("split: %+v", pieces)
+	}
+	added, err := c.AddTimes(ctx, days[0].ID, seventeen.Add(time.Hour), time.Time{})
+	if err != nil || added.ID == "" || !added.CheckOut.IsZero() {
+		t.Errorf("%+v, %v", added, err)
+	}
+	for _, p := range append(pieces, added) {
+		must(c.Delete(ctx, p.ID))
+	}
+	if left := all(june); len(left) > 0 {
+		t.Errorf("left: %+v", left)
+	}
+	for _, p := range []zeitstrom.Project{{}, {Code: "P", ID: project}, {Code: "P-1234567"}} {
+		if err := c.AssignProject(ctx, spanID, p); err == nil {
+			t.Errorf("%+v was taken", p)
+		}
+	}
+}
+
+// operations are all that can be asked for or changed.
+var operations = map[string]func(*zeitstrom.Client, context.Context) error{
+	"list": func(c *zeitstrom.Client, ctx context.Context) error {
+		for _, err := range c.Timespans(ctx, zeitstrom.Filter{}) {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	},
+	"retrieve": func(c *zeitstrom.Client, ctx context.Context) error { _, err := c.Timespan(ctx, spanID); return err },
+	"history":  func(c *zeitstrom.Client, ctx context.Context) error { _, err := c.History(ctx, spanID); return err },
+	"workdays": func(c *zeitstrom.Client, ctx context.Context) error {
+		_, err := c.Workdays(ctx, eight, eight, "")
+		return err
+	},
+	"employees": func(c *zeitstrom.Client, ctx context.Context) error { _, err := c.Employees(ctx); return err },
+	"set-times": func(c *zeitstrom.Client, ctx context.Context) error {
+		return c.SetTimes(ctx, spanID, eight.Add(time.Hour), seventeen)
+	},
+	"add-times": func(c *zeitstrom.Client, ctx context.Context) error {
+		_, err := c.AddTimes(ctx, "f6a7b8c9-d0e1-2345-fabc-678901234567", seventeen, time.Time{})
+		return err
+	},
+	"assign-project": func(c *zeitstrom.Client, ctx context.Context) error {
+		return c.AssignProject(ctx, spanID, zeitstrom.Project{ID: project})
+	},
+	"tags":    func(c *zeitstrom.Client, ctx context.Context) error { return c.SetTags(ctx, spanID, nil) },
+	"comment": func(c *zeitstrom.Client, ctx context.Context) error { return c.SetComment(ctx, spanID, "x") },
+	"replace": func(c *zeitstrom.Client, ctx context.Context) error {
+		return c.Replace(ctx, []string{spanID}, []zeitstrom.Piece{{CheckIn: eight, CheckOut: seventeen}})
+	},
+	"delete": func(c *zeitstrom.Client, ctx context.Context) error { return c.Delete(ctx, spanID) },
+}
+
+// Every operation × every answer: success, the API's refusals with their words, a
+// server that fails, and an answer that is lost after the change was made.
+func TestEveryOperationAndAnswer(t *testing.T) {
+	changes := []string{"set-times", "add-times", "assign-project", "tags", "comment", "replace", "delete"}
+	for answer, tc := range map[string]struct {
+		fault zeitstromtest.Fault
+		kind  zeitstrom.Kind
+		words string
+	}{
+		"400":   {zeitstromtest.JSON(400, `{"checkin": ["Datetime has wrong format."]}`), zeitstrom.Refused, "checkin: Datetime has wrong format."},
+		"401":   {zeitstromtest.JSON(401, `{"detail": "Invalid token."}`), zeitstrom.Unauthorized, "Invalid token."},
+		"403":   {zeitstromtest.JSON(403, `{"detail": "You do not have permission to perform this action."}`), zeitstrom.Forbidden, "the token has no permission for "},
+		"404":   {zeitstromtest.JSON(404, `{"detail": "Not found."}`), zeitstrom.Unavailable, "Zeitstrom does not know "},
+		"429":   {zeitstromtest.JSON(429, `{"detail": "Request was throttled."}`), zeitstrom.Throttled, "throttled"},
+		"500":   {zeitstromtest.HTML(500), zeitstrom.Unavailable, "is not available (500)"},
+		"200":   {},
+		"lost":  {fault: zeitstromtest.Fault{DropAfter: true}},
+		"never": {fault: zeitstromtest.Fault{DropBefore: true}},
+	} {
+		for name, do := range operations {
+			t.Run(name+"/"+answer, func(t *testing.T) {
+				server := documented()
+				first := true
+				server.Fault = func(*http.Request) zeitstromtest.Fault {
+					// A lost answer is lost once; the others are as they are.
+					if f := tc.fault; first || !f.DropAfter && !f.DropBefore {
+						first = false
+						return f
+					}
+					return zeitstromtest.Fault{}
+				}
+				err := do(dial(t, server), t.Context())
+				var e *zeitstrom.Error
+				isChange := slices.Contains(changes, name)
+				switch {
+				case tc.words != "":
+					if !errors.As(err, &e) || e.Kind != tc.kind || !strings.Contains(err.Error(), tc.words) {
+						t.Errorf("%v, want %q", err, tc.words)
+					}
+				case answer == "200", answer == "lost" && isChange:
+					if err != nil {
+						t.Errorf("%v", err)
+					}
+				case answer == "never" && (name == "add-times" || name == "replace"): // never twice
+					if !errors.Is(err, zeitstrom.ErrLost) {
+						t.Errorf("%v, want ErrLost", err)
+					}
+				case answer == "never" && isChange: // looked up, and repeated
+					if err != nil {
+						t.Errorf("%v", err)
+					}
+				default:
+					if !errors.As(err, &e) || e.Kind != zeitstrom.Unreachable {
+						t.Errorf("%v", err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// A long list is read page by page, and what is unknown in it does no harm.
+func TestLongListOfTimespans(t *testing.T) {
+	server := &zeitstromtest.Server{}
+	for n := range 250 {
+		server.Put(zeitstromtest.Timespan{Employee: string(punch.Employee), CheckIn: eight.Add(time.Duration(n) * time.Minute), CheckOut: seventeen})
+	}
+	c := dial(t, server)
+	n := 0
+	for _, err := range c.Timespans(t.Context(), zeitstrom.Filter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n++; n == 120 { // whoever has seen enough reads no further
+			break
+		}
+	}
+	if asked := server.Questions(); n != 120 || asked != 2 {
+		t.Errorf("%d timespans by %d requests", n, asked)
+	}
+}
