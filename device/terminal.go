@@ -41,6 +41,9 @@ type Elsewhere interface {
 	// Latest asks what an employee did last before an instant; the Intent is
 	// empty if nothing is known of the days before it.
 	Latest(ctx context.Context, e EmployeeID, before time.Time) (Intent, time.Time, error)
+	// Remembered is what was asked for last, and when that was; zero: never. It
+	// counts when there is no answer now, if nothing was booked here since.
+	Remembered(e EmployeeID) (i Intent, at, asked time.Time)
 }
 
 // Office gives badges to people: it takes the taps that are not to book.
@@ -208,6 +211,10 @@ func (t *Terminal) direction(tap Tap, e EmployeeID, last Punch, pending bool) (I
 		}
 		b.Silent = true
 		t.Log.Debug("Zeitstrom did not say in time what the employee did last", "employee", e, "error", err)
+	}
+	if intent, at, asked := t.Elsewhere.Remembered(e); !pending && !tap.Stamp.Uncertain && asked.After(last.Time) {
+		b.Source, b.Intent, b.Time = Zeitstrom, intent, at
+		return Next(intent, tap.Time.Sub(at), true, t.Rules.LongestShift), b
 	}
 	if last.ID != 0 {
 		b.Source, b.Intent, b.Time = ThisClock, last.Intent, last.Time.Truncate(time.Second)

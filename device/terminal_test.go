@@ -27,6 +27,9 @@ type desk struct {
 	latest func(context.Context) (Intent, time.Time, error)
 	asked  int
 
+	remembered Intent    // what was known at learned
+	learned    time.Time // zero: nothing is remembered
+
 	waiting map[EmployeeID]bool
 	resting bool
 	enrols  bool
@@ -89,6 +92,10 @@ func (d *desk) Online() bool { return d.online }
 func (d *desk) Latest(ctx context.Context, _ EmployeeID, _ time.Time) (Intent, time.Time, error) {
 	d.asked++
 	return d.latest(ctx)
+}
+
+func (d *desk) Remembered(EmployeeID) (Intent, time.Time, time.Time) {
+	return d.remembered, d.learned, d.learned
 }
 
 func (d *desk) Resting(UID) (yes bool) {
@@ -204,18 +211,20 @@ func TestZeitstromIsAsked(t *testing.T) {
 		source Source
 		asked  int
 	}{
-		"it agrees":                {nil, says(CheckIn, eight), CheckOut, Zeitstrom, 1},
-		"left by the app":          {nil, says(CheckOut, eight.Add(time.Hour)), CheckIn, Zeitstrom, 1},
-		"came by the app":          {func(d *desk) { d.stored = nil }, says(CheckIn, eight), CheckOut, Zeitstrom, 1},
-		"knows nobody":             {func(d *desk) { d.stored = nil }, says("", time.Time{}), CheckIn, Zeitstrom, 1},
-		"deleted there":            {nil, says("", time.Time{}), CheckIn, Zeitstrom, 1},
-		"yesterday is open there":  {nil, says(CheckIn, eight.Add(-24*time.Hour)), CheckIn, Zeitstrom, 1},
-		"it does not answer":       {nil, never, CheckOut, ThisClock, 1},
-		"it is offline":            {func(d *desk) { d.online = false }, says(CheckOut, eight), CheckOut, ThisClock, 0},
-		"something waits here":     {func(d *desk) { d.pending = true }, says(CheckOut, eight), CheckOut, ThisClock, 0},
-		"the time is not certain":  {func(d *desk) { d.stamp = func(time.Time) Stamp { return Stamp{Uncertain: true} } }, says(CheckOut, eight), CheckOut, ThisClock, 0},
-		"the company says not to":  {func(d *desk) { d.asked = -1 }, says(CheckOut, eight), CheckOut, ThisClock, -1},
-		"nobody knows and silence": {func(d *desk) { d.stored = nil }, never, CheckIn, Nobody, 1},
+		"it agrees":                  {nil, says(CheckIn, eight), CheckOut, Zeitstrom, 1},
+		"left by the app":            {nil, says(CheckOut, eight.Add(time.Hour)), CheckIn, Zeitstrom, 1},
+		"came by the app":            {func(d *desk) { d.stored = nil }, says(CheckIn, eight), CheckOut, Zeitstrom, 1},
+		"knows nobody":               {func(d *desk) { d.stored = nil }, says("", time.Time{}), CheckIn, Zeitstrom, 1},
+		"deleted there":              {nil, says("", time.Time{}), CheckIn, Zeitstrom, 1},
+		"yesterday is open there":    {nil, says(CheckIn, eight.Add(-24*time.Hour)), CheckIn, Zeitstrom, 1},
+		"it does not answer":         {nil, never, CheckOut, ThisClock, 1},
+		"it is offline":              {func(d *desk) { d.online = false }, says(CheckOut, eight), CheckOut, ThisClock, 0},
+		"something waits here":       {func(d *desk) { d.pending = true }, says(CheckOut, eight), CheckOut, ThisClock, 0},
+		"the time is not certain":    {func(d *desk) { d.stamp = func(time.Time) Stamp { return Stamp{Uncertain: true} } }, says(CheckOut, eight), CheckOut, ThisClock, 0},
+		"the company says not to":    {func(d *desk) { d.asked = -1 }, says(CheckOut, eight), CheckOut, ThisClock, -1},
+		"remembered, and silence":    {func(d *desk) { d.remembered, d.learned = CheckOut, eight.Add(time.Hour) }, never, CheckIn, Zeitstrom, 1},
+		"an old memory, and silence": {func(d *desk) { d.remembered, d.learned = CheckOut, eight.Add(-time.Hour) }, never, CheckOut, ThisClock, 1},
+		"nobody knows and silence":   {func(d *desk) { d.stored = nil }, never, CheckIn, Nobody, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

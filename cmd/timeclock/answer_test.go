@@ -236,6 +236,10 @@ type alone struct{}
 
 func (alone) Online() bool { return false }
 
+func (alone) Remembered(device.EmployeeID) (device.Intent, time.Time, time.Time) {
+	return "", time.Time{}, time.Time{}
+}
+
 func (alone) Latest(context.Context, device.EmployeeID, time.Time) (device.Intent, time.Time, error) {
 	return "", time.Time{}, errors.New("offline")
 }

@@ -18,7 +18,6 @@ import (
 	"timeclock/reader"
 	"timeclock/reader/mfrc522/mfrc522test"
 	"timeclock/sync/uplink"
-	"timeclock/sync/zeitstrom"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -68,12 +67,7 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	if err != nil {
 		return d, err
 	}
-	api, err := zeitstrom.New(zeitstrom.Config{
-		URL:       cfg.Zeitstrom.URL,
-		TokenFile: cfg.Zeitstrom.TokenFile,
-		CAFile:    cfg.Zeitstrom.CAFile,
-		Timeout:   cfg.Zeitstrom.Timeout,
-	})
+	api, err := newClient(cfg, cfg.Zeitstrom.TokenFile)
 	if err != nil {
 		return d, err
 	}

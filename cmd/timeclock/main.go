@@ -65,6 +65,17 @@ var commands = []command{
 	{"queue open", "", "list the days on which somebody did not check out", queueOpen},
 	{"queue verify", "", "check that nobody has changed the journal", queueVerify},
 	{"queue export", "", "write the whole journal, for a labour inspection; -format csv or jsonl", queueExport},
+	{"timespan list", "", "list working times at Zeitstrom, of the last week unless -from and -to say otherwise", timespanList},
+	{"timespan show", "ID", "show one", timespanShow},
+	{"timespan history", "ID", "show how one was changed, and by whom", timespanHistory},
+	{"timespan set-times", "ID", "correct -checkin or -checkout", timespanSetTimes},
+	{"timespan add", "", "add one, to a -workday or to an -employee's -date", timespanAdd},
+	{"timespan assign-project", "ID", "assign a project by its -code or its -id", timespanProject},
+	{"timespan tags", "ID [TAG:TYPE:VALUE...]", "replace its tags", timespanTags},
+	{"timespan comment", "ID TEXT", "set its comment", timespanComment},
+	{"timespan split", "ID", "split it -at a time", timespanSplit},
+	{"timespan merge", "ID ID...", "make one of several of a day", timespanMerge},
+	{"timespan delete", "ID", "delete it for good", timespanDelete},
 	{"reset", "", "factory reset: forget bookings and badges; -export FILE keeps the journal", runReset},
 	{"doctor reader", "", "show how well the reader hears a badge that is held to it", doctorReader},
 	{"web pair", "", "show the code with which somebody can become admin of the page", webPair},
@@ -164,6 +175,15 @@ type call struct {
 	replace bool
 	renew   bool
 	move    bool
+
+	token             string
+	employee          string
+	from, to, date    string
+	verbosity         string
+	checkin, checkout string
+	at                string
+	workday           string
+	code, id          string
 }
 
 func newCall(e env, cmd *command) *call {
@@ -175,6 +195,9 @@ func newCall(e env, cmd *command) *call {
 		c.flags.BoolVar(&c.json, "json", false, "answer in JSON, for scripts")
 	case "demo":
 		c.flags.StringVar(&c.listen, "listen", "127.0.0.1:8470", "`address` of the page")
+	}
+	if strings.HasPrefix(cmd.name, "timespan ") {
+		c.timespanFlags(strings.TrimPrefix(cmd.name, "timespan "))
 	}
 	switch cmd.name {
 	case "queue list":
@@ -205,6 +228,36 @@ func newCall(e env, cmd *command) *call {
 		c.flags.DurationVar(&c.lasting, "for", 10*time.Second, "how `long` to look")
 	}
 	return c
+}
+
+// timespanFlags are the flags of the timespan commands.
+func (c *call) timespanFlags(verb string) {
+	text := func(to *string, name, usage string) { c.flags.StringVar(to, name, "", usage) }
+	c.flags.BoolVar(&c.json, "json", false, "answer in JSON, for scripts")
+	text(&c.token, "token", "the `file` of an admin's API token")
+	switch verb {
+	case "list":
+		text(&c.employee, "employee", "`whose`: id, name or badge; else everybody's")
+		text(&c.from, "from", "first `day`")
+		text(&c.to, "to", "last `day`")
+		text(&c.verbosity, "verbosity", "detail, duration or device")
+	case "set-times":
+		text(&c.checkin, "checkin", "new `time`, local or ISO 8601")
+		text(&c.checkout, "checkout", "new `time`")
+	case "add":
+		text(&c.workday, "workday", "its `id`")
+		text(&c.employee, "employee", "`whose`: id, name or badge")
+		text(&c.date, "date", "the `day`; that of -checkin if it is not said")
+		text(&c.checkin, "checkin", "`time`, local or ISO 8601")
+		text(&c.checkout, "checkout", "`time`; none: it stays open")
+	case "assign-project":
+		text(&c.code, "code", "the project's `code`")
+		text(&c.id, "id", "the project's `id`")
+	case "split":
+		text(&c.at, "at", "the `time`, local or ISO 8601")
+	case "delete":
+		c.flags.BoolVar(&c.yes, "yes", false, "do not ask")
+	}
 }
 
 // parse reads the flags, which may stand before, between and behind arguments.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,6 +57,8 @@ func TestScripts(t *testing.T) {
 			"employees":  cmdEmployees,
 			"books":      cmdBooks,
 			"people":     cmdPeople,
+			"spans":      cmdSpans,
+			"deletes":    cmdDeletes,
 			"exits":      cmdExits,
 			"hears":      cmdHears,
 			"envsubst":   cmdEnvsubst,
@@ -158,6 +161,28 @@ func cmdPeople(ts *testscript.TestScript, _ bool, args []string) {
 		people = append(people, zeitstromtest.Employee{ID: f[0], FirstName: f[1], LastName: f[2], Token: f[3], Archived: f[4] != ""})
 	}
 	ts.Value(apiKey{}).(*api).server.SetPeople(people)
+}
+
+// spans ID EMPLOYEE CHECKIN CHECKOUT puts a timespan there; - leaves it open.
+func cmdSpans(ts *testscript.TestScript, _ bool, args []string) {
+	t := zeitstromtest.Timespan{ID: args[0], Employee: args[1]}
+	var err error
+	t.CheckIn, err = time.Parse(time.RFC3339, args[2])
+	ts.Check(err)
+	if args[3] != "-" {
+		t.CheckOut, err = time.Parse(time.RFC3339, args[3])
+		ts.Check(err)
+	}
+	ts.Value(apiKey{}).(*api).server.Put(t)
+}
+
+// deletes FILE deletes, as an admin, the timespans that a list holds.
+func cmdDeletes(ts *testscript.TestScript, _ bool, args []string) {
+	for _, found := range regexp.MustCompile(`"id":"([^"]+)"`).FindAllStringSubmatch(ts.ReadFile(args[0]), -1) {
+		out, err := program(ts, []string{"timeclock", "timespan", "delete", "-config", "timeclock.toml", "-token", "admin", "-yes", found[1]}).CombinedOutput()
+		ts.Logf("%s", out)
+		ts.Check(err)
+	}
 }
 
 // eventually TEXT COMMAND... runs a command until its output has the text.

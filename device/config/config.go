@@ -35,11 +35,13 @@ type Config struct {
 	StateDir string
 
 	Zeitstrom struct {
-		URL           string // ends with a slash
-		TokenFile     string
-		CAFile        string // empty: the system's
-		Timeout       time.Duration
-		PlainHTTPHost string
+		URL       string // ends with a slash
+		TokenFile string
+		// AdminTokenFile holds a token that may change hours; empty: there is none.
+		AdminTokenFile string
+		CAFile         string // empty: the system's
+		Timeout        time.Duration
+		PlainHTTPHost  string
 	}
 	Reader struct {
 		Driver   string // Hardware or Simulated
@@ -192,6 +194,7 @@ func (c *Config) fields() []field {
 		text("zeitstrom.plain_http_host", &z.PlainHTTPHost),
 		text("zeitstrom.url", &z.URL, c.apiURL),
 		text("zeitstrom.token_file", &z.TokenFile, absolute),
+		text("zeitstrom.admin_token_file", &z.AdminTokenFile, emptyOr(absolute)),
 		text("zeitstrom.ca_file", &z.CAFile, emptyOr(absolute)),
 		duration("zeitstrom.timeout", &z.Timeout, time.Second, 5*time.Minute),
 		text("reader.driver", &r.Driver, oneOf(Hardware, Simulated)),

@@ -245,6 +245,12 @@ func (c *Client) SyncBadges(force bool) (roster.Merged, error) {
 	return in.roster(), err
 }
 
+// Refresh lets the clock learn at once what an employee did last, and returns how
+// many of their bookings it has still to send.
+func (c *Client) Refresh(e device.EmployeeID) (pending int, err error) {
+	return pending, c.call(http.MethodPost, "/employees/"+url.PathEscape(string(e))+"/refresh", nil, &pending)
+}
+
 // Pair begins a pairing with the admin's page.
 func (c *Client) Pair() (p Pairing, err error) {
 	return p, c.call(http.MethodPost, "/web/pair", nil, &p)

@@ -73,13 +73,29 @@ func (c *Clock) askEverybody(ctx context.Context, people []Whereabouts, now time
 			if ctx.Err() != nil {
 				return nil
 			}
-			if intent, at, err := c.API.Latest(ctx, w.Employee.ID, now); err == nil && intent != "" {
+			if intent, at, err := c.Uplink.Refresh(ctx, w.Employee.ID); err == nil && intent != "" {
 				w.know(intent, at, device.Zeitstrom, now, c.Rules.LongestShift)
 			}
 			return nil
 		})
 	}
 	asking.Wait()
+}
+
+// Refresh lets the clock learn at once what an employee did last, after a correction.
+// It returns how many of their bookings are still to be sent: they may contradict it.
+func (c *Clock) Refresh(ctx context.Context, e device.EmployeeID) (pending int, err error) {
+	waiting, err := c.Queue.Undelivered()
+	for _, p := range waiting {
+		if p.Employee == e {
+			pending++
+		}
+	}
+	if err != nil || pending > 0 || !c.Uplink.Online() {
+		return pending, err
+	}
+	_, _, err = c.Uplink.Refresh(ctx, e)
+	return pending, err
 }
 
 // Sample is how much waited at an instant.

@@ -171,6 +171,10 @@ func (s *Server) handler() http.Handler {
 		m, err := s.clock.SyncBadges(r.Context(), Console, r.FormValue("force") != "")
 		reply(w, newMerged(m), err)
 	})
+	mux.HandleFunc("POST /employees/{who}/refresh", func(w http.ResponseWriter, r *http.Request) {
+		n, err := s.clock.Refresh(r.Context(), device.EmployeeID(r.PathValue("who")))
+		reply(w, n, err)
+	})
 	mux.HandleFunc("POST /web/pair", func(w http.ResponseWriter, _ *http.Request) {
 		if s.clock.Page == nil {
 			reply(w, nil, ErrNoPage)

@@ -19,6 +19,54 @@ var (
 	errBusy    = errors.New("earlier questions are not answered yet")
 )
 
+// knowledge is what Zeitstrom said of an employee.
+type knowledge struct {
+	intent device.Intent
+	at     time.Time
+	asked  time.Time
+	err    error
+}
+
+// learn asks what an employee did last.
+func (u *Uplink) learn(ctx context.Context, e device.EmployeeID, before time.Time) knowledge {
+	k := knowledge{asked: time.Now().Round(0)}
+	k.intent, k.at, k.err = u.api.Latest(ctx, e, before)
+	var problem *zeitstrom.Error
+	if k.err == nil {
+		u.sees(true)
+	} else if errors.As(k.err, &problem) && problem.Kind == zeitstrom.Forbidden {
+		u.sees(false)
+	}
+	return k
+}
+
+// Refresh asks what an employee did last, after a correction or for a roll-call: it
+// counts at the door, while there is no answer, until they book again.
+func (u *Uplink) Refresh(ctx context.Context, e device.EmployeeID) (device.Intent, time.Time, error) {
+	k := u.learn(ctx, e, time.Now())
+	if k.err == nil {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.memory[e] = k
+	}
+	return k.intent, k.at, k.err
+}
+
+// forget forgets what was learned of an employee: they have booked since.
+func (u *Uplink) forget(e device.EmployeeID) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.memory, e)
+}
+
+// Remembered implements device.Elsewhere.
+func (u *Uplink) Remembered(e device.EmployeeID) (intent device.Intent, at, asked time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	k := u.memory[e]
+	return k.intent, k.at, k.asked
+}
+
 // Online implements device.Elsewhere.
 func (u *Uplink) Online() bool { return u.Status().Online }
 
@@ -36,23 +84,10 @@ func (u *Uplink) Latest(ctx context.Context, e device.EmployeeID, before time.Ti
 	default:
 		return "", time.Time{}, errBusy
 	}
-	type knowledge struct {
-		intent device.Intent
-		at     time.Time
-		err    error
-	}
 	known := make(chan knowledge, 1)
 	go func() {
 		defer func() { <-u.asking }()
-		var k knowledge
-		k.intent, k.at, k.err = u.api.Latest(context.WithoutCancel(ctx), e, before)
-		var problem *zeitstrom.Error
-		if k.err == nil {
-			u.sees(true)
-		} else if errors.As(k.err, &problem) && problem.Kind == zeitstrom.Forbidden {
-			u.sees(false)
-		}
-		known <- k
+		known <- u.learn(context.WithoutCancel(ctx), e, before)
 	}()
 	var k knowledge
 	select {

@@ -119,3 +119,30 @@ func TestOnlineWhileOneSettles(t *testing.T) {
 		}
 	})
 }
+
+// What was learned on purpose is remembered until the employee books again; what a
+// tap asked for is not: its own booking is newer.
+func TestRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &zeitstromtest.Server{}
+		c := start(t, server)
+		c.run()
+		server.Book(zeitstromtest.Timestamp{Intent: "checkin", Employee: string(employee(1)), Time: time.Now().Add(-time.Hour)})
+		if _, _, err := c.Latest(t.Context(), employee(1), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, asked := c.Remembered(employee(1)); !asked.IsZero() {
+			t.Error("a tap's question is remembered")
+		}
+		if _, _, err := c.Refresh(t.Context(), employee(1)); err != nil {
+			t.Fatal(err)
+		}
+		if intent, _, asked := c.Remembered(employee(1)); intent != device.CheckIn || asked.IsZero() {
+			t.Errorf("remembered %q, asked %v", intent, asked)
+		}
+		c.tap(1)
+		if _, _, asked := c.Remembered(employee(1)); !asked.IsZero() {
+			t.Error("it is remembered after the next booking")
+		}
+	})
+}

@@ -86,6 +86,7 @@ type Uplink struct {
 	mu      sync.Mutex
 	status  Status
 	blinded time.Time // when Blind was last found
+	memory  map[device.EmployeeID]knowledge
 
 	// The rest belongs to Run's goroutine.
 	answers chan answer
@@ -103,7 +104,7 @@ type Uplink struct {
 // New makes an uplink; Run starts it. Settle is how long an ambiguous punch is
 // left alone before Zeitstrom is asked about it.
 func New(q Queue, api API, settle time.Duration, log *slog.Logger) *Uplink {
-	return &Uplink{queue: q, api: api, settle: settle, log: log, answers: make(chan answer), lanes: map[device.EmployeeID]*lane{}, asking: make(chan struct{}, questions)}
+	return &Uplink{queue: q, api: api, settle: settle, log: log, answers: make(chan answer), lanes: map[device.EmployeeID]*lane{}, asking: make(chan struct{}, questions), memory: map[device.EmployeeID]knowledge{}}
 }
 
 func (u *Uplink) String() string { return "uplink" }
@@ -243,6 +244,7 @@ func (u *Uplink) start(ctx context.Context, head device.Pending) {
 			return
 		}
 		lane.busy = true
+		u.forget(head.Employee)
 		u.ask(answer{kind: posted, Pending: head}, func(a *answer) { a.err = u.api.Post(ctx, a.Punch) })
 	}
 }
