@@ -18,6 +18,7 @@ import (
 	"timeclock/reader"
 	"timeclock/reader/mfrc522/mfrc522test"
 	"timeclock/sync/uplink"
+	"timeclock/sync/zeitstrom"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -97,7 +98,8 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	d.clock = &control.Clock{
 		Version: theVersion(), Roster: badges, Sync: compare, Enrol: enrol, Queue: d.queue, Reader: rd, Uplink: up, API: api, Clock: wall,
 		Style: style, Rules: rules, Notice: notice, Settings: cfg.Settings(), Log: x.tail,
-		Backlog: &control.Backlog{Pending: func() int { return d.queue.Stats().Pending }},
+		AdminAPI: func(token string) (*zeitstrom.Client, error) { return adminClient(cfg, token) },
+		Backlog:  &control.Backlog{Pending: func() int { return d.queue.Stats().Pending }},
 	}
 	if x.tail == nil {
 		d.clock.Log = func() []string { return nil }
@@ -195,6 +197,16 @@ func styleOf(cfg config.Config) (display.Style, error) {
 		return display.Style{}, fmt.Errorf("display.language: %w", err)
 	}
 	return display.Style{Language: language, Names: display.Names(cfg.Display.Names), Zone: cfg.Clock.Zone}, nil
+}
+
+// adminClient reaches the API by a token that somebody has brought, or by the
+// company's.
+func adminClient(cfg config.Config, token string) (*zeitstrom.Client, error) {
+	z := cfg.Zeitstrom
+	if token == "" && z.AdminTokenFile == "" {
+		return nil, control.ErrNoAdminToken
+	}
+	return zeitstrom.New(zeitstrom.Config{URL: z.URL, TokenFile: z.AdminTokenFile, Secret: token, CAFile: z.CAFile, Timeout: z.Timeout})
 }
 
 // rulesOf is what the company wants of its clock.

@@ -425,17 +425,10 @@ func timespanSplit(ctx context.Context, c *call) error {
 		return err
 	}
 	t, err := d.api.Timespan(ctx, c.args[0])
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case t.CheckOut.IsZero():
-		return errors.New("this timespan is still open: give it a check-out first, with set-times")
-	case !at.After(t.CheckIn) || !at.Before(t.CheckOut):
-		return fmt.Errorf("%s does not lie within the timespan, from %s to %s", d.when(at), d.when(t.CheckIn), d.when(t.CheckOut))
 	}
-	first := zeitstrom.Piece{CheckIn: t.CheckIn, CheckOut: at, ProjectID: t.ProjectID, Comment: t.Comment}
-	second := zeitstrom.Piece{CheckIn: at, CheckOut: t.CheckOut, ProjectID: t.ProjectID, Comment: t.Comment}
-	return d.replace(ctx, t, []string{t.ID}, first, second)
+	return d.replaced(ctx, t, d.api.Split(ctx, t, at))
 }
 
 func timespanMerge(ctx context.Context, c *call) error {
@@ -454,32 +447,12 @@ func timespanMerge(ctx context.Context, c *call) error {
 		}
 		spans = append(spans, t)
 	}
-	slices.SortFunc(spans, func(a, b zeitstrom.Timespan) int { return a.CheckIn.Compare(b.CheckIn) })
-	whole := zeitstrom.Piece{CheckIn: spans[0].CheckIn, ProjectID: spans[0].ProjectID, Comment: spans[0].Comment}
-	var ids []string
-	for _, t := range spans {
-		switch {
-		case t.CheckOut.IsZero():
-			return fmt.Errorf("timespan %s is still open: give it a check-out first, with set-times", t.ID)
-		case t.Workday != spans[0].Workday:
-			return fmt.Errorf("timespan %s is of another workday than %s", t.ID, spans[0].ID)
-		case t.ProjectID != whole.ProjectID:
-			return fmt.Errorf("timespan %s has another project than %s: assign the same one first", t.ID, spans[0].ID)
-		}
-		if t.CheckOut.After(whole.CheckOut) {
-			whole.CheckOut = t.CheckOut
-		}
-		if t.Comment != "" && !strings.Contains(whole.Comment, t.Comment) {
-			whole.Comment = strings.TrimPrefix(whole.Comment+"; "+t.Comment, "; ")
-		}
-		ids = append(ids, t.ID)
-	}
-	return d.replace(ctx, spans[0], ids, whole)
+	return d.replaced(ctx, spans[0], d.api.Merge(ctx, spans))
 }
 
-// replace replaces timespans and lists what is there then.
-func (d *desk) replace(ctx context.Context, t zeitstrom.Timespan, sources []string, pieces ...zeitstrom.Piece) error {
-	if err := d.api.Replace(ctx, sources, pieces); err != nil {
+// replaced lists what is there after timespans of a day were replaced.
+func (d *desk) replaced(ctx context.Context, t zeitstrom.Timespan, err error) error {
+	if err != nil {
 		return err
 	}
 	d.corrected(ctx, t.Employee)

@@ -44,10 +44,11 @@ type Clock struct {
 	Style    display.Style
 	Rules    device.Rules
 	Backlog  *Backlog
-	Settings []string        // as they were read, a key to a line
-	Log      func() []string // its newest lines, oldest first
-	Page     func() Pairing  // begins a pairing with the admin's page; nil: there is no page
-	Notice   string          // what happened to the queue file before the start; usually nothing
+	Settings []string                                      // as they were read, a key to a line
+	Log      func() []string                               // its newest lines, oldest first
+	AdminAPI func(token string) (*zeitstrom.Client, error) // by a token, or by the company's if it is empty; ErrNoAdminToken
+	Page     func() Pairing                                // begins a pairing with the admin's page; nil: there is no page
+	Notice   string                                        // what happened to the queue file before the start; usually nothing
 	// Bring brings a badge to a simulated reader and returns the answer; nil
 	// with a real reader: nobody clocks in by shell.
 	Bring func(context.Context, device.UID) (device.Outcome, error)

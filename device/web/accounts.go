@@ -207,6 +207,7 @@ type session struct {
 	CSRF    string
 	begun   time.Time
 	seen    time.Time
+	token   string // of the API, that the admin has brought
 	notice  string // for the next page
 	problem string
 }
@@ -288,6 +289,15 @@ func (s *sessions) say(token, notice string, err error) {
 
 func (s *sessions) heard(token string) {
 	s.say(token, "", nil)
+}
+
+// bring keeps an API token for a session.
+func (s *sessions) bring(token, secret string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x, ok := s.open[sha256.Sum256([]byte(token))]; ok {
+		x.token = secret
+	}
 }
 
 func (s *sessions) end(token string) {

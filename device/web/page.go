@@ -135,6 +135,17 @@ func (v view) When(t time.Time) string {
 	return t.In(v.Zone).Format("2006-01-02 15:04:05")
 }
 
+// Day is a date in the clock's zone.
+func (v view) Day(t time.Time) string { return t.In(v.Zone).Format(time.DateOnly) }
+
+// Local is an instant as a form's field has it.
+func (v view) Local(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(v.Zone).Format("2006-01-02T15:04:05")
+}
+
 // Clock is a time of day in the clock's zone.
 func (v view) Clock(t time.Time) string { return t.In(v.Zone).Format("15:04") }
 
@@ -169,5 +180,5 @@ type Tab struct{ Name, Path string }
 
 // Tabs are the pages that there are.
 func (v view) Tabs() []Tab {
-	return []Tab{{"now", "/"}, {"in", "/in"}, {"badges", "/badges"}, {"unclaimed", "/unclaimed"}, {"bookings", "/bookings"}, {"days", "/days"}, {"device", "/device"}}
+	return []Tab{{"now", "/"}, {"in", "/in"}, {"badges", "/badges"}, {"unclaimed", "/unclaimed"}, {"bookings", "/bookings"}, {"days", "/days"}, {"corrections", "/corrections"}, {"device", "/device"}}
 }

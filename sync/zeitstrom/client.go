@@ -32,6 +32,7 @@ import (
 type Config struct {
 	URL       string            // base address with its version and a final slash
 	TokenFile string            // looked at before each request, so that a new token counts at once
+	Secret    string            // the token itself, instead of a file
 	CAFile    string            // PEM certificates to trust beside the system's; may be empty
 	Timeout   time.Duration     // of one request, answer included
 	Transport http.RoundTripper // nil: TCP, by the system's proxy settings
@@ -89,6 +90,9 @@ func loadRoots(file string) (*x509.CertPool, error) {
 
 // Token reads the token file, if it changed since it was last read.
 func (c *Client) Token() (string, error) {
+	if c.cfg.Secret != "" {
+		return c.cfg.Secret, nil
+	}
 	info, err := os.Stat(c.cfg.TokenFile)
 	if err != nil {
 		return "", &Error{Kind: NoToken, Cause: err}

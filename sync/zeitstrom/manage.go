@@ -8,6 +8,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -334,6 +335,46 @@ func (c *Client) Replace(ctx context.Context, sources []string, pieces []Piece) 
 		}
 		return true, nil
 	})
+}
+
+// Split makes two timespans of one, at an instant within it.
+func (c *Client) Split(ctx context.Context, t Timespan, at time.Time) error {
+	switch {
+	case t.CheckOut.IsZero():
+		return fmt.Errorf("timespan %s is still open: give it a check-out first", t.ID)
+	case !at.After(t.CheckIn) || !at.Before(t.CheckOut):
+		return fmt.Errorf("%s does not lie within the timespan, from %s to %s", at.Local().Format(time.DateTime), t.CheckIn.Local().Format(time.DateTime), t.CheckOut.Local().Format(time.DateTime))
+	}
+	return c.Replace(ctx, []string{t.ID}, []Piece{
+		{CheckIn: t.CheckIn, CheckOut: at, ProjectID: t.ProjectID, Comment: t.Comment},
+		{CheckIn: at, CheckOut: t.CheckOut, ProjectID: t.ProjectID, Comment: t.Comment},
+	})
+}
+
+// Merge makes one timespan of several of the same workday and project, from the
+// first check-in to the last check-out.
+func (c *Client) Merge(ctx context.Context, spans []Timespan) error {
+	spans = slices.SortedFunc(slices.Values(spans), func(a, b Timespan) int { return a.CheckIn.Compare(b.CheckIn) })
+	whole := Piece{CheckIn: spans[0].CheckIn, ProjectID: spans[0].ProjectID, Comment: spans[0].Comment}
+	var ids []string
+	for _, t := range spans {
+		switch {
+		case t.CheckOut.IsZero():
+			return fmt.Errorf("timespan %s is still open: give it a check-out first", t.ID)
+		case t.Workday != spans[0].Workday:
+			return fmt.Errorf("timespan %s is of another workday than %s", t.ID, spans[0].ID)
+		case t.ProjectID != whole.ProjectID:
+			return fmt.Errorf("timespan %s has another project than %s: assign the same one first", t.ID, spans[0].ID)
+		}
+		if t.CheckOut.After(whole.CheckOut) {
+			whole.CheckOut = t.CheckOut
+		}
+		if t.Comment != "" && !strings.Contains(whole.Comment, t.Comment) {
+			whole.Comment = strings.TrimPrefix(whole.Comment+"; "+t.Comment, "; ")
+		}
+		ids = append(ids, t.ID)
+	}
+	return c.Replace(ctx, ids, []Piece{whole})
 }
 
 // Delete deletes a timespan for good.

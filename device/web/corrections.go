@@ -1,0 +1,211 @@
+package web
+
+import (
+	"fmt"
+	"html"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"timeclock/device"
+	"timeclock/device/control"
+	"timeclock/sync/zeitstrom"
+)
+
+// desk opens the reader's desk: by the token of their session, or the company's.
+func (s *Server) desk(r *http.Request) (*control.Desk, error) {
+	u, _, _ := s.user(r)
+	return s.clock.Desk(u.Name, u.token)
+}
+
+// week is the Monday of the week that is asked for, at midnight in the clock's zone.
+func (s *Server) week(r *http.Request) time.Time {
+	day, err := time.ParseInLocation(time.DateOnly, r.FormValue("week"), s.clock.Style.Zone)
+	if err != nil {
+		day = time.Now().In(s.clock.Style.Zone)
+	}
+	day = day.AddDate(0, 0, -(int(day.Weekday())+6)%7)
+	return time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, s.clock.Style.Zone)
+}
+
+func (s *Server) correctionsPage(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := bound(r)
+	defer cancel()
+	type data struct {
+		Token     bool // an admin's token is there
+		OpenDays  []control.OpenDay
+		People    []control.Whereabouts
+		Employee  device.Employee
+		Week      string
+		Before    string
+		After     string
+		Spans     []zeitstrom.Timespan
+		HistoryOf string
+		History   []zeitstrom.Change
+	}
+	week := s.week(r)
+	d := data{Week: week.Format(time.DateOnly), Before: week.AddDate(0, 0, -7).Format(time.DateOnly), After: week.AddDate(0, 0, 7).Format(time.DateOnly)}
+	problem := ""
+	fail := func(err error) {
+		if err != nil && problem == "" {
+			problem = err.Error()
+		}
+	}
+	var err error
+	d.OpenDays, err = s.clock.OpenDays(ctx)
+	fail(err)
+	d.People, err = s.clock.WhoIsIn(ctx, false)
+	fail(err)
+	u, _, _ := s.user(r)
+	desk, err := s.desk(r)
+	d.Token = err == nil && u.Role == Admin
+	if id, noID := device.ParseEmployeeID(r.FormValue("e")); d.Token && noID == nil {
+		d.Employee = device.Employee{ID: id, Name: s.clock.Roster.Names()[id]}
+		d.Spans, err = desk.Week(ctx, id, week)
+		fail(err)
+		if d.HistoryOf = r.FormValue("history"); d.HistoryOf != "" {
+			d.History, err = desk.History(ctx, d.HistoryOf)
+			fail(err)
+		}
+	}
+	s.answer(w, r, http.StatusOK, "corrections", d, problem)
+}
+
+// bringToken keeps an admin's token for this session, in memory only.
+func (s *Server) bringToken(r *http.Request, _ string) (string, error) {
+	_, session, _ := s.user(r)
+	token := strings.TrimSpace(r.FormValue("token"))
+	if token == "" || strings.ContainsAny(token, " \t\r\n") {
+		return "", errEmpty
+	}
+	s.sessions.bring(session, token)
+	return s.text(r, "token_kept"), nil
+}
+
+// corrected says what a correction has come to.
+func (s *Server) corrected(r *http.Request, pending int, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	if pending > 0 {
+		return s.text(r, "still_pending", pending), nil
+	}
+	return s.text(r, "corrected"), nil
+}
+
+func (s *Server) correct(change func(*http.Request, *control.Desk) (int, error)) func(*http.Request, string) (string, error) {
+	return func(r *http.Request, _ string) (string, error) {
+		desk, err := s.desk(r)
+		if err != nil {
+			return "", err
+		}
+		pending, err := change(r, desk)
+		return s.corrected(r, pending, err)
+	}
+}
+
+// local reads a time of a form, in the clock's zone.
+func (s *Server) local(r *http.Request, field string) (time.Time, error) {
+	if r.FormValue(field) == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05"} {
+		if at, err := time.ParseInLocation(layout, r.FormValue(field), s.clock.Style.Zone); err == nil {
+			return at, nil
+		}
+	}
+	return time.Time{}, errEmpty
+}
+
+func (s *Server) correctTimes(r *http.Request, d *control.Desk) (int, error) {
+	in, err := s.local(r, "checkin")
+	if err != nil || in.IsZero() {
+		return 0, errEmpty
+	}
+	out, err := s.local(r, "checkout")
+	if err != nil {
+		return 0, err
+	}
+	ctx, cancel := bound(r)
+	defer cancel()
+	return d.SetTimes(ctx, r.FormValue("id"), in, out)
+}
+
+func (s *Server) correctSplit(r *http.Request, d *control.Desk) (int, error) {
+	at, err := s.local(r, "at")
+	if err != nil || at.IsZero() {
+		return 0, errEmpty
+	}
+	ctx, cancel := bound(r)
+	defer cancel()
+	return d.Split(ctx, r.FormValue("id"), at)
+}
+
+func (s *Server) correctComment(r *http.Request, d *control.Desk) (int, error) {
+	ctx, cancel := bound(r)
+	defer cancel()
+	return d.Comment(ctx, r.FormValue("id"), strings.TrimSpace(r.FormValue("comment")))
+}
+
+func (s *Server) correctProject(r *http.Request, d *control.Desk) (int, error) {
+	ctx, cancel := bound(r)
+	defer cancel()
+	return d.Assign(ctx, r.FormValue("id"), strings.TrimSpace(r.FormValue("code")))
+}
+
+func (s *Server) weekPicture(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := bound(r)
+	defer cancel()
+	desk, err := s.desk(r)
+	id, noID := device.ParseEmployeeID(r.FormValue("e"))
+	if err != nil || noID != nil {
+		http.NotFound(w, r)
+		return
+	}
+	week := s.week(r)
+	spans, err := desk.Week(ctx, id, week)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	w.Header().Set("Content-Type", "image/svg+xml")
+	drawWeek(w, week, time.Now(), spans, s.text(r, "picture_week"), strings.Split(s.text(r, "weekdays"), " "))
+}
+
+// drawWeek shows a person's week: a row for each day, a bar for each timespan, and
+// an open end where nobody checked out.
+func drawWeek(w io.Writer, week, now time.Time, spans []zeitstrom.Timespan, title string, weekdays []string) {
+	const row, left, width = 26, 90, pictureWidth
+	height := 7*row + 30
+	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" font-family="system-ui, sans-serif" font-size="11"><title>%s</title>`, width, height, html.EscapeString(title))
+	fmt.Fprint(w, `<style>text{fill:#667}.grid{stroke:#99a;stroke-width:.4}.bar{fill:#2a9d5c}.open{fill:#c2571a}</style>`)
+	x := func(t, day time.Time) float64 {
+		share := min(1, max(0, t.Sub(day).Hours()/day.AddDate(0, 0, 1).Sub(day).Hours()))
+		return left + share*(width-left-10)
+	}
+	for hour := 0; hour <= 24; hour += 3 {
+		at := left + float64(hour)/24*(width-left-10)
+		fmt.Fprintf(w, `<line class="grid" x1="%.0f" y1="4" x2="%.0f" y2="%d"/><text x="%.0f" y="%d" text-anchor="middle">%02d</text>`, at, at, 7*row, at, height-8, hour)
+	}
+	for i := range 7 {
+		day := week.AddDate(0, 0, i)
+		next := day.AddDate(0, 0, 1)
+		fmt.Fprintf(w, `<text x="4" y="%d">%s %s</text>`, i*row+18, html.EscapeString(weekdays[i]), day.Format("02.01."))
+		for _, t := range spans {
+			end, class := t.CheckOut, "bar"
+			if end.IsZero() {
+				class, end = "open", t.CheckIn.Add(30*time.Minute)
+				if now.Sub(t.CheckIn) < 14*time.Hour {
+					end = now
+				}
+			}
+			if !t.CheckIn.Before(next) || !end.After(day) {
+				continue
+			}
+			from, to := x(t.CheckIn, day), x(end, day)
+			fmt.Fprintf(w, `<rect class="%s" x="%.1f" y="%d" width="%.1f" height="%d" rx="3"/>`, class, from, i*row+6, max(2, to-from), row-10)
+		}
+	}
+	fmt.Fprint(w, "</svg>")
+}
