@@ -15,6 +15,22 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+// journalSays compares what the admin has done with what the journal has of it; the
+// newest of it comes a moment later.
+func journalSays(d *daemon, want ...string) error {
+	var did []string
+	err := d.queue.Journal(func(e queue.JournalEntry) error {
+		if e.Exception != nil && e.Exception.By == "admin" {
+			did = append(did, e.Exception.What)
+		}
+		return nil
+	})
+	if err == nil && !slices.Equal(did, want) {
+		err = fmt.Errorf("the journal says %q, want %q", did, want)
+	}
+	return err
+}
+
 // An admin closes a forgotten check-out, splits, comments and assigns on the page, by
 // a token that is kept for the session only; whoever has none changes nothing.
 func TestCorrectionsInBrowser(t *testing.T) {
@@ -79,14 +95,6 @@ func TestCorrectionsInBrowser(t *testing.T) {
 	if _, body := admin.post("/corrections/times", url.Values{"csrf": {csrf}, "id": {"span-2"}, "checkin": {"2026-06-02T08:15"}}); !strings.Contains(body, "this clock still has 1 bookings of this employee to send") {
 		t.Errorf("with a booking in quarantine: %s", body)
 	}
-	var did []string
-	d.queue.Journal(func(e queue.JournalEntry) error {
-		if e.Exception != nil && e.Exception.By == "admin" {
-			did = append(did, e.Exception.What)
-		}
-		return nil
-	})
-	if want := []string{"times corrected", "comment set", "project assigned", "timespan split", "times corrected"}; !slices.Equal(did, want) {
-		t.Errorf("the journal says %v, want %v", did, want)
-	}
+	want := []string{"paired: admin set", "times corrected", "comment set", "project assigned", "timespan split", "times corrected"}
+	eventually(t, func() error { return journalSays(d, want...) })
 }

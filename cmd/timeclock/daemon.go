@@ -90,6 +90,7 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	compare := &roster.Sync{
 		Roster: badges, Directory: api, Numbers: roster.Numbers(cfg.Roster.Numbers), Log: log,
 		Tapped: func() func(device.UID) bool { return control.Tapped(d.queue) },
+		Done:   func(m roster.Merged) { d.clock.Synced("", m, nil) },
 	}
 	if cfg.Roster.Zeitstrom {
 		compare.Every = cfg.Roster.Every
@@ -109,7 +110,7 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 		if d.page, err = web.New(web.Options{Listen: cfg.Web.Listen, CertFile: cfg.Web.CertFile, KeyFile: cfg.Web.KeyFile, StateDir: cfg.StateDir}, d.clock, log); err != nil {
 			return d, err
 		}
-		d.clock.Page = d.page.Pair
+		d.clock.Page = d.page
 		shown = append(shown, d.page)
 		d.tasks = append(d.tasks, d.page)
 	}
@@ -157,9 +158,6 @@ func (d *daemon) Run(ctx context.Context) error {
 
 // Close gives everything back.
 func (d *daemon) Close() {
-	if d.page != nil {
-		d.page.Close()
-	}
 	if d.queue != nil {
 		if err := d.queue.Close(); err != nil {
 			d.log.Error("queue not closed", "error", err)

@@ -120,12 +120,16 @@ func runReset(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range append(files, rosterPath(cfg)) {
+	files = append(files, rosterPath(cfg))
+	for _, name := range []string{"accounts.json", "web-cert.pem", "web-key.pem"} { // whoever had the clock has it no more
+		files = append(files, filepath.Join(cfg.StateDir, name))
+	}
+	for _, f := range files {
 		if err := os.RemoveAll(f); err != nil {
 			return err
 		}
 	}
-	_, err = fmt.Fprintln(c.stdout, "The clock has forgotten everything; settings and token are as they were.")
+	_, err = fmt.Fprintln(c.stdout, "The clock has forgotten everything, accounts of its page included; settings and token are as they were.")
 	return err
 }
 

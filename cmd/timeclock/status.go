@@ -68,6 +68,9 @@ func runStatus(ctx context.Context, c *call) error {
 	}
 	fmt.Fprintf(w, "display\t%s\n", describe(s.Display.Healthy, "no trouble", s.Display.Problem))
 	fmt.Fprintf(w, "signal\t%s\n", describe(s.Signal.Healthy, "no trouble", s.Signal.Problem))
+	if s.Page.Address+s.Page.Problem != "" {
+		fmt.Fprintf(w, "page\t%s\n", describe(s.Page.Problem == "", "https://"+s.Page.Address, s.Page.Problem))
+	}
 	fmt.Fprintf(w, "clock\t%s\n", describe(s.Clock.Trusted, "trusted: "+s.Clock.Source, s.Clock.Source))
 	return w.Flush()
 }

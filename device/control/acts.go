@@ -76,14 +76,21 @@ func (c *Clock) ImportBadges(who string, file io.Reader, o roster.Options) (rost
 // SyncBadges takes over the badge numbers that stand at Zeitstrom.
 func (c *Clock) SyncBadges(ctx context.Context, who string, force bool) (roster.Merged, error) {
 	m, err := c.Sync.Now(ctx, force)
-	c.did(who, "badges taken from Zeitstrom", fmt.Sprintf("%d added, %d changed, %d removed, %d blocked", len(m.Added), len(m.Changed), len(m.Removed), len(m.Blocked)), 0, err)
+	c.Synced(who, m, err)
 	return m, err
 }
 
+// Synced notes what was taken over from Zeitstrom; nobody asked for it if it was
+// time.
+func (c *Clock) Synced(who string, m roster.Merged, err error) {
+	c.did(who, "badges taken from Zeitstrom", fmt.Sprintf("%d added, %d changed, %d removed, %d blocked", len(m.Added), len(m.Changed), len(m.Removed), len(m.Blocked)), 0, err)
+}
+
 // Enroll waits for the badge that somebody is to get.
-func (c *Clock) Enroll(who string, e device.Employee, way roster.Way) roster.EnrolState {
-	c.did(who, "badge enrolment begun", fmt.Sprintf("for %s (%s)", e.ID, way), 0, nil)
-	return c.Enrol.Begin(e, way)
+func (c *Clock) Enroll(who string, e device.Employee, way roster.Way) (roster.EnrolState, error) {
+	return c.Enrol.Begin(e, way, func(s roster.EnrolState) {
+		c.did(who, "badge enrolled", fmt.Sprintf("%s for %s (%s), %d blocked", s.Badge.UID, e.ID, way, len(s.Blocked)), 0, nil)
+	})
 }
 
 // AwaitEnrolment returns how far an enrolment is, once that is no longer as it was

@@ -13,6 +13,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"timeclock/device"
@@ -47,11 +48,20 @@ type Clock struct {
 	Settings []string                                      // as they were read, a key to a line
 	Log      func() []string                               // its newest lines, oldest first
 	AdminAPI func(token string) (*zeitstrom.Client, error) // by a token, or by the company's if it is empty; ErrNoAdminToken
-	Page     func() Pairing                                // begins a pairing with the admin's page; nil: there is no page
+	Page     Page                                          // nil: there is none
 	Notice   string                                        // what happened to the queue file before the start; usually nothing
 	// Bring brings a badge to a simulated reader and returns the answer; nil
 	// with a real reader: nobody clocks in by shell.
 	Bring func(context.Context, device.UID) (device.Outcome, error)
+
+	asking sync.Mutex // everybody
+}
+
+// Page is the admin's page.
+type Page interface {
+	Pair() Pairing   // begins a pairing
+	Address() string // empty: it is not served
+	Problem() string // why it is not
 }
 
 // Pairing is how somebody becomes admin of the page.
@@ -116,6 +126,10 @@ type Status struct {
 		Healthy bool   `json:"healthy"`
 		Problem string `json:"problem"`
 	} `json:"signal"`
+	Page struct {
+		Address string `json:"address"` // empty: it is not served
+		Problem string `json:"problem"`
+	} `json:"page"`
 	Clock struct {
 		Trusted bool   `json:"trusted"`
 		Source  string `json:"source"`
@@ -144,6 +158,9 @@ func (c *Clock) Status() Status {
 	s.Uplink.Silent, s.Uplink.Why = u.Silent, u.Why
 	s.Display.Problem, s.Signal.Problem = c.Display.Problem(), c.Signal.Problem()
 	s.Display.Healthy, s.Signal.Healthy = s.Display.Problem == "", s.Signal.Problem == ""
+	if c.Page != nil {
+		s.Page.Address, s.Page.Problem = c.Page.Address(), c.Page.Problem()
+	}
 	for _, p := range c.Queue.Uncertain() {
 		if !c.Clock.Will(p.Stamp) {
 			s.Stranded++

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"timeclock/device"
@@ -29,14 +30,16 @@ const (
 
 // WhoIsIn tells of every employee in the badge map where they are, by name. Asked
 // for, Zeitstrom's knowledge counts, as far as it comes in time; else this clock's.
-func (c *Clock) WhoIsIn(ctx context.Context, ask bool) ([]Whereabouts, error) {
+// Asked and answered say for how many it was asked, and for how many it is known:
+// also where this clock has something that Zeitstrom does not.
+func (c *Clock) WhoIsIn(ctx context.Context, ask bool) (people []Whereabouts, asked, answered int, err error) {
 	names := c.Roster.Names()
 	now := time.Now()
 	out := make([]Whereabouts, 0, len(names))
 	for id, name := range names {
 		last, _, err := c.Queue.Last(id)
 		if err != nil {
-			return nil, err
+			return nil, 0, 0, err
 		}
 		w := Whereabouts{Employee: device.Employee{ID: id, Name: name}}
 		if last.ID != 0 {
@@ -48,9 +51,9 @@ func (c *Clock) WhoIsIn(ctx context.Context, ask bool) ([]Whereabouts, error) {
 		return cmp.Or(cmp.Compare(a.Employee.Name, b.Employee.Name), cmp.Compare(a.Employee.ID, b.Employee.ID))
 	})
 	if ask && c.Uplink.Online() {
-		c.askEverybody(ctx, out, now)
+		asked, answered = c.askEverybody(ctx, out, now)
 	}
-	return out, nil
+	return out, asked, answered, nil
 }
 
 func (w *Whereabouts) know(intent device.Intent, at time.Time, by device.Source, now time.Time, longest time.Duration) {
@@ -59,27 +62,37 @@ func (w *Whereabouts) know(intent device.Intent, at time.Time, by device.Source,
 	w.Open = intent == device.CheckIn && !w.In
 }
 
-func (c *Clock) askEverybody(ctx context.Context, people []Whereabouts, now time.Time) {
+func (c *Clock) askEverybody(ctx context.Context, people []Whereabouts, now time.Time) (asked, answered int) {
 	ctx, cancel := context.WithTimeout(ctx, askEverybody)
 	defer cancel()
+	c.asking.Lock() // one roll-call at a time
+	defer c.asking.Unlock()
+	var known atomic.Int64
 	var asking errgroup.Group
 	asking.SetLimit(askEverybodyWith)
 	for i := range people {
 		w := &people[i]
 		if _, pending, err := c.Queue.Last(w.Employee.ID); err != nil || pending {
-			continue // this clock knows more
+			known.Add(1) // this clock knows more
+			continue
 		}
+		asked++
 		asking.Go(func() error {
 			if ctx.Err() != nil {
 				return nil
 			}
-			if intent, at, err := c.Uplink.Refresh(ctx, w.Employee.ID); err == nil && intent != "" {
+			intent, at, err := c.Uplink.Refresh(ctx, w.Employee.ID)
+			if err == nil {
+				known.Add(1)
+			}
+			if err == nil && intent != "" {
 				w.know(intent, at, device.Zeitstrom, now, c.Rules.LongestShift)
 			}
 			return nil
 		})
 	}
 	asking.Wait()
+	return asked, int(known.Load())
 }
 
 // Refresh lets the clock learn at once what an employee did last, after a correction.

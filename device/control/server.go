@@ -181,7 +181,7 @@ func (s *Server) handler() http.Handler {
 			return
 		}
 		s.log.Info("pairing begun")
-		reply(w, s.clock.Page(), nil)
+		reply(w, s.clock.Page.Pair(), nil)
 	})
 	mux.HandleFunc("GET /employees/{who}", func(w http.ResponseWriter, r *http.Request) {
 		e, err := s.clock.Employee(r.PathValue("who"))
@@ -194,7 +194,8 @@ func (s *Server) handler() http.Handler {
 			return
 		}
 		e.Name = cmp.Or(r.FormValue("name"), e.Name)
-		reply(w, newEnrolment(s.clock.Enroll(Console, e, roster.Way(r.FormValue("way")))), nil)
+		state, err := s.clock.Enroll(Console, e, roster.Way(r.FormValue("way")))
+		reply(w, newEnrolment(state), err)
 	})
 	mux.HandleFunc("GET /enrolment/{number}", func(w http.ResponseWriter, r *http.Request) {
 		n, _ := strconv.Atoi(r.PathValue("number"))

@@ -2,6 +2,7 @@ package roster
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -30,6 +31,9 @@ type Enrolment struct {
 	mu    sync.Mutex
 	state EnrolState
 	again chan struct{} // closed when the state changes
+	begun time.Time
+	done  func(EnrolState)
+	once  device.UID // somebody else's badge, that was held there once
 }
 
 // EnrolState is how far an enrolment is.
@@ -47,12 +51,18 @@ type EnrolState struct {
 // NewEnrolment makes one for a badge map.
 func NewEnrolment(r *Roster) *Enrolment { return &Enrolment{roster: r, again: make(chan struct{})} }
 
-// Begin waits for a badge; an enrolment that was not finished ends.
-func (e *Enrolment) Begin(who device.Employee, way Way) EnrolState {
+// Begin waits for a badge, and calls done once one was given out. It is refused
+// while somebody else is to get one.
+func (e *Enrolment) Begin(who device.Employee, way Way, done func(EnrolState)) (EnrolState, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.change(EnrolState{Number: e.state.Number + 1, For: who, Way: way, Waiting: true, Until: time.Now().Add(enrolTime)})
-	return e.state
+	now := time.Now()
+	if s := e.state; s.Waiting && now.Before(s.Until) && s.For.ID != who.ID {
+		return s, fmt.Errorf("%s (%s) is to get a badge just now: wait for that, or cancel it", s.For.Name, s.For.ID)
+	}
+	e.begun, e.done, e.once = now.Round(0), done, device.UID{}
+	e.change(EnrolState{Number: e.state.Number + 1, For: who, Way: way, Waiting: true, Until: now.Add(enrolTime)})
+	return e.state, nil
 }
 
 // End gives up an enrolment, if it is still the one of that number.
@@ -85,7 +95,7 @@ func (e *Enrolment) Enrol(tap device.Tap) (device.Outcome, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.state
-	if !s.Waiting || !time.Now().Before(s.Until) {
+	if !s.Waiting || !time.Now().Before(s.Until) || tap.Time.Before(e.begun) { // made before: it books
 		return device.Outcome{}, false
 	}
 	o := device.Outcome{Kind: device.NotEnrolled, Tap: tap, Employee: s.For, Punch: device.Punch{Time: tap.Time, Stamp: tap.Stamp}}
@@ -97,7 +107,10 @@ func (e *Enrolment) Enrol(tap device.Tap) (device.Outcome, bool) {
 	}
 	b := device.Badge{UID: tap.UID, Employee: s.For}
 	var err error
-	if s.Way == Renewed {
+	if was, known := e.roster.Lookup(tap.UID); s.Way == MovedTo && known && was.Employee.ID != s.For.ID && e.once != tap.UID {
+		e.once = tap.UID // a colleague who only wants to book does not lose it
+		err = fmt.Errorf("the badge belongs to %s: hold it there again to move it", was.Employee.Name)
+	} else if s.Way == Renewed {
 		s.Blocked, err = e.roster.Renew(b)
 	} else {
 		var action Action
@@ -110,6 +123,7 @@ func (e *Enrolment) Enrol(tap device.Tap) (device.Outcome, bool) {
 	} else {
 		s.Waiting, s.Problem, o.Kind = false, "", device.Enrolled
 		s.Badge, _ = e.roster.Lookup(tap.UID)
+		e.done(s)
 	}
 	e.change(s)
 	return o, true

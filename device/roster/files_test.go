@@ -3,6 +3,7 @@ package roster
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -58,6 +59,8 @@ func TestFilesAsTheyAre(t *testing.T) {
 		"tabs":                "Name\tCard number\tEmployee UUID\tComment\tValid until\nJörg Weiß\t04A1B2C3D4E5F6\t" + anna + "\t\"a, b; c\"\t2026-12-31\n",
 		"UTF-16, Excel's own": "\xFF\xFE" + utf16le("Chip-Nr.\tPersonal-ID\tName\tbis\r\n04A1B2C3D4E5F6\t"+anna+"\tJörg Weiß\t31.12.2026\r\n"),
 		"UTF-16 without mark": utf16le("RFID;EmployeeID;Name;valid to\r\n04A1B2C3D4E5F6;" + anna + ";Jörg Weiß;31.12.2026\r\n"),
+		"with Excel's hint":   "sep=;\r\nMitarbeiter;Mitarbeiter-ID;Ausweis;bis\r\nJörg Weiß;" + anna + ";04A1B2C3D4E5F6;31.12.2026\r\n",
+		"Vorname und Name":    "Vorname;Name;Mitarbeiter;Ausweis;bis\nJörg;Weiß;" + anna + ";04A1B2C3D4E5F6;31.12.2026\n",
 		"a workbook": workbook(t, []any{"Name", "Transponder-Nr.", "Mitarbeiter-ID", "Raum", "gültig bis"}, nil,
 			[]any{"Jörg Weiß", "04A1B2C3D4E5F6", anna, 12, day}),
 	} {
@@ -100,7 +103,7 @@ func TestNumbers(t *testing.T) {
 		"by a tap, though hex":  {"uid", "D4C3B2A1", Auto, hex, Reversed, "1 of them are known so"},
 		"7 bytes, by a tap":     {"uid", fmt.Sprint(0x04A1B2C3D4E5F6), Auto, "04A1B2C3D4E5F6", Decimal, "1 of them are known so"},
 		"10 bytes, as written":  {"uid", "04B1C2D3E4F5061728A9", Auto, "", Written, "hex digits"},
-		"hex that is a decimal": {"uid", "12345678", Auto, "", Written, "hex digits"},
+		"hex that is a decimal": {"uid", "12345678", Auto, "", Written, "none has a letter"},
 	} {
 		r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
 		tapped := func(u device.UID) bool { return u.Hex() == tc.tapped }
@@ -123,6 +126,24 @@ func TestNumbers(t *testing.T) {
 	r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
 	if _, err := r.Import(strings.NewReader("uid,employee_id,name\n"+line(decimal)), Options{}); err == nil || !strings.Contains(err.Error(), "say -numbers decimal or -numbers decimal-reversed") {
 		t.Errorf("decimal, and nobody knows in which order: %v", err)
+	}
+	// What a wrong guess has brought proves nothing; what was tapped does, for the
+	// whole list; and what fits in two ways is not guessed.
+	r = open(t, filepath.Join(t.TempDir(), "roster.csv"))
+	list := "uid,employee_id,name\n" + line("D4C3B2A1") + line("00112233")
+	if _, err := r.Import(strings.NewReader(list), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	tapped := func(u device.UID) bool { return u.Hex() == hex || u.Hex() == "33221100" }
+	if report, err := r.Import(strings.NewReader(list), Options{Tapped: tapped, Dry: true}); err != nil || report.Numbers != Reversed {
+		t.Errorf("after two taps: %s, %v", report.Numbers, err)
+	}
+	both := func(u device.UID) bool { return u.Hex() == hex || u.Hex() == "D4C3B2A1" }
+	if _, err := r.Import(strings.NewReader(list), Options{Tapped: both}); err == nil || !strings.Contains(err.Error(), "in more than one way") {
+		t.Errorf("both ways fit: %v", err)
+	}
+	if report, err := r.Import(strings.NewReader("uid,employee_id,name\n"+line("12345678")+line("87654321")), Options{Dry: true}); err != nil || !strings.Contains(report.Why, "none has a letter") {
+		t.Errorf("digits only: %q, %v", report.Why, err)
 	}
 	if _, err := ParseNumbers("roman"); err == nil {
 		t.Error("roman numbers are no way")
@@ -220,4 +241,86 @@ func TestScale(t *testing.T) {
 	}
 	runtime.KeepAlive(r)
 	t.Logf("%d badges: imported in %v, opened in %v, found in %v each, %.0f MB on the heap", many, took.Round(time.Millisecond), opened.Round(time.Millisecond), each, float64(m.HeapAlloc)/1e6)
+}
+
+// What would take more memory than a small Pi has is refused before it does.
+func TestLargeFiles(t *testing.T) {
+	wide := excelize.NewFile()
+	for n := range 30 {
+		if err := wide.SetCellValue("Sheet1", fmt.Sprint("XFD", n+2), "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := wide.SetSheetRow("Sheet1", "A1", &[]any{"uid", "employee_id", "name"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := wide.SetSheetRow("Sheet1", "A2", &[]any{"01020304", anna, "Anna"}); err != nil {
+		t.Fatal(err)
+	}
+	var book bytes.Buffer
+	if err := wide.Write(&book); err != nil {
+		t.Fatal(err)
+	}
+	r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
+	if report, err := r.Import(&book, Options{}); err != nil || len(report.Lines) != 1 {
+		t.Errorf("a sheet that is wide: %d lines, %v", len(report.Lines), err)
+	}
+	if _, err := r.Import(strings.NewReader("uid\n"+strings.Repeat("x\n", maxRows+1)), Options{}); err == nil || !strings.Contains(err.Error(), "more than 200000 lines") {
+		t.Errorf("a long file: %v", err)
+	}
+	if _, err := r.Import(strings.NewReader(strings.Repeat("x", maxFile+1)), Options{}); err == nil || !strings.Contains(err.Error(), "more than 16 MB") {
+		t.Errorf("a large file: %v", err)
+	}
+}
+
+// Whatever is given out by hand can be read at the next start.
+func TestAddedCanBeRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "roster.csv")
+	r := open(t, path)
+	for _, days := range [][2]string{{"", ""}, {"1.12.2026", "31.12.2026"}, {"2026-12-01", ""}, {"soon", ""}, {"", "31/12/2026"}, {"2026-12-31", "2026-12-01"}} {
+		b := device.Badge{UID: uid(t, "01020304"), Employee: device.Employee{ID: anna, Name: "A, \"B\"; C"}, From: days[0], Until: days[1]}
+		_, err := r.Add(b, false)
+		good := days == [2]string{} || days[0] == "1.12.2026" || days[0] == "2026-12-01"
+		if (err == nil) != good {
+			t.Errorf("%q: %v", days, err)
+		}
+		got, _ := open(t, path).Lookup(b.UID)
+		if here, _ := r.Lookup(b.UID); got != here {
+			t.Errorf("%q: %+v on disk, %+v in memory", days, got, here)
+		}
+	}
+	if b, _ := r.Lookup(uid(t, "01020304")); b.From != "2026-12-01" || b.Until != "2026-12-31" {
+		t.Errorf("%+v", b)
+	}
+	// A map of an older version may hold what is refused today.
+	old := filepath.Join(t.TempDir(), "old.csv")
+	if err := os.WriteFile(old, []byte("uid,employee_id,name\n88041122,"+anna+",Anna\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if n := open(t, old).Len(); n != 1 {
+		t.Errorf("%d badges", n)
+	}
+}
+
+// A lost badge that is blocked is not somebody else's new one.
+func TestBlockedIsNotMoved(t *testing.T) {
+	r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
+	b := device.Badge{UID: uid(t, "01020304"), Employee: device.Employee{ID: anna, Name: "Anna"}}
+	if _, err := r.Add(b, false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Block(b.UID, true); err != nil {
+		t.Fatal(err)
+	}
+	b.Employee.ID = ben
+	if _, err := r.Add(b, true); err == nil {
+		t.Error("a blocked badge was moved")
+	}
+	b.Employee.ID = anna
+	if _, err := r.Renew(b); err == nil {
+		t.Error("a blocked badge was given out as a new one")
+	}
+	if got, _ := r.Lookup(b.UID); !got.Blocked {
+		t.Error("it is not blocked any more")
+	}
 }

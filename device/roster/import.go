@@ -67,7 +67,7 @@ func check(b device.Badge) error {
 	case b.From != "" && b.Until != "" && b.Until < b.From:
 		return fmt.Errorf("the badge is valid until %s, before it is valid from %s", b.Until, b.From)
 	}
-	return checkUID(b.UID)
+	return nil
 }
 
 // Columns of a badge list.
@@ -92,8 +92,8 @@ var columnNames = [columnCount][]string{
 		"ausweis", "ausweisnummer", "ausweisnr", "karte", "kartennummer", "kartennr", "kartenuid", "chipnummer", "chipnr", "transponder", "transpondernummer", "transpondernr", "seriennummer",
 	},
 	employeeColumn: {
-		"employeeid", "employee", "employeeuuid", "uuid", "zeitstromid", "personid",
-		"mitarbeiterid", "mitarbeiteruuid", "mitarbeiter", "personalid", "angestellterid",
+		"employeeid", "employeeuuid", "uuid", "zeitstromid", "personid",
+		"mitarbeiterid", "mitarbeiteruuid", "personalid", "angestellterid",
 	},
 	nameColumn:      {"name", "fullname", "employeename", "mitarbeitername", "vollername", "vollständigername"},
 	firstNameColumn: {"firstname", "givenname", "vorname", "rufname"},
@@ -149,6 +149,17 @@ func findColumns(header []string) (at columns, n Numbers, err error) {
 			}
 		}
 	}
+	// "Employee" is the id, or beside one the name.
+	for j, field := range header {
+		if name := bare(field); name == "employee" || name == "mitarbeiter" || name == "mitarbeiterin" {
+			switch {
+			case at[employeeColumn] < 0:
+				at[employeeColumn] = j
+			case at[nameColumn] < 0:
+				at[nameColumn] = j
+			}
+		}
+	}
 	named := at[nameColumn] >= 0 || at[firstNameColumn] >= 0 || at[lastNameColumn] >= 0
 	for column, there := range map[int]bool{uidColumn: at[uidColumn] >= 0, employeeColumn: at[employeeColumn] >= 0, nameColumn: named} {
 		if !there {
@@ -167,9 +178,9 @@ func (c columns) field(r row, column int) string {
 	return ""
 }
 
-// parse reads a badge list. A line that cannot be a badge has its Reason set; the
+// parse reads a badge list, or the clock's own, of which every badge was taken once. A line that cannot be a badge has its Reason set; the
 // error is for a file that is none of ours at all.
-func parse(file io.Reader, n Numbers, known func(device.UID) bool) (Report, columns, error) {
+func parse(file io.Reader, n Numbers, evidence []func(device.UID) bool, own bool) (Report, columns, error) {
 	rows, err := readTable(file)
 	if err != nil {
 		return Report{}, columns{}, err
@@ -193,18 +204,18 @@ func parse(file io.Reader, n Numbers, known func(device.UID) bool) (Report, colu
 				numbers = append(numbers, number)
 			}
 		}
-		if r.Numbers, r.Why, err = guess(numbers, known); err != nil {
+		if r.Numbers, r.Why, err = guess(numbers, evidence); err != nil {
 			return Report{}, columns{}, err
 		}
 	}
 	seen := map[device.UID]int{}
 	for _, row := range rows {
-		r.Lines = append(r.Lines, parseLine(row, at, r.Numbers, seen))
+		r.Lines = append(r.Lines, parseLine(row, at, r.Numbers, seen, own))
 	}
 	return r, at, nil
 }
 
-func parseLine(r row, at columns, n Numbers, seen map[device.UID]int) Line {
+func parseLine(r row, at columns, n Numbers, seen map[device.UID]int, own bool) Line {
 	l := Line{Number: r.number}
 	refuse := func(err error) Line {
 		l.Text, l.Reason = strings.Join(r.fields, ","), err.Error()
@@ -221,10 +232,7 @@ func parseLine(r row, at columns, n Numbers, seen map[device.UID]int) Line {
 	if b.Employee.ID, err = device.ParseEmployeeID(at.field(r, employeeColumn)); err != nil {
 		return refuse(err)
 	}
-	b.Employee.Name = at.field(r, nameColumn)
-	if b.Employee.Name == "" {
-		b.Employee.Name = strings.TrimSpace(at.field(r, firstNameColumn) + " " + at.field(r, lastNameColumn))
-	}
+	b.Employee.Name = at.name(r)
 	if b.Blocked, err = parseBlocked(at.field(r, blockedColumn)); err != nil {
 		return refuse(err)
 	}
@@ -234,8 +242,15 @@ func parseLine(r row, at columns, n Numbers, seen map[device.UID]int) Line {
 	if b.Until, err = parseDay(at.field(r, untilColumn)); err != nil {
 		return refuse(err)
 	}
-	b.Origin = device.Origin(at.field(r, originColumn))
 	if err := check(*b); err != nil {
+		return refuse(err)
+	}
+	if own {
+		b.Origin = device.Origin(at.field(r, originColumn))
+		if !slices.Contains([]device.Origin{"", device.ByHand, device.ByFile, device.FromZeitstrom}, b.Origin) {
+			return refuse(fmt.Errorf("origin is %q", b.Origin))
+		}
+	} else if err := checkUID(b.UID); err != nil {
 		return refuse(err)
 	}
 	if first, twice := seen[b.UID]; twice {
@@ -258,6 +273,18 @@ func (n Numbers) readOrExplain(number string) (device.UID, error) {
 		return uid, err
 	}
 	return uid, fmt.Errorf("badge number %q is not written as %s", number, n)
+}
+
+// name puts a name together. A name beside a first name is the family's.
+func (c columns) name(r row) string {
+	name, first, last := c.field(r, nameColumn), c.field(r, firstNameColumn), c.field(r, lastNameColumn)
+	if first != "" && last == "" {
+		last, name = name, ""
+	}
+	if name != "" {
+		return name
+	}
+	return strings.TrimSpace(first + " " + last)
 }
 
 func parseBlocked(s string) (bool, error) {

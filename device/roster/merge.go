@@ -43,41 +43,44 @@ func (r *Roster) Merge(people []device.Person, n Numbers, tapped func(device.UID
 			numbers = append(numbers, p.Number)
 		}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.writing.Lock()
+	defer r.writing.Unlock()
 	m := Merged{Numbers: n, Why: "the settings say so"}
 	if n == Auto {
 		var err error
-		m.Numbers, m.Why, err = guess(numbers, func(uid device.UID) bool {
-			_, known := r.badges[uid]
-			return known || tapped != nil && tapped(uid)
-		})
+		m.Numbers, m.Why, err = guess(numbers, r.evidence(tapped))
 		if err != nil {
 			return m, err
 		}
 	}
 	theirs := r.theirs(people, &m)
-	next := maps.Clone(r.badges)
-	owned := 0
+	next := maps.Clone(r.all())
+	owned, given := 0, 0
 	gone := archived(people)
-	for uid, b := range r.badges {
+	for uid, b := range r.all() {
 		switch _, stays := theirs[uid]; {
 		case b.Origin == device.FromZeitstrom:
 			if owned++; !stays {
 				delete(next, uid)
 				m.Removed = append(m.Removed, b)
 			}
-		case gone[b.Employee.ID] && !b.Blocked:
-			b.Blocked = true
-			next[uid] = b
-			m.Blocked = append(m.Blocked, b)
+		case b.Blocked:
+		default:
+			if given++; gone[b.Employee.ID] {
+				b.Blocked = true
+				next[uid] = b
+				m.Blocked = append(m.Blocked, b)
+			}
 		}
 	}
-	if n := len(m.Removed); n > fewBadges && 2*n > owned && !force {
+	if n := len(m.Blocked); n > fewBadges && 2*n > given && !force {
+		return m, fmt.Errorf("of the %d badges that were given out here, %d would be blocked because their owners have left: that is not believed; `timeclock badge sync -force` takes it over", given, n)
+	}
+	if n := len(m.Removed); n > 0 && (n == owned && len(theirs) == 0 || n > fewBadges && 2*n > owned) && !force {
 		return m, fmt.Errorf("of the %[2]d badges that Zeitstrom had, %[1]d are not listed any more: that is not believed; `timeclock badge sync -force` takes it over", n, owned)
 	}
 	for uid, b := range theirs {
-		switch was, known := r.badges[uid]; {
+		switch was, known := r.all()[uid]; {
 		case !known:
 			m.Added = append(m.Added, b)
 		case was != b:
@@ -108,12 +111,12 @@ func (r *Roster) theirs(people []device.Person, m *Merged) map[device.UID]device
 			continue
 		}
 		b := device.Badge{UID: uid, Employee: p.Employee, Origin: device.FromZeitstrom}
-		if err := check(b); err != nil {
+		if err := errors.Join(check(b), checkUID(uid)); err != nil {
 			conflict(err)
 			continue
 		}
 		other, twice := theirs[uid]
-		switch was, known := r.badges[uid]; {
+		switch was, known := r.all()[uid]; {
 		case twice:
 			conflict(fmt.Errorf("%s has the same badge %s there", other.Employee.Name, uid.Hex()))
 		case known && was.Origin != device.FromZeitstrom && was.Employee.ID != p.ID:

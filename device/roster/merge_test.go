@@ -94,6 +94,18 @@ func TestMergeIsNotFooled(t *testing.T) {
 	if err := merge(all[:1], true); err != nil || r.Len() != 1 {
 		t.Errorf("forced: %d badges, %v", r.Len(), err)
 	}
+	if err := merge([]device.Person{person(0, "")}, false); err == nil || r.Len() != 1 {
+		t.Errorf("the last one went: %d badges, %v", r.Len(), err)
+	}
+	if _, err := r.Remove(uid(t, "10010203")); err == nil {
+		t.Error("a badge was removed that would come back")
+	}
+	if _, err := r.Block(uid(t, "10010203"), true); err != nil {
+		t.Error(err)
+	}
+	if err := merge(all[:1], false); err != nil || owners(r) != "1001=0/zeitstrom!" {
+		t.Errorf("a blocked badge after a comparison: %s, %v", owners(r), err)
+	}
 	decimal := []device.Person{person(0, "2712847316")}
 	if err := merge(decimal, true); err == nil || r.Len() != 1 {
 		t.Errorf("numbers that nobody can read: %d badges, %v", r.Len(), err)
@@ -167,36 +179,57 @@ func TestEnrolment(t *testing.T) {
 				t.Errorf("%q: problem %q, want %q", badge, s.Problem, problem)
 			}
 		}
+		given := 0
+		begin := func(who device.Employee, way Way) EnrolState {
+			t.Helper()
+			s, err := e.Begin(who, way, func(EnrolState) { given++ })
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
 		one, two := person(1, "").Employee, person(2, "").Employee
 		enrol("01000000", "", "") // nobody waits
-		e.Begin(one, Another)
+		begin(one, Another)
 		enrol("", device.Several, "several badges")
 		enrol("08000000", device.NotEnrolled, "makes up a new number")
 		enrol("01000000", device.Enrolled, "")
 		enrol("01000000", "", "")
-		e.Begin(two, Another)
+		begin(two, Another)
 		enrol("01000000", device.NotEnrolled, "belongs to Person 1")
 		enrol("02000000", device.Enrolled, "")
-		e.Begin(two, Another)
+		begin(two, Another)
 		enrol("02000000", device.NotEnrolled, "have this badge already")
 		enrol("03000000", device.Enrolled, "")
 		if got, want := owners(r), "0100=1/hand 0200=2/hand 0300=2/hand"; got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
-		e.Begin(two, Renewed) // lost both
+		begin(two, Renewed) // lost both
+		enrol("02000000", device.NotEnrolled, "already: a new one is needed")
 		enrol("04000000", device.Enrolled, "")
 		if s, _ := e.State(); len(s.Blocked) != 2 {
 			t.Errorf("blocked %+v", s.Blocked)
 		}
-		e.Begin(two, MovedTo)
+		begin(two, MovedTo)
+		if _, err := e.Begin(one, Another, nil); err == nil || !strings.Contains(err.Error(), "Person 2") {
+			t.Errorf("two at once: %v", err)
+		}
+		if _, taken := e.Enrol(device.Tap{UID: uid(t, "01000000"), Time: time.Now().Add(-time.Second)}); taken {
+			t.Error("a tap from before was taken")
+		}
+		enrol("02000000", device.NotEnrolled, "already")
+		enrol("01000000", device.NotEnrolled, "hold it there again to move it")
 		enrol("01000000", device.Enrolled, "")
+		if given != 5 {
+			t.Errorf("%d badges given out", given)
+		}
 		if got, want := owners(r), "0100=2/hand 0200=2/hand! 0300=2/hand! 0400=2/hand"; got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
-		s := e.Begin(one, Another)
+		s := begin(one, Another)
 		time.Sleep(enrolTime)
 		enrol("05000000", "", "") // too late
-		s = e.Begin(one, Another)
+		s = begin(one, Another)
 		e.End(s.Number - 1)
 		if now, _ := e.State(); !now.Waiting {
 			t.Error("ended by the wrong number")
@@ -204,4 +237,23 @@ func TestEnrolment(t *testing.T) {
 		e.End(s.Number)
 		enrol("05000000", "", "")
 	})
+}
+
+// An answer that lets everybody go at once blocks nobody.
+func TestNotEverybodyLeaves(t *testing.T) {
+	r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
+	var people []device.Person
+	for n := range 10 {
+		p := person(n, "")
+		if _, err := r.Add(device.Badge{UID: uid(t, fmt.Sprintf("%02X010203", n+0x10)), Employee: p.Employee}, false); err != nil {
+			t.Fatal(err)
+		}
+		people = append(people, gone(p))
+	}
+	if _, err := r.Merge(people, Auto, nil, false); err == nil || strings.Contains(owners(r), "!") {
+		t.Errorf("%s, %v", owners(r), err)
+	}
+	if m, err := r.Merge(people[:4], Auto, nil, false); err != nil || len(m.Blocked) != 4 {
+		t.Errorf("four have left: %+v, %v", m, err)
+	}
 }

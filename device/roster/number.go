@@ -145,25 +145,15 @@ func checkUID(uid device.UID) error {
 }
 
 // guess finds out how the numbers of a file are written: by badges that are known
-// already, or else by what can be read at all. It returns why it thinks so.
-func guess(numbers []string, known func(device.UID) bool) (n Numbers, why string, err error) {
-	best, ties := 0, false
-	for _, way := range AllNumbers {
-		matches := 0
-		for _, number := range numbers {
-			if uid, err := way.read(number); err == nil && known(uid) {
-				matches++
-			}
+// already, the best evidence first, or else by what can be read at all. It returns
+// why it thinks so.
+func guess(numbers []string, evidence []func(device.UID) bool) (n Numbers, why string, err error) {
+	for _, known := range evidence {
+		if way, matches, clear := best(numbers, known); matches > 0 && clear {
+			return way, fmt.Sprintf("%d of them are known so: tapped here, or given out by hand", matches), nil
+		} else if matches > 0 {
+			return Auto, "", errors.New("badges that were tapped here match these numbers in more than one way: say -numbers hex, hex-reversed, check-byte, decimal or decimal-reversed")
 		}
-		switch {
-		case matches > best:
-			n, best, ties = way, matches, false
-		case matches == best && matches > 0:
-			ties = true
-		}
-	}
-	if best > 0 && !ties {
-		return n, fmt.Sprintf("%d of them are known so: tapped here, or in the badge map", best), nil
 	}
 	readable := func(way Numbers) bool {
 		for _, number := range numbers {
@@ -173,13 +163,47 @@ func guess(numbers []string, known func(device.UID) bool) (n Numbers, why string
 		}
 		return len(numbers) > 0
 	}
+	digits := strings.Trim(strings.Join(numbers, ""), "0123456789") == ""
 	switch {
+	case readable(Written) && digits:
+		return Written, "all have 8, 14 or 20 digits; none has a letter, though: if they are decimal, say -numbers decimal or -numbers decimal-reversed", nil
 	case readable(Written):
 		return Written, "all have 8, 14 or 20 hex digits", nil
-	case readable(CheckByte):
+	case readable(CheckByte) && (len(numbers) > 2 || !readable(Decimal) || !short(numbers)):
 		return CheckByte, "all have five bytes, of which the last checks the others", nil
 	case readable(Decimal):
 		return Auto, "", errors.New("the badge numbers are decimal, and in which order their bytes stand cannot be seen: tap one of these badges at the clock and try again, or say -numbers decimal or -numbers decimal-reversed (`timeclock badge explain NUMBER` shows both)")
 	}
 	return Written, "some have 8, 14 or 20 hex digits", nil
+}
+
+// short reports whether a number would fit into four bytes: then five, of which the
+// last checks the others, may be chance.
+func short(numbers []string) bool {
+	for _, number := range numbers {
+		if v, ok := parseDecimal(strings.TrimSpace(number)); ok && v.BitLen() <= 32 {
+			return true
+		}
+	}
+	return false
+}
+
+// best returns in which way the most numbers are known, and whether in no other as
+// many are.
+func best(numbers []string, known func(device.UID) bool) (n Numbers, most int, clear bool) {
+	for _, way := range AllNumbers {
+		matches := 0
+		for _, number := range numbers {
+			if uid, err := way.read(number); err == nil && known(uid) {
+				matches++
+			}
+		}
+		switch {
+		case matches > most:
+			n, most, clear = way, matches, true
+		case matches == most:
+			clear = false
+		}
+	}
+	return n, most, clear
 }

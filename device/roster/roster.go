@@ -25,6 +25,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"timeclock/device"
 )
@@ -36,13 +37,17 @@ var _ device.Roster = (*Roster)(nil)
 type Roster struct {
 	path string
 
-	mu     sync.RWMutex
-	badges map[device.UID]device.Badge
+	writing sync.Mutex                                  // one change at a time
+	badges  atomic.Pointer[map[device.UID]device.Badge] // never changed, only replaced
 }
+
+func (r *Roster) all() map[device.UID]device.Badge { return *r.badges.Load() }
 
 // Open reads the badge map at path; a file that does not exist is an empty map.
 func Open(path string) (*Roster, error) {
-	r := &Roster{path: path, badges: map[device.UID]device.Badge{}}
+	r := &Roster{path: path}
+	badges := map[device.UID]device.Badge{}
+	r.badges.Store(&badges)
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
@@ -51,7 +56,7 @@ func Open(path string) (*Roster, error) {
 		return nil, fmt.Errorf("cannot read the badge map: %w", err)
 	}
 	defer f.Close()
-	report, _, err := parse(f, Written, nil)
+	report, _, err := parse(f, Written, nil, true)
 	if err != nil {
 		return nil, fmt.Errorf("the badge map %s is damaged: %w", path, err)
 	}
@@ -60,32 +65,26 @@ func Open(path string) (*Roster, error) {
 			// Without the reason: it may name a UID, and this goes to the log.
 			return nil, fmt.Errorf("the badge map %s is damaged at line %d: mend that line, or import a good file", path, l.Number)
 		}
-		r.badges[l.Badge.UID] = l.Badge
+		badges[l.Badge.UID] = l.Badge
 	}
 	return r, nil
 }
 
 // Lookup returns whose badge it is.
 func (r *Roster) Lookup(uid device.UID) (device.Badge, bool) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	b, ok := r.badges[uid]
+	b, ok := r.all()[uid]
 	return b, ok
 }
 
 // Len returns the number of badges.
 func (r *Roster) Len() int {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return len(r.badges)
+	return len(r.all())
 }
 
 // Names returns the employees' names.
 func (r *Roster) Names() map[device.EmployeeID]string {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	names := make(map[device.EmployeeID]string, len(r.badges))
-	for _, b := range r.badges {
+	names := make(map[device.EmployeeID]string, len(r.all()))
+	for _, b := range r.all() {
 		names[b.Employee.ID] = b.Employee.Name
 	}
 	return names
@@ -93,10 +92,8 @@ func (r *Roster) Names() map[device.EmployeeID]string {
 
 // Of returns an employee's badges.
 func (r *Roster) Of(e device.EmployeeID) []device.Badge {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
 	var out []device.Badge
-	for _, b := range r.badges {
+	for _, b := range r.all() {
 		if b.Employee.ID == e {
 			out = append(out, b)
 		}
@@ -107,9 +104,7 @@ func (r *Roster) Of(e device.EmployeeID) []device.Badge {
 
 // List returns all badges, by name, employee and UID. The error is always nil.
 func (r *Roster) List() ([]device.Badge, error) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return list(r.badges), nil
+	return list(r.all()), nil
 }
 
 func list(badges map[device.UID]device.Badge) []device.Badge {
@@ -130,16 +125,18 @@ func sortBadges(badges []device.Badge) {
 // Add gives a badge to an employee. A badge that belongs to somebody else is
 // refused, unless it is to be moved.
 func (r *Roster) Add(b device.Badge, move bool) (Action, error) {
-	b.Origin = device.ByHand
-	if err := check(b); err != nil {
+	b, err := byHand(b)
+	if err != nil {
 		return Refused, err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	was, known := r.badges[b.UID]
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	was, known := r.all()[b.UID]
 	switch owner := was.Employee; {
 	case known && owner.ID != b.Employee.ID && !move:
 		return Refused, fmt.Errorf("badge %s belongs to %s (%s): say -move to give it to somebody else", b.UID.Hex(), owner.Name, owner.ID)
+	case known && owner.ID != b.Employee.ID && was.Blocked:
+		return Refused, fmt.Errorf("badge %s of %s (%s) is blocked: unblock it first, if it is right to use it", b.UID.Hex(), owner.Name, owner.ID)
 	case known && owner.ID == b.Employee.ID:
 		b.Employee.Name = cmp.Or(b.Employee.Name, owner.Name)
 		b.Blocked, b.From, b.Until = was.Blocked, cmp.Or(b.From, was.From), cmp.Or(b.Until, was.Until)
@@ -148,27 +145,38 @@ func (r *Roster) Add(b device.Badge, move bool) (Action, error) {
 	if action == Kept {
 		return action, nil
 	}
-	next := maps.Clone(r.badges)
+	next := maps.Clone(r.all())
 	next[b.UID] = b
 	return action, r.replace(next)
+}
+
+// byHand is a badge that somebody gives out here, checked.
+func byHand(b device.Badge) (_ device.Badge, err error) {
+	b.Origin = device.ByHand
+	if b.From, err = parseDay(b.From); err != nil {
+		return b, err
+	}
+	if b.Until, err = parseDay(b.Until); err != nil {
+		return b, err
+	}
+	return b, errors.Join(check(b), checkUID(b.UID))
 }
 
 // Renew gives an employee a new badge and blocks the old ones, in one step: the
 // way a lost badge is replaced.
 func (r *Roster) Renew(b device.Badge) (blocked []device.Badge, err error) {
-	b.Origin = device.ByHand
-	if err := check(b); err != nil {
+	if b, err = byHand(b); err != nil {
 		return nil, err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if was, known := r.badges[b.UID]; known && was.Employee.ID != b.Employee.ID {
-		return nil, fmt.Errorf("badge %s belongs to %s (%s)", b.UID.Hex(), was.Employee.Name, was.Employee.ID)
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	if was, known := r.all()[b.UID]; known {
+		return nil, fmt.Errorf("badge %s belongs to %s (%s) already: a new one is needed", b.UID.Hex(), was.Employee.Name, was.Employee.ID)
 	}
-	next := maps.Clone(r.badges)
+	next := maps.Clone(r.all())
 	for uid, old := range next {
 		if old.Employee.ID == b.Employee.ID && uid != b.UID && !old.Blocked {
-			old.Blocked, old.Origin = true, device.ByHand
+			old.Blocked = true
 			next[uid] = old
 			blocked = append(blocked, old)
 		}
@@ -181,14 +189,14 @@ func (r *Roster) Renew(b device.Badge) (blocked []device.Badge, err error) {
 // Block says whether a badge may be used, and returns whose it is. A blocked
 // badge stays its owner's, so that whoever finds it is told to go to the office.
 func (r *Roster) Block(uid device.UID, blocked bool) (device.Employee, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	b, known := r.badges[uid]
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	b, known := r.all()[uid]
 	if !known {
 		return device.Employee{}, unknownBadge(uid)
 	}
-	b.Blocked, b.Origin = blocked, device.ByHand
-	next := maps.Clone(r.badges)
+	b.Blocked = blocked
+	next := maps.Clone(r.all())
 	next[uid] = b
 	return b.Employee, r.replace(next)
 }
@@ -199,13 +207,16 @@ func unknownBadge(uid device.UID) error {
 
 // Remove takes a badge out of the map and returns whose it was.
 func (r *Roster) Remove(uid device.UID) (device.Employee, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	b, known := r.badges[uid]
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	b, known := r.all()[uid]
 	if !known {
 		return b.Employee, unknownBadge(uid)
 	}
-	next := maps.Clone(r.badges)
+	if b.Origin == device.FromZeitstrom {
+		return b.Employee, fmt.Errorf("badge %s stands at Zeitstrom and would come back: block it, or take the number away there", uid.Hex())
+	}
+	next := maps.Clone(r.all())
 	delete(next, uid)
 	return b.Employee, r.replace(next)
 }
@@ -215,18 +226,15 @@ func (r *Roster) Remove(uid device.UID) (device.Employee, error) {
 // and days stay if the file has no columns for them. It returns what became of
 // each line, beside an error that says why nothing was imported.
 func (r *Roster) Import(file io.Reader, o Options) (Report, error) {
-	report, at, err := parse(file, o.Numbers, func(uid device.UID) bool {
-		_, known := r.Lookup(uid)
-		return known || o.Tapped != nil && o.Tapped(uid)
-	})
+	report, at, err := parse(file, o.Numbers, r.evidence(o.Tapped), false)
 	if err != nil {
 		return report, err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.writing.Lock()
+	defer r.writing.Unlock()
 	next := map[device.UID]device.Badge{}
 	if !o.Replace {
-		next = maps.Clone(r.badges)
+		next = maps.Clone(r.all())
 	}
 	refused := 0
 	for i := range report.Lines {
@@ -236,7 +244,7 @@ func (r *Roster) Import(file io.Reader, o Options) (Report, error) {
 			refused++
 			continue
 		}
-		was := r.badges[l.Badge.UID]
+		was := r.all()[l.Badge.UID]
 		if at[blockedColumn] < 0 {
 			l.Badge.Blocked = was.Blocked
 		}
@@ -247,13 +255,16 @@ func (r *Roster) Import(file io.Reader, o Options) (Report, error) {
 			l.Badge.Until = was.Until
 		}
 		l.Badge.Origin = device.ByFile
+		if r.action(l.Badge) == Kept {
+			l.Badge.Origin = was.Origin
+		}
 		l.Action, l.Was, l.Unblocked = r.action(l.Badge), was.Employee, was.Blocked && !l.Badge.Blocked
 		next[l.Badge.UID] = l.Badge
 	}
 	if refused > 0 {
 		return report, fmt.Errorf("%d of %d lines refused, nothing imported: mend them and import the file again", refused, len(report.Lines))
 	}
-	for uid, b := range r.badges {
+	for uid, b := range r.all() {
 		if _, stays := next[uid]; !stays {
 			report.Removed = append(report.Removed, b)
 		}
@@ -265,9 +276,20 @@ func (r *Roster) Import(file io.Reader, o Options) (Report, error) {
 	return report, r.replace(next)
 }
 
+// evidence is what is known of how badge numbers are written: badges that were
+// tapped, else those that somebody gave out by hand. What a list has brought
+// proves nothing.
+func (r *Roster) evidence(tapped func(device.UID) bool) []func(device.UID) bool {
+	byHand := func(uid device.UID) bool { return r.all()[uid].Origin == device.ByHand }
+	if tapped == nil {
+		return []func(device.UID) bool{byHand}
+	}
+	return []func(device.UID) bool{tapped, byHand}
+}
+
 // action says what taking over b would do.
 func (r *Roster) action(b device.Badge) Action {
-	was, known := r.badges[b.UID]
+	was, known := r.all()[b.UID]
 	b.Origin = was.Origin // nobody calls that a change
 	switch {
 	case !known:
@@ -304,7 +326,7 @@ func (r *Roster) replace(next map[device.UID]device.Badge) error {
 	if err := writeFile(r.path, buf.Bytes()); err != nil {
 		return fmt.Errorf("badge map not changed: %w", err)
 	}
-	r.badges = next
+	r.badges.Store(&next)
 	return nil
 }
 

@@ -23,6 +23,7 @@ type Sync struct {
 	Numbers   Numbers                      // how badge numbers are written there
 	Every     time.Duration                // 0: only when it is asked for
 	Tapped    func() func(device.UID) bool // knows the badges that were tapped and belong to nobody
+	Done      func(Merged)                 // called when a comparison by schedule has changed something; may be nil
 	Log       *slog.Logger
 
 	mu     sync.Mutex
@@ -64,6 +65,9 @@ func (s *Sync) Run(ctx context.Context) error {
 			s.Log.Error("badge map not compared with Zeitstrom, trying again later", "error", err)
 		} else if n := len(m.Added) + len(m.Changed) + len(m.Removed) + len(m.Blocked); n > 0 {
 			s.Log.Info("badge map as Zeitstrom has it", "added", len(m.Added), "changed", len(m.Changed), "removed", len(m.Removed), "blocked", len(m.Blocked), "conflicts", len(m.Conflicts))
+			if s.Done != nil {
+				s.Done(m)
+			}
 		}
 		wait = s.Every - s.Every/20 + rand.N(s.Every/10+1)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -23,9 +24,13 @@ type row struct {
 
 // Bounds of a file.
 const (
-	maxFile     = 64 << 20  // bytes
-	maxUnpacked = 256 << 20 // bytes, of a workbook
+	maxFile     = 16 << 20 // bytes
+	maxUnpacked = 48 << 20 // bytes, of a workbook
+	maxRows     = 200_000
+	maxColumns  = 100 // what stands further right is nothing of ours
 )
+
+var errTooLong = fmt.Errorf("the file has more than %d lines: this is no list of badges", maxRows)
 
 // readTable reads a file as people have it: CSV with commas, semicolons or tabs in
 // any of the usual encodings, or the first sheet of an Excel workbook.
@@ -71,8 +76,12 @@ func readWorkbook(content []byte) (rows []row, err error) {
 		if err != nil {
 			return nil, broken(err)
 		}
+		fields = slices.Clone(fields[:min(maxColumns, len(fields))])
 		if !blank(fields) {
 			rows = append(rows, row{number: n, fields: fields})
+		}
+		if len(rows) > maxRows {
+			return nil, errTooLong
 		}
 	}
 	if err := lines.Error(); err != nil {
@@ -103,6 +112,10 @@ func decodeText(content []byte) ([]byte, error) {
 // readCSV finds out the separator from the first line: it is what stands there most
 // often outside quotes.
 func readCSV(text []byte) ([]row, error) {
+	offset := 0
+	if first, rest, found := bytes.Cut(text, []byte("\n")); found && bytes.HasPrefix(first, []byte("sep=")) { // Excel's own hint
+		text, offset = rest, 1
+	}
 	in := csv.NewReader(bytes.NewReader(text))
 	in.Comma = separator(text)
 	in.FieldsPerRecord = -1
@@ -115,13 +128,16 @@ func readCSV(text []byte) ([]row, error) {
 		case errors.Is(err, io.EOF):
 			return rows, nil
 		case errors.As(err, &broken):
-			rows = append(rows, row{number: broken.Line, fields: fields, broken: broken.Err.Error()})
+			rows = append(rows, row{number: broken.Line + offset, fields: fields, broken: broken.Err.Error()})
 			continue
 		case err != nil:
 			return nil, err
 		}
 		if number, _ := in.FieldPos(0); !blank(fields) {
-			rows = append(rows, row{number: number, fields: fields})
+			rows = append(rows, row{number: number + offset, fields: fields[:min(maxColumns, len(fields))]})
+		}
+		if len(rows) > maxRows {
+			return nil, errTooLong
 		}
 	}
 }

@@ -5,15 +5,20 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 	"unicode/utf8"
+
+	"timeclock/device/control"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -60,8 +65,10 @@ func newAccount(name string, role Role, password string) (account, error) {
 	switch n := utf8.RuneCountInString(password); {
 	case n < minPassword || n > maxPassword:
 		return account{}, fmt.Errorf("a password has %d to %d characters", minPassword, maxPassword)
-	case name == "" || utf8.RuneCountInString(name) > 40:
+	case name == "" || utf8.RuneCountInString(name) > 40 || strings.ContainsFunc(name, unicode.IsControl):
 		return account{}, errors.New("a name has 1 to 40 characters")
+	case strings.EqualFold(name, control.Console): // the command line is called so in the journal
+		return account{}, errors.New("this name is taken")
 	case role != Admin && role != Viewer:
 		return account{}, errors.New("there is no such role")
 	}
@@ -78,19 +85,35 @@ type accounts struct {
 	list []account
 }
 
-func openAccounts(path string) (*accounts, error) {
-	a := &accounts{path: path}
+// open reads the accounts, once.
+func (a *accounts) open(path string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.path != "" {
+		return nil
+	}
 	content, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return a, nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("accounts of the page: %w", err)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("accounts of the page: %w", err)
+	if err == nil {
+		if err := json.Unmarshal(content, &a.list); err != nil {
+			return fmt.Errorf("accounts of the page: %s cannot be read: %w: remove it, and somebody who stands at the clock can pair anew", path, err)
+		}
 	}
-	if err := json.Unmarshal(content, &a.list); err != nil {
-		return nil, fmt.Errorf("accounts of the page: %s cannot be read: %w: remove it and pair anew (timeclock web pair)", path, err)
-	}
-	return a, nil
+	a.path = path
+	return nil
+}
+
+var errLastAdmin = errors.New("the last admin stays one")
+
+// current reports whether an account is still as it was.
+func (a *accounts) current(x account) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.ContainsFunc(a.list, func(y account) bool {
+		return y.Name == x.Name && y.Role == x.Role && slices.Equal(y.Salt, x.Salt)
+	})
 }
 
 // hasAdmin reports whether there is an admin.
@@ -111,10 +134,14 @@ func (a *accounts) set(x account) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	next := slices.DeleteFunc(slices.Clone(a.list), func(old account) bool { return old.Name == x.Name })
-	if len(next) >= maxAccounts {
+	next = append(next, x)
+	if len(next) > maxAccounts {
 		return fmt.Errorf("there are %d accounts already", maxAccounts)
 	}
-	return a.replace(append(next, x))
+	if len(a.list) > 0 && !slices.ContainsFunc(next, func(x account) bool { return x.Role == Admin }) {
+		return errLastAdmin
+	}
+	return a.replace(next)
 }
 
 // remove takes an account away, but not the last admin's.
@@ -123,7 +150,7 @@ func (a *accounts) remove(name string) error {
 	defer a.mu.Unlock()
 	next := slices.DeleteFunc(slices.Clone(a.list), func(old account) bool { return old.Name == name })
 	if !slices.ContainsFunc(next, func(x account) bool { return x.Role == Admin }) {
-		return errors.New("the last admin stays")
+		return errLastAdmin
 	}
 	return a.replace(next)
 }
@@ -133,16 +160,7 @@ func (a *accounts) replace(next []account) error {
 	if err != nil {
 		return err
 	}
-	temp := a.path + ".new"
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(temp, a.path); err != nil {
+	if err := writeFile(a.path, content); err != nil {
 		return err
 	}
 	a.list = next
@@ -166,10 +184,14 @@ func (a *accounts) check(name, password string) (account, bool) {
 	return x, same && i >= 0
 }
 
-// limiter makes wrong passwords and codes ever slower: for everybody, since nobody
-// can be told from anybody else.
+// limiter makes wrong passwords and codes ever slower, for each client and account of
+// its own: nobody locks out others.
 type limiter struct {
 	mu    sync.Mutex
+	tries map[string]*tries
+}
+
+type tries struct {
 	wrong int
 	until time.Time
 }
@@ -178,26 +200,43 @@ type limiter struct {
 const (
 	freeTries   = 3
 	longestWait = 5 * time.Minute
+	maxTried    = 1000 // clients and accounts that are remembered
 )
 
-// wait returns how long no try is taken; none if one may be made now.
-func (l *limiter) wait() time.Duration {
+// try counts a try as wrong before it is known to be right, so that many at once
+// gain nothing. It returns how long none is taken; none if this one may be made.
+func (l *limiter) try(who string) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return max(0, time.Until(l.until))
+	if l.tries == nil {
+		l.tries = map[string]*tries{}
+	}
+	t := l.tries[who]
+	if t == nil {
+		if len(l.tries) >= maxTried { // the ones that may try again are forgotten first
+			for k, old := range l.tries {
+				if time.Until(old.until) <= 0 || len(l.tries) >= 2*maxTried {
+					delete(l.tries, k)
+				}
+			}
+		}
+		t = &tries{}
+		l.tries[who] = t
+	}
+	if wait := time.Until(t.until); wait > 0 {
+		return wait
+	}
+	if t.wrong++; t.wrong >= freeTries {
+		t.until = time.Now().Add(min(longestWait, time.Second<<min(t.wrong-freeTries, 20)))
+	}
+	return 0
 }
 
-// tried notes how a try went.
-func (l *limiter) tried(right bool) {
+// right forgives the tries of who was right.
+func (l *limiter) right(who string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if right {
-		l.wrong, l.until = 0, time.Time{}
-		return
-	}
-	if l.wrong++; l.wrong >= freeTries {
-		l.until = time.Now().Add(min(longestWait, time.Second<<min(l.wrong-freeTries, 20)))
-	}
+	delete(l.tries, who)
 }
 
 // session is somebody who has logged in.
@@ -216,7 +255,7 @@ type session struct {
 const (
 	idleEnd     = 30 * time.Minute
 	sessionEnd  = 12 * time.Hour
-	maxSessions = 100
+	maxSessions = 5 // of one account
 )
 
 // sessions are kept in memory only, by the hash of their token.
@@ -237,8 +276,18 @@ func (s *sessions) begin(a account) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tidy()
-	if len(s.open) >= maxSessions {
-		clear(s.open)
+	var oldest *[sha256.Size]byte
+	n := 0
+	for k, x := range s.open {
+		if x.Name != a.Name {
+			continue
+		}
+		if n++; oldest == nil || x.seen.Before(s.open[*oldest].seen) {
+			oldest = &k
+		}
+	}
+	if n >= maxSessions {
+		delete(s.open, *oldest)
 	}
 	now := time.Now()
 	s.open[sha256.Sum256([]byte(token))] = &session{Name: a.Name, Role: a.Role, CSRF: random(), begun: now, seen: now}
@@ -323,22 +372,37 @@ type pairing struct {
 	mu    sync.Mutex
 	code  string
 	until time.Time
+	wrong int
 }
 
-const pairTime = 10 * time.Minute
+const (
+	pairTime   = 10 * time.Minute
+	wrongCodes = 10 // after so many another code is shown
+)
 
 // begin makes a new code.
 func (p *pairing) begin() string {
-	var b [5]byte
-	rand.Read(b[:])
-	n := uint64(0)
-	for _, x := range b {
-		n = n<<8 | uint64(x)
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.code, p.until = fmt.Sprintf("%04d %04d", n/10000%10000, n%10000), time.Now().Add(pairTime)
+	p.code, p.until, p.wrong = newCode(), time.Now().Add(pairTime), 0
 	return p.code
+}
+
+func newCode() string {
+	var b [8]byte
+	rand.Read(b[:])
+	n := binary.BigEndian.Uint64(b[:])
+	return fmt.Sprintf("%04d %04d", n/10000%10000, n%10000)
+}
+
+// missed counts a wrong code; after too many another one is shown for the rest of
+// the time.
+func (p *pairing) missed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.wrong++; p.wrong%wrongCodes == 0 {
+		p.code = newCode()
+	}
 }
 
 // current returns the code, empty if there is none.

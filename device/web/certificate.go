@@ -11,8 +11,8 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,18 +26,18 @@ func certificate(o Options) (tls.Certificate, error) {
 		return tls.LoadX509KeyPair(o.CertFile, o.KeyFile)
 	}
 	cert, key := filepath.Join(o.StateDir, "web-cert.pem"), filepath.Join(o.StateDir, "web-key.pem")
-	pair, err := tls.LoadX509KeyPair(cert, key)
-	if err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return pair, err
+	if pair, err := tls.LoadX509KeyPair(cert, key); err == nil {
+		return pair, nil
 	}
+	// There is none, or a power cut has left half of one.
 	if err := makeCertificate(cert, key); err != nil {
-		return pair, err
+		return tls.Certificate{}, err
 	}
 	return tls.LoadX509KeyPair(cert, key)
 }
 
-// makeCertificate makes one that is valid for twenty years: from before any clock
-// of a Pi that woke up wrong, and for browsers that are told once to trust it.
+// makeCertificate makes one that is valid from before any use of this program, since
+// a Pi may wake with a wrong clock, until long after.
 func makeCertificate(certFile, keyFile string) error {
 	secret, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -51,7 +51,15 @@ func makeCertificate(certFile, keyFile string) error {
 	if err != nil {
 		host = "timeclock"
 	}
+	var ips []net.IP
+	addresses, _ := net.InterfaceAddrs() // none is no reason not to have a certificate
+	for _, a := range addresses {
+		if n, ok := a.(*net.IPNet); ok {
+			ips = append(ips, n.IP)
+		}
+	}
 	template := &x509.Certificate{
+		IPAddresses:  ips,
 		SerialNumber: serial, Subject: pkix.Name{CommonName: host}, DNSNames: []string{host, host + ".local", "localhost"},
 		NotBefore: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2046, 1, 1, 0, 0, 0, 0, time.UTC),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, BasicConstraintsValid: true,
@@ -64,8 +72,22 @@ func makeCertificate(certFile, keyFile string) error {
 	if err != nil {
 		return err
 	}
-	err = os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600)
-	return errors.Join(err, os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644))
+	return errors.Join(
+		writeFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})),
+		writeFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+}
+
+// writeFile replaces a file so that a power cut leaves the old or the new one.
+func writeFile(path string, content []byte) error {
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
 }
 
 // fingerprint is what a browser shows of a certificate.

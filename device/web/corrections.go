@@ -55,7 +55,7 @@ func (s *Server) correctionsPage(w http.ResponseWriter, r *http.Request) {
 	var err error
 	d.OpenDays, err = s.clock.OpenDays(ctx)
 	fail(err)
-	d.People, err = s.clock.WhoIsIn(ctx, false)
+	d.People, _, _, err = s.clock.WhoIsIn(ctx, false)
 	fail(err)
 	u, _, _ := s.user(r)
 	desk, err := s.desk(r)
@@ -179,23 +179,23 @@ func drawWeek(w io.Writer, week, now time.Time, spans []zeitstrom.Timespan, titl
 	const row, left, width = 26, 90, pictureWidth
 	height := 7*row + 30
 	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" font-family="system-ui, sans-serif" font-size="11"><title>%s</title>`, width, height, html.EscapeString(title))
-	fmt.Fprint(w, `<style>text{fill:#667}.grid{stroke:#99a;stroke-width:.4}.bar{fill:#2a9d5c}.open{fill:#c2571a}</style>`)
+	fmt.Fprint(w, `<g fill="#667788">`)
 	x := func(t, day time.Time) float64 {
 		share := min(1, max(0, t.Sub(day).Hours()/day.AddDate(0, 0, 1).Sub(day).Hours()))
 		return left + share*(width-left-10)
 	}
 	for hour := 0; hour <= 24; hour += 3 {
 		at := left + float64(hour)/24*(width-left-10)
-		fmt.Fprintf(w, `<line class="grid" x1="%.0f" y1="4" x2="%.0f" y2="%d"/><text x="%.0f" y="%d" text-anchor="middle">%02d</text>`, at, at, 7*row, at, height-8, hour)
+		fmt.Fprintf(w, `<line stroke="#99a" stroke-width=".4" x1="%.0f" y1="4" x2="%.0f" y2="%d"/><text x="%.0f" y="%d" text-anchor="middle">%02d</text>`, at, at, 7*row, at, height-8, hour)
 	}
 	for i := range 7 {
 		day := week.AddDate(0, 0, i)
 		next := day.AddDate(0, 0, 1)
 		fmt.Fprintf(w, `<text x="4" y="%d">%s %s</text>`, i*row+18, html.EscapeString(weekdays[i]), day.Format("02.01."))
 		for _, t := range spans {
-			end, class := t.CheckOut, "bar"
+			end, colour := t.CheckOut, "#2a9d5c"
 			if end.IsZero() {
-				class, end = "open", t.CheckIn.Add(30*time.Minute)
+				colour, end = "#c2571a", t.CheckIn.Add(30*time.Minute)
 				if now.Sub(t.CheckIn) < 14*time.Hour {
 					end = now
 				}
@@ -204,8 +204,8 @@ func drawWeek(w io.Writer, week, now time.Time, spans []zeitstrom.Timespan, titl
 				continue
 			}
 			from, to := x(t.CheckIn, day), x(end, day)
-			fmt.Fprintf(w, `<rect class="%s" x="%.1f" y="%d" width="%.1f" height="%d" rx="3"/>`, class, from, i*row+6, max(2, to-from), row-10)
+			fmt.Fprintf(w, `<rect fill="%s" x="%.1f" y="%d" width="%.1f" height="%d" rx="3"/>`, colour, from, i*row+6, max(2, to-from), row-10)
 		}
 	}
-	fmt.Fprint(w, "</svg>")
+	fmt.Fprint(w, "</g></svg>")
 }

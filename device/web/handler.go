@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"timeclock/queue"
 )
 
 // cookieName begins with __Host-: only this host sets it, over HTTPS, for all of
@@ -138,6 +140,9 @@ func (s *Server) withSession(next http.Handler) http.Handler {
 		case !ok:
 			http.Error(w, "log in first", http.StatusUnauthorized)
 			return
+		case u.Role != Admin && r.Method != http.MethodGet && r.URL.Path != "/logout": // before anything of it is read
+			http.Error(w, "only an admin may do this", http.StatusForbidden)
+			return
 		}
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			if subtle.ConstantTimeCompare([]byte(r.FormValue("csrf")), []byte(u.CSRF)) != 1 {
@@ -184,9 +189,9 @@ func setLanguage(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) loginPage(w http.ResponseWriter, r *http.Request) { s.show(w, r, "login", nil) }
 
-// slowed refuses a try while earlier ones were wrong.
-func (s *Server) slowed(w http.ResponseWriter, r *http.Request, page string) bool {
-	wait := s.logins.wait()
+// slowed refuses a try while earlier ones of this client were wrong.
+func (s *Server) slowed(w http.ResponseWriter, r *http.Request, page, who string) bool {
+	wait := s.logins.try(who)
 	if wait == 0 {
 		return false
 	}
@@ -206,23 +211,30 @@ func (s *Server) text(r *http.Request, key string, args ...any) string {
 }
 
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
-	if s.slowed(w, r, "login") {
+	who := client(r.RemoteAddr) + " " + r.FormValue("name")
+	if s.slowed(w, r, "login", who) {
 		return
 	}
 	a, right := s.accounts.check(r.FormValue("name"), r.FormValue("password"))
-	s.logins.tried(right)
 	if !right {
 		s.log.Warn("wrong name or password at the page", "address", r.RemoteAddr)
 		s.answer(w, r, http.StatusForbidden, "login", nil, s.text(r, "wrong"))
 		return
 	}
+	s.logins.right(who)
 	s.enter(w, r, a)
 }
 
 // enter begins a session.
 func (s *Server) enter(w http.ResponseWriter, r *http.Request, a account) {
 	s.log.Info("logged in at the page", "name", a.Name, "role", string(a.Role))
-	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: s.sessions.begin(a), Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	token := s.sessions.begin(a)
+	if !s.accounts.current(a) { // removed, or with another password, while this one was checked
+		s.sessions.end(token)
+		http.Redirect(w, r, "/login", http.StatusSeeOther)
+		return
+	}
+	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: token, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
@@ -244,17 +256,19 @@ func (s *Server) pair(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, r, http.StatusForbidden, "pair", false, s.text(r, "pair_over"))
 		return
 	}
-	if s.slowed(w, r, "pair") {
+	who := client(r.RemoteAddr) + " pair"
+	if s.slowed(w, r, "pair", who) {
 		return
 	}
 	bare := func(c string) []byte { return []byte(strings.ReplaceAll(c, " ", "")) }
 	right := subtle.ConstantTimeCompare(bare(r.FormValue("code")), bare(code)) == 1
-	s.logins.tried(right)
 	if !right {
+		s.pairing.missed()
 		s.log.Warn("wrong pairing code at the page", "address", r.RemoteAddr)
 		s.answer(w, r, http.StatusForbidden, "pair", true, s.text(r, "pair_wrong"))
 		return
 	}
+	s.logins.right(who)
 	if r.FormValue("password") != r.FormValue("again") {
 		s.answer(w, r, http.StatusBadRequest, "pair", true, s.text(r, "differ"))
 		return
@@ -269,6 +283,7 @@ func (s *Server) pair(w http.ResponseWriter, r *http.Request) {
 	}
 	s.pairing.end()
 	s.sessions.endOf(a.Name)
+	s.clock.Queue.Note(queue.Exception{What: "paired: admin set", Why: a.Name, By: a.Name})
 	s.enter(w, r, a)
 }
 

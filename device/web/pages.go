@@ -38,10 +38,13 @@ func (s *Server) inPage(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := bound(r)
 	defer cancel()
 	ask := r.FormValue("ask") != ""
-	people, err := s.clock.WhoIsIn(ctx, ask)
+	people, asked, answered, err := s.clock.WhoIsIn(ctx, ask)
 	problem := ""
-	if err != nil {
+	switch {
+	case err != nil:
 		problem = err.Error()
+	case ask && answered < len(people):
+		problem = s.text(r, "not_all", answered, len(people))
 	}
 	var in, out []control.Whereabouts
 	for _, p := range people {
@@ -56,7 +59,7 @@ func (s *Server) inPage(w http.ResponseWriter, r *http.Request) {
 		At      time.Time
 		Asked   bool
 		Roll    bool // a list to be printed, and to be ticked off
-	}{in, out, time.Now(), ask, r.FormValue("roll") != ""}, problem)
+	}{in, out, time.Now(), asked > 0 && answered > 0, r.FormValue("roll") != ""}, problem)
 }
 
 // badgesShown bounds a page; the search finds the others.
@@ -168,7 +171,11 @@ func (s *Server) blockBadge(r *http.Request, who string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	e, err := s.clock.BlockBadge(who, uid, r.FormValue("blocked") == "true")
+	blocked, err := strconv.ParseBool(r.FormValue("blocked"))
+	if err != nil {
+		return "", errEmpty
+	}
+	e, err := s.clock.BlockBadge(who, uid, blocked)
 	return s.text(r, "badge_done", uid.Hex(), e.Name), err
 }
 
@@ -190,8 +197,8 @@ func (s *Server) enroll(r *http.Request, who string) (string, error) {
 	if way != roster.Another && way != roster.Renewed && way != roster.MovedTo {
 		return "", errEmpty
 	}
-	s.clock.Enroll(who, e, way)
-	return "", nil
+	_, err = s.clock.Enroll(who, e, way)
+	return "", err
 }
 
 func (s *Server) unenroll(r *http.Request, _ string) (string, error) {
@@ -314,7 +321,7 @@ func (s *Server) devicePage(w http.ResponseWriter, r *http.Request) {
 		Log         []string
 		Accounts    []account
 		Fingerprint string
-	}{s.clock.Status(), s.clock.Settings, s.clock.Log(), s.accounts.all(), fingerprint(s.cert)})
+	}{s.clock.Status(), s.clock.Settings, s.clock.Log(), s.accounts.all(), fingerprint(s.certificate())})
 }
 
 func (s *Server) addAccount(r *http.Request, who string) (string, error) {
@@ -341,6 +348,10 @@ func (s *Server) removeAccount(r *http.Request, who string) (string, error) {
 }
 
 func (s *Server) displayPicture(w http.ResponseWriter, r *http.Request) {
+	if s.Code() != "" { // the picture shows it, and only who stands before the clock may read it
+		http.NotFound(w, r)
+		return
+	}
 	s.mu.Lock()
 	picture := s.picture
 	s.mu.Unlock()

@@ -12,11 +12,11 @@ import (
 	"context"
 	"crypto/tls"
 	"embed"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 	"sync"
 	"time"
@@ -42,8 +42,7 @@ type Options struct {
 type Server struct {
 	clock    *control.Clock
 	log      *slog.Logger
-	listener net.Listener
-	cert     tls.Certificate
+	options  Options
 	accounts *accounts
 	sessions sessions
 	pairing  pairing
@@ -51,39 +50,65 @@ type Server struct {
 	pages    map[string]pages // by language
 
 	mu      sync.Mutex
+	cert    tls.Certificate
+	address string // where it is served; empty: nowhere yet
+	problem string // why it is not
 	picture []byte // PNG, of the display
 	changed chan struct{}
 }
 
 var _ display.Panel = (*Server)(nil)
 
-// New opens the address and loads certificate and accounts; Run serves.
+// New makes a page; Run opens and serves it. A page that cannot be served is no
+// reason for the clock not to run.
 func New(o Options, clock *control.Clock, log *slog.Logger) (*Server, error) {
-	s := &Server{clock: clock, log: log, changed: make(chan struct{}), sessions: sessions{open: map[[32]byte]*session{}}}
+	s := &Server{options: o, clock: clock, log: log, changed: make(chan struct{}), sessions: sessions{open: map[[32]byte]*session{}}, accounts: &accounts{}}
 	var err error
-	if s.pages, err = loadPages(); err != nil {
-		return nil, err
-	}
-	if s.accounts, err = openAccounts(filepath.Join(o.StateDir, "accounts.json")); err != nil {
-		return nil, err
-	}
-	if s.cert, err = certificate(o); err != nil {
-		return nil, fmt.Errorf("certificate of the page: %w", err)
-	}
-	if s.listener, err = net.Listen("tcp", o.Listen); err != nil {
-		return nil, fmt.Errorf("the page: %w: choose another [web] listen", err)
-	}
-	if !s.accounts.hasAdmin() {
-		s.pairing.begin()
-	}
-	return s, nil
+	s.pages, err = loadPages()
+	return s, err
 }
 
-// Address is where the page is served.
-func (s *Server) Address() string { return s.listener.Addr().String() }
+// open loads accounts and certificate and opens the address.
+func (s *Server) open(ctx context.Context) (net.Listener, error) {
+	if err := s.accounts.open(filepath.Join(s.options.StateDir, "accounts.json")); err != nil {
+		return nil, err
+	}
+	cert, err := certificate(s.options)
+	if err != nil {
+		return nil, fmt.Errorf("certificate: %w", err)
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.options.Listen)
+	if err != nil {
+		return nil, err
+	}
+	if !s.accounts.hasAdmin() && s.address == "" {
+		s.pairing.begin()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cert, s.address, s.problem = cert, l.Addr().String(), ""
+	return l, nil
+}
 
-// Close gives the address back, if Run has not.
-func (s *Server) Close() error { return s.listener.Close() }
+// Address is where the page is served; empty: nowhere yet.
+func (s *Server) Address() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.address
+}
+
+// Problem says why the page is not served; empty if it is.
+func (s *Server) Problem() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.problem
+}
+
+func (s *Server) certificate() tls.Certificate {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cert
+}
 
 // Code is the pairing code that the display shows; empty: none is valid.
 func (s *Server) Code() string { return s.pairing.current() }
@@ -91,7 +116,11 @@ func (s *Server) Code() string { return s.pairing.current() }
 // Pair begins ten minutes in which whoever knows the code may set an admin's
 // password.
 func (s *Server) Pair() control.Pairing {
-	return control.Pairing{Code: s.pairing.begin(), Fingerprint: fingerprint(s.cert), Address: s.Address()}
+	p := control.Pairing{Code: s.pairing.begin(), Address: s.Address()}
+	if p.Address != "" {
+		p.Fingerprint = fingerprint(s.certificate())
+	}
+	return p
 }
 
 func (s *Server) String() string { return "page" }
@@ -110,35 +139,123 @@ func (s *Server) Draw(p *image1bit.VerticalLSB, _ display.Light) error {
 	return nil
 }
 
-// Bounds of what a client may take.
+// Bounds of what clients may take.
 const (
-	maxConnections = 64
+	maxConnections = 128
+	maxFromOne     = 10 // connections of one address: a browser takes six
 	maxHeader      = 16 << 10
 	maxForm        = 64 << 10
-	maxUpload      = 64 << 20
+	maxUpload      = 16 << 20
 	slowest        = 30 * time.Second // for a request, and for an answer
+	tryAgain       = 5 * time.Second  // when the page cannot be served
 )
 
-// Run serves until ctx ends.
+// Run serves until ctx ends. What is in the way is logged when it is new, and tried
+// again.
 func (s *Server) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		l, err := s.open(ctx)
+		if err == nil {
+			err = s.serve(ctx, l)
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		s.mu.Lock()
+		if s.problem != err.Error() {
+			s.log.Error("the page is not served, trying again", "error", err)
+		}
+		s.problem = err.Error()
+		s.mu.Unlock()
+		select {
+		case <-ctx.Done():
+		case <-time.After(tryAgain):
+		}
+	}
+	return nil
+}
+
+func (s *Server) serve(ctx context.Context, l net.Listener) error {
 	srv := &http.Server{
 		Handler:           s.handler(),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       slowest,
 		WriteTimeout:      slowest,
-		IdleTimeout:       time.Minute,
+		IdleTimeout:       10 * time.Second,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // every passer-by could fill the log
 		BaseContext:       func(net.Listener) context.Context { return ctx },       // ends event streams
 	}
-	stop := context.AfterFunc(ctx, func() { srv.Close() })
-	defer stop()
-	s.log.Info("page", "address", s.Address())
-	l := tls.NewListener(netutil.LimitListener(s.listener, maxConnections), &tls.Config{
-		Certificates: []tls.Certificate{s.cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
-	})
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	defer context.AfterFunc(ctx, func() { srv.Close() })()
+	s.log.Info("page", "address", l.Addr().String())
+	fair := &fairListener{Listener: netutil.LimitListener(l, maxConnections), from: map[string]int{}}
+	return srv.Serve(tls.NewListener(fair, &tls.Config{
+		Certificates: []tls.Certificate{s.certificate()}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+	}))
+}
+
+// fairListener lets nobody take all connections.
+type fairListener struct {
+	net.Listener
+	mu   sync.Mutex
+	from map[string]int
+}
+
+// Accept implements net.Listener.
+func (l *fairListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		from := client(c.RemoteAddr().String())
+		l.mu.Lock()
+		fits := l.from[from] < maxFromOne
+		if fits {
+			l.from[from]++
+		}
+		l.mu.Unlock()
+		if fits {
+			return &fairConn{Conn: c, free: sync.OnceFunc(func() { l.left(from) })}, nil
+		}
+		c.Close()
 	}
-	return nil
+}
+
+func (l *fairListener) left(from string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.from[from]--; l.from[from] <= 0 {
+		delete(l.from, from)
+	}
+}
+
+type fairConn struct {
+	net.Conn
+	free func()
+}
+
+// Close implements net.Conn.
+func (c *fairConn) Close() error {
+	c.free()
+	return c.Conn.Close()
+}
+
+// client is who an address belongs to: a computer, or for IPv6 a network, in which
+// a computer has as many addresses as it likes.
+func client(address string) string {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return address
+	}
+	ip := ap.Addr().Unmap()
+	bits := 64
+	if ip.Is4() {
+		bits = 32
+	}
+	network, err := ip.WithZone("").Prefix(bits)
+	if err != nil {
+		return address
+	}
+	return network.String()
 }

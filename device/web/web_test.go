@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -52,29 +53,52 @@ func TestLanguagesAreComplete(t *testing.T) {
 	}
 }
 
-// Tries become ever slower, never shorter than a second nor longer than minutes, and
-// a right one forgives them.
+// Tries become ever slower, never shorter than a second nor longer than minutes, a
+// right one forgives them, and nobody locks out others.
 func TestLimiter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l limiter
 		last := time.Duration(0)
 		for n := range 30 {
-			wait := l.wait()
-			if n < freeTries && wait > 0 || n >= freeTries && wait < max(time.Second, last) || wait > longestWait {
-				t.Errorf("before try %d: %v after %v", n+1, wait, last)
+			if wait := l.try("eve"); n < freeTries && wait > 0 {
+				t.Errorf("try %d waits %v", n+1, wait)
+			} else if wait > 0 {
+				if wait < max(time.Second, last) || wait > longestWait {
+					t.Errorf("try %d: %v after %v", n+1, wait, last)
+				}
+				last = wait
+				time.Sleep(wait)
+				if l.try("eve") > 0 {
+					t.Errorf("after waiting %v it waits on", wait)
+				}
 			}
-			last = wait
-			time.Sleep(wait)
-			if l.wait() > 0 {
-				t.Errorf("after waiting %v it waits on", wait)
-			}
-			l.tried(false)
 		}
-		l.tried(true)
-		if l.wait() > 0 {
+		if l.try("anna") > 0 {
+			t.Error("somebody else waits, too")
+		}
+		l.right("eve")
+		if l.try("eve") > 0 {
 			t.Error("a right try does not forgive")
 		}
+		for n := range 10 * maxTried { // from everywhere
+			l.try(fmt.Sprint("botnet ", n))
+		}
+		if n := len(l.tries); n > 2*maxTried {
+			t.Errorf("%d are remembered", n)
+		}
 	})
+}
+
+// A computer has one address, or for IPv6 a network of them.
+func TestClient(t *testing.T) {
+	for address, want := range map[string]string{
+		"192.168.1.5:4711": "192.168.1.5/32", "[::ffff:192.168.1.5]:1": "192.168.1.5/32",
+		"[2001:db8:1:2:3:4:5:6]:443": "2001:db8:1:2::/64", "[fe80::1%eth0]:1": "fe80::/64", "odd": "odd",
+	} {
+		if got := client(address); got != want {
+			t.Errorf("%s is %s, want %s", address, got, want)
+		}
+	}
 }
 
 func TestSessionsEnd(t *testing.T) {
@@ -109,8 +133,8 @@ func TestAccounts(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "accounts.json")
 	open := func() *accounts {
 		t.Helper()
-		a, err := openAccounts(path)
-		if err != nil {
+		a := &accounts{}
+		if err := a.open(path); err != nil {
 			t.Fatal(err)
 		}
 		return a
@@ -122,7 +146,7 @@ func TestAccounts(t *testing.T) {
 	for _, bad := range []struct {
 		name, password string
 		role           Role
-	}{{"", "long enough 1", Admin}, {"x", "short", Admin}, {"x", "long enough 1", "root"}, {"x", strings.Repeat("x", 201), Viewer}, {strings.Repeat("x", 41), "long enough 1", Viewer}} {
+	}{{"", "long enough 1", Admin}, {"x", "short", Admin}, {"x", "long enough 1", "root"}, {"x", strings.Repeat("x", 201), Viewer}, {strings.Repeat("x", 41), "long enough 1", Viewer}, {"Console", "long enough 1", Viewer}, {"a\nb", "long enough 1", Viewer}} {
 		if _, err := newAccount(bad.name, bad.role, bad.password); err == nil {
 			t.Errorf("%+v was taken", bad)
 		}
@@ -147,6 +171,13 @@ func TestAccounts(t *testing.T) {
 	if err := a.remove("anna"); err == nil {
 		t.Error("the last admin was removed")
 	}
+	lesser, err := newAccount("anna", Viewer, "anna has a password")
+	if err != nil || a.set(lesser) == nil {
+		t.Errorf("the last admin became a viewer, %v", err)
+	}
+	if anna, _ := a.check("anna", "anna has a password"); !a.current(anna) || a.current(lesser) {
+		t.Error("an account is taken for another")
+	}
 	if err := a.remove("ben"); err != nil || len(open().all()) != 1 {
 		t.Errorf("removing a viewer: %v", err)
 	}
@@ -167,5 +198,41 @@ func TestPairingEnds(t *testing.T) {
 		if p.current() != "" {
 			t.Error("the code does not end")
 		}
+		code = p.begin()
+		for range wrongCodes {
+			if p.current() != code {
+				t.Error("the code changed too early")
+			}
+			p.missed()
+		}
+		if p.current() == code || p.current() == "" {
+			t.Error("the code did not change after many wrong ones")
+		}
 	})
+}
+
+// A certificate that a power cut has left half written is made anew; a good one stays.
+func TestCertificate(t *testing.T) {
+	dir := t.TempDir()
+	load := func() string {
+		t.Helper()
+		c, err := certificate(Options{StateDir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fingerprint(c)
+	}
+	first := load()
+	if load() != first {
+		t.Error("a good certificate was replaced")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "web-cert.pem"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if again := load(); again == first || load() != again {
+		t.Error("half a certificate stays")
+	}
+	if info, err := os.Stat(filepath.Join(dir, "web-key.pem")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the key's mode is %v, %v", info.Mode(), err)
+	}
 }

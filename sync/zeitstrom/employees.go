@@ -2,6 +2,7 @@ package zeitstrom
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -29,8 +30,13 @@ func (c *Client) Employees(ctx context.Context) ([]device.Person, error) {
 		return nil, err
 	}
 	people := make([]device.Person, len(all))
+	seen := map[device.EmployeeID]bool{}
 	for i, e := range all {
 		id, err := device.ParseEmployeeID(e.ID)
+		if err == nil && seen[id] {
+			err = errors.New("is listed twice")
+		}
+		seen[id] = true
 		if err != nil {
 			return nil, &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("employee %d of %d: %w", i+1, len(all), err)}
 		}

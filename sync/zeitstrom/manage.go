@@ -416,7 +416,7 @@ func (c *Client) ask(ctx context.Context, method, path string, body, answer any)
 func pages[T any](ctx context.Context, c *Client, path string, query url.Values) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		seen := 0
+		seen, count := 0, 0
 		for range maxPages {
 			q := url.Values{"limit": {strconv.Itoa(pageSize)}, "offset": {strconv.Itoa(seen)}}
 			for k, v := range query {
@@ -431,6 +431,8 @@ func pages[T any](ctx context.Context, c *Client, path string, query url.Values)
 			case err != nil:
 			case page.Count == nil:
 				err = &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("a list without count and results at %s", path)}
+			case seen > 0 && *page.Count != count: // what was added or deleted meanwhile shifts the pages
+				err = &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("the list at %s changed while it was read: try again", path)}
 			case len(page.Results) == 0 && seen < *page.Count:
 				err = &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("the list at %s ends after %d of %d", path, seen, *page.Count)}
 			}
@@ -443,6 +445,7 @@ func pages[T any](ctx context.Context, c *Client, path string, query url.Values)
 					return
 				}
 			}
+			count = *page.Count
 			if seen += len(page.Results); seen >= *page.Count {
 				return
 			}
