@@ -66,9 +66,9 @@ func TestCorrectionsInBrowser(t *testing.T) {
 		{"bring a token", []step{chromedp.Navigate(address + "/corrections"), set(`input[name=token]`, "good"), click(`#token button`), says("The token is kept until you log out.")}},
 		{"a week", []step{chromedp.Navigate(week), says("2026-06-01 08:00:00 – 2026-06-01 17:00:00"), says("2026-06-02 08:00:00 – still open"), see(`img[src^="/pictures/week.svg"]`)}},
 		{"close a forgotten check-out", []step{set(within("span-2", `input[name=checkout]`), "2026-06-02T16:30"), click(within("span-2", `form[action="/corrections/times"] button`)), says("Corrected."), says("2026-06-02 08:00:00 – 2026-06-02 16:30:00")}},
-		{"its history", []step{click(within("span-2", `p a`)), says("Admin User")}},
-		{"a comment", []step{set(within("span-1", `input[name=comment]`), "late train"), click(within("span-1", `form[action="/corrections/comment"] button`)), says("Corrected."), see(`input[value="late train"]`)}},
-		{"a project", []step{set(within("span-1", `input[name=code]`), "P-101"), click(within("span-1", `form[action="/corrections/project"] button`)), says("Corrected.")}},
+		{"its history", []step{click(within("span-2", `p a`)), see(`//td[.="Admin User"]`)}},
+		{"a comment", []step{set(within("span-1", `input[name=comment]`), "late train"), click(within("span-1", `form[action="/corrections/comment"] button`)), see(`input[value="late train"]`)}},
+		{"a project", []step{set(within("span-1", `input[name=code]`), "P-101"), click(within("span-1", `form[action="/corrections/project"] button`)), see(within("span-1", `form[action="/corrections/project"] .hint`))}},
 		{"split", []step{set(within("span-1", `input[name=at]`), "2026-06-01T12:00"), click(within("span-1", `form[action="/corrections/split"] button`)), says("2026-06-01 08:00:00 – 2026-06-01 12:00:00"), says("2026-06-01 12:00:00 – 2026-06-01 17:00:00")}},
 		{"something that Zeitstrom refuses", []step{set(within("span-2", `input[name=checkout]`), "2026-06-02T06:00"), click(within("span-2", `form[action="/corrections/times"] button`)), says("Check-out must not be before check-in.")}},
 	} {
