@@ -103,6 +103,7 @@ func badgeAdd(ctx context.Context, c *call) error {
 	if len(c.args) == 3 {
 		b.Employee.Name = c.args[2]
 	}
+	b.From, b.Until = c.from, c.until
 	if c.claim {
 		return c.claimTaps(ctx, b)
 	}
@@ -422,6 +423,9 @@ func badgeExport(ctx context.Context, c *call) error {
 		all, err := badges.List()
 		if err != nil {
 			return err
+		}
+		for i, b := range all {
+			all[i].Employee.Name = harmless(b.Employee.Name)
 		}
 		return roster.Export(c.stdout, all)
 	})

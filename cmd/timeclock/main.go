@@ -179,6 +179,7 @@ type call struct {
 	token             string
 	employee          string
 	from, to, date    string
+	until             string
 	verbosity         string
 	checkin, checkout string
 	at                string
@@ -214,6 +215,8 @@ func newCall(e env, cmd *command) *call {
 		c.flags.BoolVar(&c.force, "force", false, "even if most badges would be removed")
 	case "badge add":
 		c.flags.BoolVar(&c.move, "move", false, "even if the badge belongs to somebody else")
+		c.flags.StringVar(&c.from, "from", "", "the first `day` on which it may be used")
+		c.flags.StringVar(&c.until, "until", "", "the last `day`")
 		c.flags.BoolVar(&c.claim, "claim", false, "turn the taps that the badge has made so far into bookings")
 		c.flags.BoolVar(&c.force, "force", false, "with -claim: even if the employee has later bookings")
 		c.flags.BoolVar(&c.dry, "dry-run", false, "with -claim: only show the bookings")

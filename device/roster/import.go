@@ -281,10 +281,14 @@ func (c columns) name(r row) string {
 	if first != "" && last == "" {
 		last, name = name, ""
 	}
-	if name != "" {
-		return name
+	if name == "" {
+		name = strings.TrimSpace(first + " " + last)
 	}
-	return strings.TrimSpace(first + " " + last)
+	// An export puts an apostrophe before what a spreadsheet would take for a formula.
+	if len(name) > 1 && name[0] == '\'' && strings.ContainsRune("=+-@", rune(name[1])) {
+		name = name[1:]
+	}
+	return name
 }
 
 func parseBlocked(s string) (bool, error) {
