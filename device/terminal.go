@@ -190,8 +190,8 @@ func (o *Outcome) booked(p Punch, offline bool) {
 	}
 }
 
-// replicas is how long Zeitstrom may take until it tells what it was told.
-const replicas = time.Minute
+// replicas is how long Zeitstrom may take until it tells everywhere what it was told.
+const replicas = 5 * time.Minute
 
 // direction decides whether an employee comes or goes, by the newest knowledge
 // there is. Zeitstrom's is newer than this clock's if it has everything that

@@ -29,9 +29,12 @@ type desk struct {
 // errNoAdmin refuses a change by a clock's own token.
 var errNoAdmin = errors.New("this changes somebody's hours, for which a clock has no token: name the file of an admin's with -token FILE, or in [zeitstrom] admin_token_file")
 
-// desk reaches the API: with an admin's token where there is one, without it only
-// to look.
-func (c *call) desk(changes bool) (*desk, error) {
+// desk checks the number of arguments and reaches the API: with an admin's token
+// where there is one, without it only to look.
+func (c *call) desk(changes bool, least, most int) (*desk, error) {
+	if err := c.want(least, most); err != nil {
+		return nil, err
+	}
 	cfg, err := loadConfig(c.config)
 	if err != nil {
 		return nil, err
@@ -166,10 +169,7 @@ func (d *desk) print(ctx context.Context, spans []zeitstrom.Timespan) error {
 }
 
 func timespanList(ctx context.Context, c *call) error {
-	if err := c.want(0, 0); err != nil {
-		return err
-	}
-	d, err := c.desk(false)
+	d, err := c.desk(false, 0, 0)
 	if err != nil {
 		return err
 	}
@@ -203,10 +203,7 @@ func timespanList(ctx context.Context, c *call) error {
 }
 
 func timespanShow(ctx context.Context, c *call) error {
-	if err := c.want(1, 1); err != nil {
-		return err
-	}
-	d, err := c.desk(false)
+	d, err := c.desk(false, 1, 1)
 	if err != nil {
 		return err
 	}
@@ -222,10 +219,7 @@ func (d *desk) show(ctx context.Context, id string) error {
 }
 
 func timespanHistory(ctx context.Context, c *call) error {
-	if err := c.want(1, 1); err != nil {
-		return err
-	}
-	d, err := c.desk(false)
+	d, err := c.desk(false, 1, 1)
 	if err != nil {
 		return err
 	}
@@ -258,10 +252,7 @@ func timespanHistory(ctx context.Context, c *call) error {
 
 // corrects makes a change of one timespan and shows what it is then.
 func (c *call) corrects(ctx context.Context, least, most int, change func(*desk, zeitstrom.Timespan) error) error {
-	if err := c.want(least, most); err != nil {
-		return err
-	}
-	d, err := c.desk(true)
+	d, err := c.desk(true, least, most)
 	if err != nil {
 		return err
 	}
@@ -310,10 +301,7 @@ func timespanSetTimes(ctx context.Context, c *call) error {
 }
 
 func timespanAdd(ctx context.Context, c *call) error {
-	if err := c.want(0, 0); err != nil {
-		return err
-	}
-	d, err := c.desk(true)
+	d, err := c.desk(true, 0, 0)
 	if err != nil {
 		return err
 	}
@@ -413,10 +401,7 @@ func timespanComment(ctx context.Context, c *call) error {
 }
 
 func timespanSplit(ctx context.Context, c *call) error {
-	if err := c.want(1, 1); err != nil {
-		return err
-	}
-	d, err := c.desk(true)
+	d, err := c.desk(true, 1, 1)
 	if err != nil {
 		return err
 	}
@@ -432,10 +417,7 @@ func timespanSplit(ctx context.Context, c *call) error {
 }
 
 func timespanMerge(ctx context.Context, c *call) error {
-	if err := c.want(2, 50); err != nil {
-		return err
-	}
-	d, err := c.desk(true)
+	d, err := c.desk(true, 2, 50)
 	if err != nil {
 		return err
 	}
@@ -473,10 +455,7 @@ func (d *desk) replaced(ctx context.Context, t zeitstrom.Timespan, err error) er
 }
 
 func timespanDelete(ctx context.Context, c *call) error {
-	if err := c.want(1, 1); err != nil {
-		return err
-	}
-	d, err := c.desk(true)
+	d, err := c.desk(true, 1, 1)
 	if err != nil {
 		return err
 	}
