@@ -212,7 +212,9 @@ func (t *Terminal) direction(tap Tap, e EmployeeID, last Punch, pending bool) (I
 		b.Silent = true
 		t.Log.Debug("Zeitstrom did not say in time what the employee did last", "employee", e, "error", err)
 	}
-	if intent, at, asked := t.Elsewhere.Remembered(e); !pending && !tap.Stamp.Uncertain && asked.After(last.Time) {
+	intent, at, asked := t.Elsewhere.Remembered(e)
+	lagged := last.ID != 0 && at.Before(last.Time.Truncate(time.Second)) && asked.Sub(last.Time) < replicas
+	if !pending && !tap.Stamp.Uncertain && asked.After(last.Time) && !lagged {
 		b.Source, b.Intent, b.Time = Zeitstrom, intent, at
 		return Next(intent, tap.Time.Sub(at), true, t.Rules.LongestShift), b
 	}

@@ -28,6 +28,7 @@ type desk struct {
 	asked  int
 
 	remembered Intent    // what was known at learned
+	since      time.Time // zero: at learned
 	learned    time.Time // zero: nothing is remembered
 
 	waiting map[EmployeeID]bool
@@ -95,7 +96,10 @@ func (d *desk) Latest(ctx context.Context, _ EmployeeID, _ time.Time) (Intent, t
 }
 
 func (d *desk) Remembered(EmployeeID) (Intent, time.Time, time.Time) {
-	return d.remembered, d.learned, d.learned
+	if d.since.IsZero() {
+		d.since = d.learned
+	}
+	return d.remembered, d.since, d.learned
 }
 
 func (d *desk) Resting(UID) (yes bool) {
@@ -211,18 +215,21 @@ func TestZeitstromIsAsked(t *testing.T) {
 		source Source
 		asked  int
 	}{
-		"it agrees":                  {nil, says(CheckIn, eight), CheckOut, Zeitstrom, 1},
-		"left by the app":            {nil, says(CheckOut, eight.Add(time.Hour)), CheckIn, Zeitstrom, 1},
-		"came by the app":            {func(d *desk) { d.stored = nil }, says(CheckIn, eight), CheckOut, Zeitstrom, 1},
-		"knows nobody":               {func(d *desk) { d.stored = nil }, says("", time.Time{}), CheckIn, Zeitstrom, 1},
-		"deleted there":              {nil, says("", time.Time{}), CheckIn, Zeitstrom, 1},
-		"yesterday is open there":    {nil, says(CheckIn, eight.Add(-24*time.Hour)), CheckIn, Zeitstrom, 1},
-		"it does not answer":         {nil, never, CheckOut, ThisClock, 1},
-		"it is offline":              {func(d *desk) { d.online = false }, says(CheckOut, eight), CheckOut, ThisClock, 0},
-		"something waits here":       {func(d *desk) { d.pending = true }, says(CheckOut, eight), CheckOut, ThisClock, 0},
-		"the time is not certain":    {func(d *desk) { d.stamp = func(time.Time) Stamp { return Stamp{Uncertain: true} } }, says(CheckOut, eight), CheckOut, ThisClock, 0},
-		"the company says not to":    {func(d *desk) { d.asked = -1 }, says(CheckOut, eight), CheckOut, ThisClock, -1},
-		"remembered, and silence":    {func(d *desk) { d.remembered, d.learned = CheckOut, eight.Add(time.Hour) }, never, CheckIn, Zeitstrom, 1},
+		"it agrees":               {nil, says(CheckIn, eight), CheckOut, Zeitstrom, 1},
+		"left by the app":         {nil, says(CheckOut, eight.Add(time.Hour)), CheckIn, Zeitstrom, 1},
+		"came by the app":         {func(d *desk) { d.stored = nil }, says(CheckIn, eight), CheckOut, Zeitstrom, 1},
+		"knows nobody":            {func(d *desk) { d.stored = nil }, says("", time.Time{}), CheckIn, Zeitstrom, 1},
+		"deleted there":           {nil, says("", time.Time{}), CheckIn, Zeitstrom, 1},
+		"yesterday is open there": {nil, says(CheckIn, eight.Add(-24*time.Hour)), CheckIn, Zeitstrom, 1},
+		"it does not answer":      {nil, never, CheckOut, ThisClock, 1},
+		"it is offline":           {func(d *desk) { d.online = false }, says(CheckOut, eight), CheckOut, ThisClock, 0},
+		"something waits here":    {func(d *desk) { d.pending = true }, says(CheckOut, eight), CheckOut, ThisClock, 0},
+		"the time is not certain": {func(d *desk) { d.stamp = func(time.Time) Stamp { return Stamp{Uncertain: true} } }, says(CheckOut, eight), CheckOut, ThisClock, 0},
+		"the company says not to": {func(d *desk) { d.asked = -1 }, says(CheckOut, eight), CheckOut, ThisClock, -1},
+		"remembered, and silence": {func(d *desk) { d.remembered, d.learned = CheckOut, eight.Add(time.Hour) }, never, CheckIn, Zeitstrom, 1},
+		"a lagging one, and silence": {func(d *desk) {
+			d.remembered, d.learned, d.since = CheckOut, eight.Add(time.Minute), eight.Add(-15*time.Hour)
+		}, never, CheckOut, ThisClock, 1},
 		"an old memory, and silence": {func(d *desk) { d.remembered, d.learned = CheckOut, eight.Add(-time.Hour) }, never, CheckOut, ThisClock, 1},
 		"nobody knows and silence":   {func(d *desk) { d.stored = nil }, never, CheckIn, Nobody, 1},
 	} {

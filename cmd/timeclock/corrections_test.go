@@ -92,7 +92,7 @@ func TestCorrectionsInBrowser(t *testing.T) {
 		return nil
 	})
 	admin.post("/corrections/token", url.Values{"csrf": {csrf}, "token": {"good"}})
-	if _, body := admin.post("/corrections/times", url.Values{"csrf": {csrf}, "id": {"span-2"}, "checkin": {"2026-06-02T08:15"}}); !strings.Contains(body, "this clock still has 1 bookings of this employee to send") {
+	if _, body := admin.post("/corrections/times", url.Values{"csrf": {csrf}, "id": {"span-2"}, "checkin": {"2026-06-02T08:15"}}); !strings.Contains(body, "this clock has 1 bookings of this employee that Zeitstrom does not have") {
 		t.Errorf("with a booking in quarantine: %s", body)
 	}
 	want := []string{"paired: admin set", "times corrected", "comment set", "project assigned", "timespan split", "times corrected"}

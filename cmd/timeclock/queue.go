@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"timeclock/device"
+	"timeclock/device/clock"
 	"timeclock/device/control"
 )
 
@@ -96,18 +97,13 @@ func queueTime(ctx context.Context, c *call) error {
 	})
 }
 
-// parseTime reads a time as people write it: in a zone unless it says otherwise.
+// parseTime reads a time of the command line.
 func parseTime(s string, zone *time.Location) (time.Time, error) {
-	if at, err := time.Parse(time.RFC3339, s); err == nil {
-		return at, nil
+	at, err := clock.ParseLocal(s, zone)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errUsage, err)
 	}
-	for _, layout := range []string{"2006-01-02 15:04", time.DateTime, "2006-01-02T15:04", "2006-01-02T15:04:05"} {
-		at, err := time.ParseInLocation(layout, s, zone)
-		if err == nil && at.Format(layout) == s { // else it fell into the hour that a night in spring leaves out
-			return at, nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("%w: %q is no time: it looks like \"2026-11-22 08:00\" (local time) or 2026-11-22T07:00:00Z", errUsage, s)
+	return at, err
 }
 
 func queueOpen(ctx context.Context, c *call) error {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,7 +57,6 @@ func TestScripts(t *testing.T) {
 			"books":      cmdBooks,
 			"people":     cmdPeople,
 			"spans":      cmdSpans,
-			"deletes":    cmdDeletes,
 			"exits":      cmdExits,
 			"hears":      cmdHears,
 			"envsubst":   cmdEnvsubst,
@@ -174,15 +172,6 @@ func cmdSpans(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(err)
 	}
 	ts.Value(apiKey{}).(*api).server.Put(t)
-}
-
-// deletes FILE deletes, as an admin, the timespans that a list holds.
-func cmdDeletes(ts *testscript.TestScript, _ bool, args []string) {
-	for _, found := range regexp.MustCompile(`"id":"([^"]+)"`).FindAllStringSubmatch(ts.ReadFile(args[0]), -1) {
-		out, err := program(ts, []string{"timeclock", "timespan", "delete", "-config", "timeclock.toml", "-token", "admin", "-yes", found[1]}).CombinedOutput()
-		ts.Logf("%s", out)
-		ts.Check(err)
-	}
 }
 
 // eventually TEXT COMMAND... runs a command until its output has the text.

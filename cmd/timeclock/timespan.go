@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -119,6 +120,11 @@ func (d *desk) instant(name, s string, needed bool) (time.Time, error) {
 	return parseTime(s, d.zone)
 }
 
+// midnight is the beginning of a day.
+func midnight(t time.Time) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, t.Location())
+}
+
 // timespanJSON is a timespan in the form that scripts read.
 type timespanJSON struct {
 	ID       string            `json:"id"`
@@ -163,7 +169,7 @@ func (d *desk) print(ctx context.Context, spans []zeitstrom.Timespan) error {
 		if !t.CheckOut.IsZero() {
 			hours = fmt.Sprintf("%.2f", t.CheckOut.Sub(t.CheckIn).Hours())
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", t.ID, d.when(t.CheckIn), d.when(t.CheckOut), hours, cmp.Or(names[t.Employee], string(t.Employee)), t.ProjectID, t.Comment)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", t.ID, d.when(t.CheckIn), d.when(t.CheckOut), hours, cmp.Or(names[t.Employee], string(t.Employee)), t.ProjectID, zeitstrom.Tame(t.Comment))
 	}
 	return w.Flush()
 }
@@ -189,9 +195,15 @@ func timespanList(ctx context.Context, c *call) error {
 		f.Employees = []device.EmployeeID{e}
 	}
 	var spans []zeitstrom.Timespan
+	first, last := f.From, f.To.AddDate(0, 0, 1)
+	// In which zone days are cut there is not known: ask for more, and cut here.
+	f.From, f.To = f.From.AddDate(0, 0, -1), last
 	for t, err := range d.api.Timespans(ctx, f) {
 		if err != nil {
 			return err
+		}
+		if t.CheckIn.Before(midnight(first)) || !t.CheckIn.Before(midnight(last)) {
+			continue
 		}
 		if t.Employee == "" && len(f.Employees) == 1 {
 			t.Employee = f.Employees[0]
@@ -245,7 +257,7 @@ func timespanHistory(ctx context.Context, c *call) error {
 	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "CHANGED\tBY\tHAD BEEN\tUNTIL\tREASON")
 	for _, x := range changes {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", d.when(x.At), x.Originator, d.when(x.CheckIn), d.when(x.CheckOut), x.Reason)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", d.when(x.At), zeitstrom.Tame(x.Originator), d.when(x.CheckIn), d.when(x.CheckOut), zeitstrom.Tame(x.Reason))
 	}
 	return w.Flush()
 }
@@ -264,7 +276,15 @@ func (c *call) corrects(ctx context.Context, least, most int, change func(*desk,
 		return err
 	}
 	d.corrected(ctx, t.Employee)
-	return d.show(ctx, t.ID)
+	return d.done(d.show(ctx, t.ID))
+}
+
+// done says that a change was made, though it cannot be shown.
+func (d *desk) done(err error) error {
+	if err != nil {
+		fmt.Fprintf(d.stderr, "Done, but it cannot be shown: %v\n", err)
+	}
+	return nil
 }
 
 // corrected lets the clock look at once who is in now, and says what it has yet to
@@ -276,7 +296,7 @@ func (d *desk) corrected(ctx context.Context, e device.EmployeeID) {
 	client := control.Dial(ctx, d.cfg.StateDir)
 	pending, err := client.Refresh(e)
 	if err == nil && pending > 0 {
-		fmt.Fprintf(d.stderr, "Mind: this clock still has %d bookings of this employee to send (timeclock queue list).\n", pending)
+		fmt.Fprintf(d.stderr, "Mind: this clock has %d bookings of this employee that Zeitstrom does not have (timeclock queue list).\n", pending)
 	}
 }
 
@@ -334,23 +354,31 @@ func timespanAdd(ctx context.Context, c *call) error {
 		return err
 	}
 	d.corrected(ctx, cmp.Or(t.Employee, e))
-	if t.ID == "" {
+	if t.ID == "" || t.CheckIn.IsZero() { // the answer was lost, and it was found
 		_, err := fmt.Fprintln(c.stdout, "added")
 		return err
 	}
-	return d.show(ctx, t.ID)
+	return d.done(d.print(ctx, []zeitstrom.Timespan{t}))
 }
 
 // findWorkday finds an employee's workday: by a timespan of that day, or by the number
 // of one of their badges.
 func (d *desk) findWorkday(ctx context.Context, e device.EmployeeID, day time.Time) (string, error) {
+	var found []string
 	for t, err := range d.api.Timespans(ctx, zeitstrom.Filter{From: day.AddDate(0, 0, -1), To: day.AddDate(0, 0, 1), Employees: []device.EmployeeID{e}, Verbosity: "detail"}) {
 		if err != nil {
 			return "", err
 		}
-		if t.Workday != "" && t.CheckIn.In(d.zone).Format(time.DateOnly) == day.Format(time.DateOnly) {
-			return t.Workday, nil
+		if t.Workday != "" && t.CheckIn.In(d.zone).Format(time.DateOnly) == day.Format(time.DateOnly) && !slices.Contains(found, t.Workday) {
+			found = append(found, t.Workday)
 		}
+	}
+	switch len(found) {
+	case 0:
+	case 1:
+		return found[0], nil
+	default:
+		return "", fmt.Errorf("%s has %d workdays on %s: say which with -workday", e, len(found), day.Format(time.DateOnly))
 	}
 	var uids []device.UID
 	d.withBadges(ctx, func(badges control.Badges) error {
@@ -367,7 +395,7 @@ func (d *desk) findWorkday(ctx context.Context, e device.EmployeeID, day time.Ti
 		if err != nil {
 			return "", err
 		}
-		if len(days) == 1 {
+		if len(days) == 1 && days[0].CheckIn.In(d.zone).Format(time.DateOnly) == day.Format(time.DateOnly) {
 			return days[0].ID, nil
 		}
 	}
@@ -375,6 +403,9 @@ func (d *desk) findWorkday(ctx context.Context, e device.EmployeeID, day time.Ti
 }
 
 func timespanProject(ctx context.Context, c *call) error {
+	if (c.code == "") == (c.id == "") || len([]rune(c.code)) > zeitstrom.MaxProjectCode {
+		return fmt.Errorf("%w: name the project by -code, of at most %d characters, or by -id", errUsage, zeitstrom.MaxProjectCode)
+	}
 	return c.corrects(ctx, 1, 1, func(d *desk, t zeitstrom.Timespan) error {
 		return d.api.AssignProject(ctx, t.ID, zeitstrom.Project{Code: c.code, ID: c.id})
 	})
@@ -385,13 +416,18 @@ func timespanTags(ctx context.Context, c *call) error {
 		var tags []zeitstrom.Tag
 		for _, arg := range c.args[1:] {
 			parts := strings.Split(arg, ":")
-			if len(parts) != 3 || !json.Valid([]byte(parts[2])) {
+			if len(parts) != 3 || !isNumber(parts[2]) {
 				return fmt.Errorf("%w: %q is no TAG:TYPE:VALUE, such as 1a2b3c4d-5e6f-7890-abcd-ef1234567890:relative:60", errUsage, arg)
 			}
 			tags = append(tags, zeitstrom.Tag{ID: parts[0], Type: parts[1], Value: json.Number(parts[2])})
 		}
 		return d.api.SetTags(ctx, t.ID, tags)
 	})
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.ParseFloat(s, 64)
+	return err == nil && json.Valid([]byte(s))
 }
 
 func timespanComment(ctx context.Context, c *call) error {
@@ -445,7 +481,7 @@ func (d *desk) replaced(ctx context.Context, t zeitstrom.Timespan, err error) er
 	var spans []zeitstrom.Timespan
 	for x, err := range d.api.Timespans(ctx, zeitstrom.Filter{From: t.CheckIn.AddDate(0, 0, -1), To: t.CheckIn.AddDate(0, 0, 1), Employees: []device.EmployeeID{t.Employee}, Verbosity: "detail"}) {
 		if err != nil {
-			return err
+			return d.done(err)
 		}
 		if x.Workday == t.Workday {
 			spans = append(spans, x)

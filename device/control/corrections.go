@@ -37,7 +37,7 @@ func (d *Desk) Week(ctx context.Context, e device.EmployeeID, from time.Time) (s
 		if err != nil {
 			return nil, err
 		}
-		if !t.CheckIn.Before(from) && t.CheckIn.Before(to) {
+		if t.CheckIn.Before(to) && (!t.CheckIn.Before(from) || t.CheckOut.After(from)) {
 			spans = append(spans, t)
 		}
 	}
@@ -58,6 +58,10 @@ func (d *Desk) correct(ctx context.Context, id, what string, change func(zeitstr
 		return 0, err
 	}
 	if err := change(t); err != nil {
+		if errors.Is(err, zeitstrom.ErrUnknown) {
+			d.clock.did(d.who, what+" (outcome unknown)", fmt.Sprintf("timespan %s of %s", t.ID, t.Employee), 0, nil)
+			d.clock.Refresh(ctx, t.Employee)
+		}
 		return 0, err
 	}
 	d.clock.did(d.who, what, fmt.Sprintf("timespan %s of %s", t.ID, t.Employee), 0, nil)

@@ -3,6 +3,7 @@ package control
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -96,7 +97,8 @@ func (c *Clock) askEverybody(ctx context.Context, people []Whereabouts, now time
 }
 
 // Refresh lets the clock learn at once what an employee did last, after a correction.
-// It returns how many of their bookings are still to be sent: they may contradict it.
+// It returns how many of their bookings Zeitstrom does not have: they may contradict
+// it.
 func (c *Clock) Refresh(ctx context.Context, e device.EmployeeID) (pending int, err error) {
 	waiting, err := c.Queue.Undelivered()
 	for _, p := range waiting {
@@ -104,7 +106,8 @@ func (c *Clock) Refresh(ctx context.Context, e device.EmployeeID) (pending int, 
 			pending++
 		}
 	}
-	if err != nil || pending > 0 || !c.Uplink.Online() {
+	_, lacks, lastErr := c.Queue.Last(e)
+	if err := errors.Join(err, lastErr); err != nil || lacks || !c.Uplink.Online() {
 		return pending, err
 	}
 	_, _, err = c.Uplink.Refresh(ctx, e)

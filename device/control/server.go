@@ -172,7 +172,11 @@ func (s *Server) handler() http.Handler {
 		reply(w, newMerged(m), err)
 	})
 	mux.HandleFunc("POST /employees/{who}/refresh", func(w http.ResponseWriter, r *http.Request) {
-		n, err := s.clock.Refresh(r.Context(), device.EmployeeID(r.PathValue("who")))
+		e, err := device.ParseEmployeeID(r.PathValue("who"))
+		n := 0
+		if err == nil {
+			n, err = s.clock.Refresh(r.Context(), e)
+		}
 		reply(w, n, err)
 	})
 	mux.HandleFunc("POST /web/pair", func(w http.ResponseWriter, _ *http.Request) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"timeclock/device"
+	"timeclock/device/clock"
 	"timeclock/device/control"
 	"timeclock/sync/zeitstrom"
 )
@@ -33,19 +34,21 @@ func (s *Server) correctionsPage(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := bound(r)
 	defer cancel()
 	type data struct {
-		Token     bool // an admin's token is there
-		OpenDays  []control.OpenDay
-		People    []control.Whereabouts
-		Employee  device.Employee
-		Week      string
-		Before    string
-		After     string
-		Spans     []zeitstrom.Timespan
-		HistoryOf string
-		History   []zeitstrom.Change
+		Token      bool // an admin's token is there
+		OtherToken bool // another one is to be entered
+		OpenDays   []control.OpenDay
+		People     []control.Whereabouts
+		Employee   device.Employee
+		Week       string
+		Before     string
+		After      string
+		Spans      []zeitstrom.Timespan
+		HistoryOf  string
+		History    []zeitstrom.Change
 	}
 	week := s.week(r)
 	d := data{Week: week.Format(time.DateOnly), Before: week.AddDate(0, 0, -7).Format(time.DateOnly), After: week.AddDate(0, 0, 7).Format(time.DateOnly)}
+	d.OtherToken = r.FormValue("token") == "other"
 	problem := ""
 	fail := func(err error) {
 		if err != nil && problem == "" {
@@ -76,7 +79,7 @@ func (s *Server) correctionsPage(w http.ResponseWriter, r *http.Request) {
 func (s *Server) bringToken(r *http.Request, _ string) (string, error) {
 	_, session, _ := s.user(r)
 	token := strings.TrimSpace(r.FormValue("token"))
-	if token == "" || strings.ContainsAny(token, " \t\r\n") {
+	if token == "" || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
 		return "", errEmpty
 	}
 	s.sessions.bring(session, token)
@@ -105,51 +108,58 @@ func (s *Server) correct(change func(*http.Request, *control.Desk) (int, error))
 	}
 }
 
-// local reads a time of a form, in the clock's zone.
+// local reads a time of a form, in the clock's zone; zero if it is empty. One that
+// was not changed is the instant that it was, in the hour that comes twice, too.
 func (s *Server) local(r *http.Request, field string) (time.Time, error) {
-	if r.FormValue(field) == "" {
+	text := r.FormValue(field)
+	if text == "" {
 		return time.Time{}, nil
 	}
-	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05"} {
-		if at, err := time.ParseInLocation(layout, r.FormValue(field), s.clock.Style.Zone); err == nil {
-			return at, nil
-		}
+	zone := s.clock.Style.Zone
+	if was, err := time.Parse(time.RFC3339, r.FormValue(field+"_was")); err == nil && strings.HasPrefix(was.In(zone).Format("2006-01-02T15:04:05"), text) {
+		return was, nil
 	}
-	return time.Time{}, errEmpty
+	return clock.ParseLocal(text, zone)
 }
 
 func (s *Server) correctTimes(r *http.Request, d *control.Desk) (int, error) {
 	in, err := s.local(r, "checkin")
-	if err != nil || in.IsZero() {
-		return 0, errEmpty
+	if err == nil && in.IsZero() {
+		err = errEmpty
+	}
+	if err != nil {
+		return 0, err
 	}
 	out, err := s.local(r, "checkout")
 	if err != nil {
 		return 0, err
 	}
-	ctx, cancel := bound(r)
+	ctx, cancel := boundAct(r)
 	defer cancel()
 	return d.SetTimes(ctx, r.FormValue("id"), in, out)
 }
 
 func (s *Server) correctSplit(r *http.Request, d *control.Desk) (int, error) {
 	at, err := s.local(r, "at")
-	if err != nil || at.IsZero() {
-		return 0, errEmpty
+	if err == nil && at.IsZero() {
+		err = errEmpty
 	}
-	ctx, cancel := bound(r)
+	if err != nil {
+		return 0, err
+	}
+	ctx, cancel := boundAct(r)
 	defer cancel()
 	return d.Split(ctx, r.FormValue("id"), at)
 }
 
 func (s *Server) correctComment(r *http.Request, d *control.Desk) (int, error) {
-	ctx, cancel := bound(r)
+	ctx, cancel := boundAct(r)
 	defer cancel()
 	return d.Comment(ctx, r.FormValue("id"), strings.TrimSpace(r.FormValue("comment")))
 }
 
 func (s *Server) correctProject(r *http.Request, d *control.Desk) (int, error) {
-	ctx, cancel := bound(r)
+	ctx, cancel := boundAct(r)
 	defer cancel()
 	return d.Assign(ctx, r.FormValue("id"), strings.TrimSpace(r.FormValue("code")))
 }

@@ -319,3 +319,8 @@ var errEmpty = errors.New("a field is empty")
 func bound(r *http.Request) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(r.Context(), slowest-5*time.Second)
 }
+
+// boundAct bounds a change that was begun: it goes on when the browser goes away.
+func boundAct(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(r.Context()), slowest-5*time.Second)
+}

@@ -146,6 +146,14 @@ func (v view) Local(t time.Time) string {
 	return t.In(v.Zone).Format("2006-01-02T15:04:05")
 }
 
+// Instant is an instant for a form's hidden field.
+func (v view) Instant(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
 // Clock is a time of day in the clock's zone.
 func (v view) Clock(t time.Time) string { return t.In(v.Zone).Format("15:04") }
 

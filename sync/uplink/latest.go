@@ -44,9 +44,12 @@ func (u *Uplink) learn(ctx context.Context, e device.EmployeeID, before time.Tim
 // counts at the door, while there is no answer, until they book again.
 func (u *Uplink) Refresh(ctx context.Context, e device.EmployeeID) (device.Intent, time.Time, error) {
 	k := u.learn(ctx, e, time.Now())
-	if k.err == nil {
-		u.mu.Lock()
-		defer u.mu.Unlock()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch old, any := u.memory[e]; {
+	case k.err != nil:
+		delete(u.memory, e) // it may be older than what was changed just now
+	case !any || k.asked.After(old.asked):
 		u.memory[e] = k
 	}
 	return k.intent, k.at, k.err

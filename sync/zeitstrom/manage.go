@@ -140,8 +140,14 @@ func (c *Client) Timespans(ctx context.Context, f Filter) iter.Seq2[Timespan, er
 
 // Timespan returns one timespan in detail: GET timestamps/timespans/ID/.
 func (c *Client) Timespan(ctx context.Context, id string) (Timespan, error) {
+	if id == "" || id == "." || id == ".." {
+		return Timespan{}, fmt.Errorf("%q is no timespan's id", id)
+	}
 	var w wire
 	err := c.ask(ctx, http.MethodGet, timespans+url.PathEscape(id)+"/?verbosity=detail", nil, &w)
+	if err == nil && !strings.EqualFold(w.ID, id) {
+		err = &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("asked for timespan %s, and got %q", id, w.ID)}
+	}
 	return w.timespan(), err
 }
 
@@ -189,28 +195,44 @@ func (c *Client) Workdays(ctx context.Context, from, to time.Time, token string)
 // was not there when it was looked up.
 var ErrLost = errors.New("the answer was lost, and the change is not there: look again in a minute before you repeat it")
 
+// ErrUnknown says that a change may have been made: neither it nor a look got an answer.
+var ErrUnknown = errors.New("whether it was done is not known: look before you repeat it")
+
+// lookTime is how long a look may take after an answer was lost, whatever time the
+// change itself had left.
+const lookTime = 15 * time.Second
+
 // change makes a change. If the answer is lost it is looked up; what is not there
 // is repeated only if twice is as good as once.
-func (c *Client) change(ctx context.Context, method, path string, body any, answer any, repeatable bool, there func() (bool, error)) error {
+func (c *Client) change(ctx context.Context, method, path string, body any, answer any, repeatable bool, there func(context.Context) (bool, error)) error {
 	err := c.ask(ctx, method, path, body, answer)
 	var e *Error
 	if !errors.As(err, &e) || !e.Ambiguous() {
 		return err
 	}
-	switch yes, lookup := there(); {
+	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+	defer cancel()
+	switch yes, lookup := there(look); {
 	case lookup != nil:
-		return fmt.Errorf("whether it was done is not known: %w", err)
+		return fmt.Errorf("%w: %w", ErrUnknown, err)
 	case yes:
 		return nil
 	case !repeatable:
 		return fmt.Errorf("%w (%w)", ErrLost, err)
 	}
-	return c.ask(ctx, method, path, body, answer)
+	err = c.ask(ctx, method, path, body, answer)
+	switch {
+	case method == http.MethodDelete && isNotFound(err): // the first one has landed meanwhile
+		return nil
+	case errors.As(err, &e) && e.Ambiguous():
+		return fmt.Errorf("%w: %w", ErrUnknown, err)
+	}
+	return err
 }
 
 // SetTimes sets a timespan's times; a zero checkout leaves it as it is.
 func (c *Client) SetTimes(ctx context.Context, id string, checkin, checkout time.Time) error {
-	return c.change(ctx, http.MethodPatch, timespans+url.PathEscape(id)+"/set-times/", newTimes(checkin, checkout), nil, true, func() (bool, error) {
+	return c.change(ctx, http.MethodPatch, timespans+url.PathEscape(id)+"/set-times/", newTimes(checkin, checkout), nil, true, func(ctx context.Context) (bool, error) {
 		t, err := c.Timespan(ctx, id)
 		return sameInstant(t.CheckIn, checkin) && (checkout.IsZero() || sameInstant(t.CheckOut, checkout)), err
 	})
@@ -242,12 +264,12 @@ func (c *Client) AddTimes(ctx context.Context, workday string, checkin, checkout
 		Workday string `json:"workday_id"`
 		times
 	}{workday, newTimes(checkin, checkout)}
-	err := c.change(ctx, http.MethodPost, timespans+"add-times/", body, &w, false, func() (bool, error) {
+	err := c.change(ctx, http.MethodPost, timespans+"add-times/", body, &w, false, func(ctx context.Context) (bool, error) {
 		for t, err := range c.Timespans(ctx, Filter{From: checkin.AddDate(0, 0, -1), To: checkin.AddDate(0, 0, 1), Verbosity: "detail"}) {
 			if err != nil {
 				return false, err
 			}
-			if t.Workday == workday && sameInstant(t.CheckIn, checkin) && sameInstant(t.CheckOut, checkout) {
+			if strings.EqualFold(t.Workday, workday) && sameInstant(t.CheckIn, checkin) && sameInstant(t.CheckOut, checkout) {
 				w.ID = t.ID
 				return true, nil
 			}
@@ -274,7 +296,7 @@ func (c *Client) AssignProject(ctx context.Context, id string, p Project) error 
 	if (p.Code == "") == (p.ID == "") {
 		return errors.New("a project is named by its code or by its id")
 	}
-	return c.change(ctx, http.MethodPost, timespans+url.PathEscape(id)+"/assign-project/", p, nil, true, func() (bool, error) {
+	return c.change(ctx, http.MethodPost, timespans+url.PathEscape(id)+"/assign-project/", p, nil, true, func(ctx context.Context) (bool, error) {
 		t, err := c.Timespan(ctx, id)
 		return p.ID != "" && t.ProjectID == p.ID, err
 	})
@@ -288,7 +310,7 @@ func (c *Client) SetTags(ctx context.Context, id string, tags []Tag) error {
 	body := struct {
 		Tags []Tag `json:"tag_assignments"`
 	}{tags}
-	return c.change(ctx, http.MethodPost, timespans+url.PathEscape(id)+"/update-tag-assignments/", body, nil, true, func() (bool, error) {
+	return c.change(ctx, http.MethodPost, timespans+url.PathEscape(id)+"/update-tag-assignments/", body, nil, true, func(ctx context.Context) (bool, error) {
 		_, err := c.Timespan(ctx, id)
 		return false, err // to say it again does no harm
 	})
@@ -299,7 +321,7 @@ func (c *Client) SetComment(ctx context.Context, id, comment string) error {
 	body := struct {
 		Comment string `json:"employee_comment"`
 	}{comment}
-	return c.change(ctx, http.MethodPost, timespans+url.PathEscape(id)+"/update-employee-comment/", body, nil, true, func() (bool, error) {
+	return c.change(ctx, http.MethodPost, timespans+url.PathEscape(id)+"/update-employee-comment/", body, nil, true, func(ctx context.Context) (bool, error) {
 		t, err := c.Timespan(ctx, id)
 		return t.Comment == comment, err
 	})
@@ -327,7 +349,7 @@ func (c *Client) Replace(ctx context.Context, sources []string, pieces []Piece) 
 	for _, p := range pieces {
 		body.Pieces = append(body.Pieces, piece{newTimes(p.CheckIn, p.CheckOut), p.ProjectID, p.Comment})
 	}
-	return c.change(ctx, http.MethodPost, timespans+"modify-consecutive-timespans/", body, nil, false, func() (bool, error) {
+	return c.change(ctx, http.MethodPost, timespans+"modify-consecutive-timespans/", body, nil, false, func(ctx context.Context) (bool, error) {
 		for _, id := range sources { // they go when it is done
 			if _, err := c.Timespan(ctx, id); !isNotFound(err) {
 				return false, err
@@ -337,11 +359,18 @@ func (c *Client) Replace(ctx context.Context, sources []string, pieces []Piece) 
 	})
 }
 
+// errTags refuses what would lose tags: the API takes none with new timespans.
+func errTags(t Timespan) error {
+	return fmt.Errorf("timespan %s has tags, which would be lost: take them off first, and set them again afterwards", t.ID)
+}
+
 // Split makes two timespans of one, at an instant within it.
 func (c *Client) Split(ctx context.Context, t Timespan, at time.Time) error {
 	switch {
 	case t.CheckOut.IsZero():
 		return fmt.Errorf("timespan %s is still open: give it a check-out first", t.ID)
+	case len(t.Tags) > 0:
+		return errTags(t)
 	case !at.After(t.CheckIn) || !at.Before(t.CheckOut):
 		return fmt.Errorf("%s does not lie within the timespan, from %s to %s", at.Local().Format(time.DateTime), t.CheckIn.Local().Format(time.DateTime), t.CheckOut.Local().Format(time.DateTime))
 	}
@@ -359,6 +388,10 @@ func (c *Client) Merge(ctx context.Context, spans []Timespan) error {
 	var ids []string
 	for _, t := range spans {
 		switch {
+		case slices.Contains(ids, t.ID):
+			return fmt.Errorf("timespan %s was named twice", t.ID)
+		case len(t.Tags) > 0:
+			return errTags(t)
 		case t.CheckOut.IsZero():
 			return fmt.Errorf("timespan %s is still open: give it a check-out first", t.ID)
 		case t.Workday != spans[0].Workday:
@@ -379,7 +412,7 @@ func (c *Client) Merge(ctx context.Context, spans []Timespan) error {
 
 // Delete deletes a timespan for good.
 func (c *Client) Delete(ctx context.Context, id string) error {
-	return c.change(ctx, http.MethodDelete, timespans+url.PathEscape(id)+"/", nil, nil, true, func() (bool, error) {
+	return c.change(ctx, http.MethodDelete, timespans+url.PathEscape(id)+"/", nil, nil, true, func(ctx context.Context) (bool, error) {
 		_, err := c.Timespan(ctx, id)
 		if isNotFound(err) {
 			return true, nil
@@ -407,6 +440,7 @@ func (c *Client) ask(ctx context.Context, method, path string, body, answer any)
 		return err
 	}
 	if err := json.Unmarshal(got, answer); err != nil {
+		path, _, _ = strings.Cut(path, "?") // a badge's number may stand there
 		return &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("an answer at %s that cannot be read: %w", path, err)}
 	}
 	return nil

@@ -380,3 +380,43 @@ func TestLongListOfTimespans(t *testing.T) {
 		t.Errorf("%d timespans by %d requests", n, asked)
 	}
 }
+
+// What would lose something, or cannot be meant, is refused before anything is sent.
+func TestRefusedBeforehand(t *testing.T) {
+	server := documented()
+	c := dial(t, server)
+	ctx := t.Context()
+	for _, id := range []string{"", ".", ".."} {
+		if _, err := c.Timespan(ctx, id); err == nil {
+			t.Errorf("%q was asked for", id)
+		}
+	}
+	span, err := c.Timespan(ctx, spanID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := server.Questions()
+	tagged, open := span, span
+	tagged.Tags, open.CheckOut = []zeitstrom.Tag{{ID: project, Type: "relative", Value: "100"}}, time.Time{}
+	for what, err := range map[string]error{
+		"split with tags":      c.Split(ctx, tagged, eight.Add(time.Hour)),
+		"split of an open one": c.Split(ctx, open, eight.Add(time.Hour)),
+		"split outside":        c.Split(ctx, span, seventeen),
+		"merge with itself":    c.Merge(ctx, []zeitstrom.Timespan{span, span}),
+		"merge with tags":      c.Merge(ctx, []zeitstrom.Timespan{tagged, span}),
+		"merge of an open one": c.Merge(ctx, []zeitstrom.Timespan{open, span}),
+	} {
+		if err == nil {
+			t.Errorf("%s was done", what)
+		}
+	}
+	if n := server.Questions() - asked; n > 0 {
+		t.Errorf("%d requests were sent", n)
+	}
+	// Somebody else's answer is nobody's timespan.
+	server.Fault = func(*http.Request) zeitstromtest.Fault { return zeitstromtest.JSON(200, `{}`) }
+	var e *zeitstrom.Error
+	if _, err := c.Timespan(ctx, spanID); !errors.As(err, &e) || e.Kind != zeitstrom.NotAPI {
+		t.Errorf("an answer without an id: %v", err)
+	}
+}

@@ -278,10 +278,7 @@ func (s *Server) book(ts Timestamp) (refusal string) {
 	case s.Strict && open == nil && ts.Intent == "checkout":
 		return "Employee is not checked in."
 	case ts.Intent == "checkin":
-		if s.open == nil {
-			s.open = map[string]*span{}
-		}
-		s.open[ts.Employee] = s.addSpan(ts.Employee, ts.Time, time.Time{})
+		s.opened(s.addSpan(ts.Employee, ts.Time, time.Time{}))
 	case open != nil:
 		open.checkout = ts.Time
 		delete(s.open, ts.Employee)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // span is a timespan with its history.
@@ -157,6 +158,13 @@ func (s *Server) timespans(w http.ResponseWriter, r *http.Request, path string, 
 	}
 }
 
+func (s *Server) opened(sp *span) {
+	if s.open == nil {
+		s.open = map[string]*span{}
+	}
+	s.open[sp.employee] = sp
+}
+
 func (s *Server) forget(sp *span) {
 	s.spans = slices.DeleteFunc(s.spans, func(x *span) bool { return x == sp })
 	if s.open[sp.employee] == sp {
@@ -291,6 +299,9 @@ func (f *form) refused(w http.ResponseWriter) bool {
 func (s *Server) setTimes(w http.ResponseWriter, sp *span, body []byte) {
 	f := newForm(body)
 	checkin, checkout := f.period(false)
+	if len(f.faults) == 0 && checkout.IsZero() && !sp.checkout.IsZero() && sp.checkout.Before(checkin) {
+		f.fault("checkin", "Check-in must not be after check-out.")
+	}
 	if f.refused(w) {
 		return
 	}
@@ -318,6 +329,9 @@ func (s *Server) addTimes(w http.ResponseWriter, body []byte) {
 	}
 	sp := s.addSpan(s.spans[i].employee, checkin, checkout)
 	sp.day = s.spans[i].day
+	if checkout.IsZero() {
+		s.opened(sp)
+	}
 	reply(w, http.StatusCreated, sp.shape("detail"))
 }
 
@@ -328,7 +342,7 @@ func (s *Server) assignProject(w http.ResponseWriter, sp *span, body []byte) {
 	switch {
 	case code == "" && id == "":
 		f.fault("non_field_errors", "Either project_code or project_id is required.")
-	case len(code) > 8:
+	case utf8.RuneCountInString(code) > 8:
 		f.fault("project_code", "Ensure this field has no more than 8 characters.")
 	case id != "" && !uuid.MatchString(id):
 		f.fault("project_id", "Must be a valid UUID.")
