@@ -258,6 +258,27 @@ func TestAlways(t *testing.T) {
 	}
 }
 
+// A wall clock that is set between the tap and its stamp makes the time doubtful,
+// forwards and backwards, however well the clock is synchronised by then.
+func TestSteppedSinceTheTap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now().Round(0)
+		for was, want := range map[time.Duration]bool{
+			-time.Second:                       false, // a second ago, by both clocks
+			-time.Second - stepped + 1:         false,
+			-time.Second - stepped:             true,
+			-time.Hour:                         true,
+			-time.Second + stepped:             true,
+			time.Hour:                          true,
+			-56*365*24*time.Hour - time.Second: true,
+		} {
+			if got := steppedSince(now.Add(was), time.Second); got != want {
+				t.Errorf("a tap of %v by the wall clock, a second ago: stepped %v", was, got)
+			}
+		}
+	})
+}
+
 // The kernel that the tests run on says something sensible.
 func TestSystem(t *testing.T) {
 	var s System
