@@ -35,4 +35,9 @@ func TestUnitIsGood(t *testing.T) {
 	if err != nil || len(out) > 0 {
 		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
 	}
+	// In tenths: what is left is the network, the devices and asking for the time.
+	out, err = exec.Command("systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=19", unit).CombinedOutput()
+	if err != nil {
+		t.Errorf("systemd-analyze security: %v\n%s", err, out)
+	}
 }
