@@ -3,21 +3,20 @@
 package deploy
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // systemd's own judge must have nothing to say about the unit.
 func TestUnitIsGood(t *testing.T) {
-	if _, err := exec.LookPath("systemd-analyze"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("there is no systemd-analyze: install systemd")
-		}
-		t.Skip("SKIPPED: there is no systemd-analyze on this computer, so the unit was not judged")
-	}
+	needs(t, "systemd-analyze")
 	text, err := os.ReadFile("timeclock.service")
 	if err != nil {
 		t.Fatal(err)
@@ -39,5 +38,108 @@ func TestUnitIsGood(t *testing.T) {
 	out, err = exec.Command("systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=19", unit).CombinedOutput()
 	if err != nil {
 		t.Errorf("systemd-analyze security: %v\n%s", err, out)
+	}
+}
+
+// The clock that the unit starts makes no system call that the unit forbids, while
+// it starts, asks whether the time is synchronised, answers a tap, and stops.
+func TestSystemCalls(t *testing.T) {
+	needs(t, "systemd-analyze", "strace")
+	allowed := allowedCalls(t)
+	dir := t.TempDir()
+	program, settings, trace := filepath.Join(dir, "timeclock"), filepath.Join(dir, "timeclock.toml"), filepath.Join(dir, "trace")
+	if out, err := exec.Command("go", "build", "-o", program, "../cmd/timeclock").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	text := fmt.Sprintf("state_dir = %q\nzeitstrom.token_file = %q\nzeitstrom.url = \"http://127.0.0.1:1/\"\nreader.driver = \"simulated\"\ndisplay.driver = \"none\"\nclock.trust = \"auto\"\n",
+		filepath.Join(dir, "state"), filepath.Join(dir, "token"))
+	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	daemon := exec.Command("strace", "-f", "-qq", "-o", trace, program, "run", "-config", settings)
+	daemon.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := daemon.Start(); err != nil {
+		t.Fatal(err)
+	}
+	group := func(s syscall.Signal) { _ = syscall.Kill(-daemon.Process.Pid, s) }
+	defer group(syscall.SIGKILL)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		out, err := exec.Command(program, "status", "-config", settings, "-json").CombinedOutput()
+		if err == nil && strings.Contains(string(out), `"healthy":true`) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not ready: %v\n%s", err, out)
+		}
+	}
+	if out, err := exec.Command(program, "tap", "-config", settings, "01020304").CombinedOutput(); !strings.Contains(string(out), "Unknown badge") {
+		t.Errorf("tap: %v\n%s", err, out)
+	}
+	group(syscall.SIGTERM)
+	if err := daemon.Wait(); err != nil {
+		t.Error(err)
+	}
+	made, err := os.ReadFile(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^\d+ +([a-z_0-9]+)\(`).FindAllStringSubmatch(string(made), -1) {
+		if seen[m[1]] = true; !allowed[m[1]] {
+			t.Errorf("the clock calls %s, which SystemCallFilter forbids", m[1])
+			allowed[m[1]] = true // once is enough
+		}
+	}
+	for _, name := range []string{"adjtimex", "fdatasync", "openat"} {
+		if !seen[name] {
+			t.Errorf("no %s among the %d system calls: what was watched was no clock", name, len(seen))
+		}
+	}
+}
+
+// allowedCalls returns what the lines of SystemCallFilter leave, in their order.
+func allowedCalls(t *testing.T) map[string]bool {
+	t.Helper()
+	unit, err := os.ReadFile("timeclock.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	allowed := map[string]bool{}
+	var set func(name string, to bool)
+	set = func(name string, to bool) {
+		if !strings.HasPrefix(name, "@") {
+			allowed[name] = to
+			return
+		}
+		out, err := exec.Command("systemd-analyze", "syscall-filter", "--no-pager", name).Output()
+		if err != nil {
+			t.Fatalf("systemd-analyze syscall-filter %s: %v", name, err)
+		}
+		for _, line := range strings.Split(string(out), "\n")[1:] {
+			if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+				set(line, to)
+			}
+		}
+	}
+	for _, m := range regexp.MustCompile(`(?m)^SystemCallFilter=(~?)(.+)$`).FindAllStringSubmatch(string(unit), -1) {
+		for _, name := range strings.Fields(m[2]) {
+			set(name, m[1] == "")
+		}
+	}
+	set("@default", true) // an allow-list always has it
+	return allowed
+}
+
+// needs skips a test where a program of others is missing; never in CI.
+func needs(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, name := range programs {
+		if _, err := exec.LookPath(name); err == nil {
+			continue
+		}
+		if os.Getenv("CI") != "" {
+			t.Fatalf("there is no %s: install it", name)
+		}
+		t.Skipf("SKIPPED: there is no %s on this computer, so the unit was not judged", name)
 	}
 }
