@@ -17,6 +17,7 @@ import (
 	"timeclock/device"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 	"golang.org/x/sys/unix"
 )
 
@@ -281,6 +282,9 @@ func inodeOf(path string) (inode, error) {
 // file is still readable, so it is written anew and opened again.
 func (s *Store) findFile() error {
 	path := s.db.Path()
+	if path == "" { // it was closed: there is no file to be missed
+		return berrors.ErrDatabaseNotOpen
+	}
 	if now, err := inodeOf(path); err == nil && now == s.file {
 		return nil
 	}

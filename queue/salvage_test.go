@@ -179,3 +179,17 @@ func TestRemovedFileComesBack(t *testing.T) {
 		t.Errorf("journal of %d, %v; %+v", n, err, s.Stats())
 	}
 }
+
+// A queue that was closed is not a file that was removed: nothing is made anew.
+func TestClosedStaysClosed(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	s := open(t, filepath.Join(t.TempDir(), "queue.db"))
+	s.Close()
+	if _, err := s.Append(punch(0, device.CheckIn, time.Now())); err == nil {
+		t.Error("a punch was stored in a closed queue")
+	}
+	if left, err := os.ReadDir(dir); len(left) > 0 || err != nil {
+		t.Errorf("it left %v behind, %v", left, err)
+	}
+}
