@@ -191,6 +191,26 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) ([]by
 	return got, err
 }
 
+// ask sends a body and decodes the answer, if there is one.
+func (c *Client) ask(ctx context.Context, method, path string, body, answer any) error {
+	var raw []byte
+	if body != nil {
+		var err error
+		if raw, err = json.Marshal(body); err != nil {
+			return err
+		}
+	}
+	got, err := c.do(ctx, method, path, raw)
+	if err != nil || answer == nil || len(got) == 0 {
+		return err
+	}
+	if err := json.Unmarshal(got, answer); err != nil {
+		path, _, _ = strings.Cut(path, "?") // a badge's number may stand there
+		return &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("an answer at %s that cannot be read: %w", path, err)}
+	}
+	return nil
+}
+
 // explainTLS says whose fault it may be that a certificate is not valid now.
 func explainTLS(err error) error {
 	var invalid x509.CertificateInvalidError

@@ -2,7 +2,12 @@ package zeitstrom
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"timeclock/device"
@@ -10,141 +15,177 @@ import (
 
 const timespans = "timestamps/timespans/"
 
-// timespan is what is needed of a timespan; the answer has more.
-type timespan struct {
-	ID       string     `json:"id"`
-	Checkin  *time.Time `json:"checkin_time"`
-	Checkout *time.Time `json:"checkout_time"`
+// Timespan is a single working period. What only the verbosity "detail" tells is
+// empty without it.
+type Timespan struct {
+	ID        string
+	CheckIn   time.Time
+	CheckOut  time.Time // zero: still working
+	ProjectID string    // empty: none
+	Comment   string    // of the employee
+	Tags      []Tag
+	Workday   string            // detail
+	Employee  device.EmployeeID // detail
 }
 
-// change is what is needed of an entry of a timespan's history.
-type change struct {
-	Checkin  *time.Time `json:"previous_checkin"`
-	Checkout *time.Time `json:"previous_checkout"`
+// Tag is a project tag of a timespan, with its share.
+type Tag struct {
+	ID    string      `json:"tag_id"`
+	Type  string      `json:"type"` // "relative", say
+	Value json.Number `json:"value"`
 }
 
-// Has reports whether Zeitstrom knows of the punch: whether one of the
-// employee's timespans around that day begins (a check-in) or ends (a
-// check-out) at its instant, to the second, or did so before somebody corrected
-// it. A compact timespan does not say whose it is, so one employee is asked for.
-func (c *Client) Has(ctx context.Context, p device.Punch) (bool, error) {
-	spans, err := c.around(ctx, p)
-	if err != nil {
-		return false, err
+// Change is an entry of a timespan's history: what it was before.
+type Change struct {
+	ID         string // opaque
+	At         time.Time
+	Originator string
+	CheckIn    time.Time // before the change
+	CheckOut   time.Time // before the change; zero: it was open
+	Reason     string
+}
+
+// Workday is a calendar day of an employee.
+type Workday struct {
+	ID       string
+	CheckIn  time.Time
+	CheckOut time.Time // zero: still working
+	Work     time.Duration
+	Break    time.Duration
+}
+
+// wire is a timespan as the API writes it. Times and references may be nested
+// objects in answers of other verbosities.
+type wire struct {
+	ID        string          `json:"id"`
+	CheckIn   *time.Time      `json:"checkin_time"`
+	CheckOut  *time.Time      `json:"checkout_time"`
+	ProjectID *string         `json:"project_id"`
+	Comment   string          `json:"employee_comment"`
+	Tags      []Tag           `json:"tag_assignments"`
+	Workday   json.RawMessage `json:"workday"`
+	WorkdayID json.RawMessage `json:"workday_id"`
+	Employee  json.RawMessage `json:"employee"`
+	EmplID    json.RawMessage `json:"employee_id"`
+}
+
+func (w wire) timespan() Timespan {
+	t := Timespan{ID: w.ID, CheckIn: value(w.CheckIn), CheckOut: value(w.CheckOut), ProjectID: value(w.ProjectID), Comment: w.Comment, Tags: w.Tags}
+	t.Workday = reference(w.WorkdayID, w.Workday)
+	t.Employee, _ = device.ParseEmployeeID(reference(w.EmplID, w.Employee))
+	return t
+}
+
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
 	}
-	for _, s := range spans {
-		if same(p, s.Checkin, s.Checkout) {
-			return true, nil
+	return v
+}
+
+// reference reads an id that is a text, or an object with an id.
+func reference(raws ...json.RawMessage) string {
+	for _, raw := range raws {
+		var id string
+		var object struct {
+			ID string `json:"id"`
+		}
+		if json.Unmarshal(raw, &id) == nil && id != "" {
+			return id
+		}
+		if json.Unmarshal(raw, &object) == nil && object.ID != "" {
+			return object.ID
 		}
 	}
-	for _, s := range spans {
-		changes, err := list[change](ctx, c, timespans+url.PathEscape(s.ID)+"/history/", nil)
-		if err != nil {
-			return false, err
-		}
-		for _, was := range changes {
-			if same(p, was.Checkin, was.Checkout) {
-				return true, nil
+	return ""
+}
+
+// Filter says which timespans are wanted.
+type Filter struct {
+	From, To  time.Time // days, both included; zero: no bound, and then both must be
+	Employees []device.EmployeeID
+	Verbosity string // detail, duration or device; empty: compact
+}
+
+func days(from, to time.Time) string {
+	return from.Format(time.DateOnly) + "|" + to.Format(time.DateOnly)
+}
+
+// Timespans lists timespans page by page, so that it takes little memory however
+// many there are: GET timestamps/timespans/. It ends with the first error.
+func (c *Client) Timespans(ctx context.Context, f Filter) iter.Seq2[Timespan, error] {
+	q := url.Values{}
+	if !f.From.IsZero() {
+		q.Set("daterange", days(f.From, f.To))
+	}
+	ids := make([]string, len(f.Employees))
+	for i, e := range f.Employees {
+		ids[i] = string(e)
+	}
+	if len(ids) > 0 {
+		q.Set("employee_ids", strings.Join(ids, "|"))
+	}
+	if f.Verbosity != "" {
+		q.Set("verbosity", f.Verbosity)
+	}
+	return func(yield func(Timespan, error) bool) {
+		for w, err := range pages[wire](ctx, c, timespans, q) {
+			if !yield(w.timespan(), err) || err != nil {
+				return
 			}
 		}
 	}
-	return false, nil
 }
 
-// Bounds of what Latest looks at.
-const (
-	daysBack = 31
-	// ahead is how far the clocks of others may be ahead: an end that is further
-	// in the future was planned, and has not happened yet.
-	ahead = 2 * time.Minute
-)
-
-// Latest returns what an employee did last before an instant, at this clock,
-// another door or in the app, by the timespans of the month before it. The
-// intent is empty if there are none.
-func (c *Client) Latest(ctx context.Context, e device.EmployeeID, before time.Time) (device.Intent, time.Time, error) {
-	day := before.UTC()
-	spans, err := list[timespan](ctx, c, timespans, url.Values{
-		"employee_ids": {string(e)},
-		"daterange":    {day.AddDate(0, 0, -daysBack).Format(time.DateOnly) + "|" + day.AddDate(0, 0, 1).Format(time.DateOnly)},
-	})
-	if err != nil {
-		return "", time.Time{}, err
+// Timespan returns one timespan in detail: GET timestamps/timespans/ID/.
+func (c *Client) Timespan(ctx context.Context, id string) (Timespan, error) {
+	if id == "" || id == "." || id == ".." {
+		return Timespan{}, fmt.Errorf("%q is no timespan's id", id)
 	}
-	var latest device.Intent
-	var at time.Time
-	horizon := before.Add(ahead)
-	for _, s := range spans {
-		intent, when := device.CheckOut, s.Checkout
-		if when == nil || when.After(horizon) {
-			intent, when = device.CheckIn, s.Checkin
-		}
-		if when == nil || when.After(horizon) {
-			continue
-		}
-		// Where one timespan ends and the next begins, the employee is in.
-		if when.After(at) || when.Equal(at) && intent == device.CheckIn {
-			latest, at = intent, *when
-		}
+	var w wire
+	err := c.ask(ctx, http.MethodGet, timespans+url.PathEscape(id)+"/?verbosity=detail", nil, &w)
+	if err == nil && !strings.EqualFold(w.ID, id) {
+		err = &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("asked for timespan %s, and got %q", id, w.ID)}
 	}
-	return latest, at, nil
+	return w.timespan(), err
 }
 
-// CheckOut returns when the timespan ended that began with an employee's check-in;
-// the zero time if it is still open. If there is none (it was deleted, or its
-// beginning corrected), found is false.
-func (c *Client) CheckOut(ctx context.Context, e device.EmployeeID, checkin time.Time) (checkout time.Time, found bool, err error) {
-	in := device.Punch{Employee: e, Intent: device.CheckIn, Time: checkin}
-	spans, err := c.around(ctx, in)
-	if err != nil {
-		return time.Time{}, false, err
+// History returns how a timespan was changed, as the API orders it.
+func (c *Client) History(ctx context.Context, id string) ([]Change, error) {
+	type entry struct {
+		ID         string     `json:"id"`
+		At         time.Time  `json:"created_at"`
+		Originator string     `json:"originator"`
+		CheckIn    *time.Time `json:"previous_checkin"`
+		CheckOut   *time.Time `json:"previous_checkout"`
+		Reason     string     `json:"change_reason"`
 	}
-	for _, s := range spans {
-		if !same(in, s.Checkin, nil) {
-			continue
-		}
-		if found = true; s.Checkout == nil {
-			return time.Time{}, true, nil
-		}
-		checkout = *s.Checkout
+	entries, err := list[entry](ctx, c, timespans+url.PathEscape(id)+"/history/", nil)
+	out := make([]Change, len(entries))
+	for i, e := range entries {
+		out[i] = Change{e.ID, e.At, e.Originator, value(e.CheckIn), value(e.CheckOut), e.Reason}
 	}
-	return checkout, found, nil
+	return out, err
 }
 
-// around lists the employee's timespans of the days around a punch. In which time
-// zone days are cut is not documented, so it is a day more on both sides.
-func (c *Client) around(ctx context.Context, p device.Punch) ([]timespan, error) {
-	day := p.Time.UTC()
-	return list[timespan](ctx, c, timespans, url.Values{
-		"employee_ids": {string(p.Employee)},
-		"daterange":    {day.AddDate(0, 0, -1).Format(time.DateOnly) + "|" + day.AddDate(0, 0, 1).Format(time.DateOnly)},
-	})
-}
-
-// same compares instants as the API keeps them: to the second.
-func same(p device.Punch, checkin, checkout *time.Time) bool {
-	at := checkin
-	if p.Intent == device.CheckOut {
-		at = checkout
+// Workdays lists the calendar days of the employee with an RFID token, or of
+// everybody whom the API's token may see: GET timestamps/workdays/.
+func (c *Client) Workdays(ctx context.Context, from, to time.Time, token string) ([]Workday, error) {
+	type day struct {
+		ID       string     `json:"id"`
+		CheckIn  *time.Time `json:"checkin"`
+		CheckOut *time.Time `json:"checkout"`
+		Work     float64    `json:"work_duration"`
+		Break    float64    `json:"break_duration"`
 	}
-	return at != nil && at.Truncate(time.Second).Equal(p.Time.Truncate(time.Second))
-}
-
-// pageSize and maxPages bound a list: more than that is none that this package can
-// judge.
-const (
-	pageSize = 100
-	maxPages = 1000
-)
-
-// list reads a paginated list to its end, or not at all.
-func list[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
-	var all []T
-	for x, err := range pages[T](ctx, c, path, query) {
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, x)
+	q := url.Values{"daterange": {days(from, to)}}
+	if token != "" {
+		q.Set("token", token)
 	}
-	return all, nil
+	list, err := list[day](ctx, c, "timestamps/workdays/", q)
+	out := make([]Workday, len(list))
+	for i, d := range list {
+		out[i] = Workday{d.ID, value(d.CheckIn), value(d.CheckOut), time.Duration(d.Work * float64(time.Second)), time.Duration(d.Break * float64(time.Second))}
+	}
+	return out, err
 }
