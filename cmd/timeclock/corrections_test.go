@@ -56,12 +56,8 @@ func TestCorrectionsInBrowser(t *testing.T) {
 	}
 
 	click, see, set := chromedp.Click[string], chromedp.WaitVisible[string], chromedp.SetValue[string]
-	says := func(text string) step { return see(fmt.Sprintf(`//*[contains(normalize-space(.), %q)]`, text)) }
 	within := func(id, css string) string { return fmt.Sprintf(`[id=%q] %s`, id, css) }
-	for _, s := range []struct {
-		what string
-		do   []step
-	}{
+	play(ctx, t, []deed{
 		{"log in", []step{chromedp.Navigate(address + "/login"), set(`input[name=name]`, "admin"), set(`input[name=password]`, password), click(`button.main`), says("Health")}},
 		{"bring a token", []step{chromedp.Navigate(address + "/corrections"), set(`input[name=token]`, "good"), click(`#token button`), says("The token is kept until you log out.")}},
 		{"a week", []step{chromedp.Navigate(week), says("2026-06-01 08:00:00 – 2026-06-01 17:00:00"), says("2026-06-02 08:00:00 – still open"), see(`img[src^="/pictures/week.svg"]`)}},
@@ -71,12 +67,7 @@ func TestCorrectionsInBrowser(t *testing.T) {
 		{"a project", []step{set(within("span-1", `input[name=code]`), "P-101"), click(within("span-1", `form[action="/corrections/project"] button`)), see(within("span-1", `form[action="/corrections/project"] .hint`))}},
 		{"split", []step{set(within("span-1", `input[name=at]`), "2026-06-01T12:00"), click(within("span-1", `form[action="/corrections/split"] button`)), says("2026-06-01 08:00:00 – 2026-06-01 12:00:00"), says("2026-06-01 12:00:00 – 2026-06-01 17:00:00")}},
 		{"something that Zeitstrom refuses", []step{set(within("span-2", `input[name=checkout]`), "2026-06-02T06:00"), click(within("span-2", `form[action="/corrections/times"] button`)), says("Check-out must not be before check-in.")}},
-	} {
-		if err := chromedp.Do(ctx, s.do...); err != nil {
-			page, _ := chromedp.Run(ctx, chromedp.OuterHTML[string]("main"))
-			t.Fatalf("%s: %v\n%s", s.what, err, page)
-		}
-	}
+	})
 	accessible(ctx, t, axe, "/corrections")
 	if broken, err := chromedp.Run(ctx, chromedp.Evaluate[int](`Array.from(document.images).filter(i => i.complete && i.naturalWidth == 0).length`)); err != nil || broken > 0 {
 		t.Errorf("%d pictures are broken, %v", broken, err)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"flag"
 	"os"
-	"os/exec"
 	"regexp"
 	"strings"
 	"sync"
@@ -62,40 +61,6 @@ func startDemo(t *testing.T) (address string, out *output) {
 	return address, out
 }
 
-// browser starts a headless Chromium. Without one the test is skipped, unless
-// the environment asks for it, as CI does.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if found, err := exec.LookPath(name); err == nil {
-			path = found
-			break
-		}
-	}
-	if path == "" {
-		if os.Getenv("CI") != "" {
-			t.Fatal("there is no browser: install chromium")
-		}
-		t.Skip("SKIPPED: there is no chromium on this computer, so the demo's page was not driven in a browser")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.Flag("no-sandbox", true), chromedp.Flag("disable-gpu", true),
-		chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1160, 760),
-		chromedp.Flag("ignore-certificate-errors", true), chromedp.Flag("lang", "en"),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
-	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop)
-	ctx, stop = chromedp.NewContext(ctx)
-	t.Cleanup(stop)
-	ctx, stop = context.WithTimeout(ctx, time.Minute)
-	t.Cleanup(stop)
-	return ctx
-}
-
-// step is something a person does with the page, or waits to see on it.
-type step = chromedp.Action[chromedp.Void]
-
 // A person taps badges on the demo's page, breaks things and mends them.
 func TestDemoInBrowser(t *testing.T) {
 	ctx := browser(t)
@@ -106,17 +71,19 @@ func TestDemoInBrowser(t *testing.T) {
 		joergIn = `#received tr[data-name="Jörg Weiß"][data-intent="checkin"]`
 	)
 	click, see, gone := chromedp.Click[string], chromedp.WaitVisible[string], chromedp.WaitNotPresent[string]
-	says := func(text string) step { return see(`#display[alt*="` + text + `"]`) }
-	steps := []struct {
-		what string
-		do   []step
-	}{
-		{"open the page", []step{chromedp.Navigate(address), says(":")}},
-		{"tap a badge", []step{click(`[data-uid="5A1F3C7E"]`), says("Welcome, Anna Müller"), see(annaIn)}},
-		{"tap it again", []step{click(`[data-uid="5A1F3C7E"]`), says("Already booked, Anna Müller")}},
-		{"tap an unknown badge", []step{click(`[data-uid="9C44E201"]`), says("Unknown badge")}},
+	shows := func(text string) step { return see(`#display[alt*="` + text + `"]`) }
+	defer func() {
+		if t.Failed() {
+			t.Log(out)
+		}
+	}()
+	play(ctx, t, []deed{
+		{"open the page", []step{chromedp.Navigate(address), shows(":")}},
+		{"tap a badge", []step{click(`[data-uid="5A1F3C7E"]`), shows("Welcome, Anna Müller"), see(annaIn)}},
+		{"tap it again", []step{click(`[data-uid="5A1F3C7E"]`), shows("Already booked, Anna Müller")}},
+		{"tap an unknown badge", []step{click(`[data-uid="9C44E201"]`), shows("Unknown badge")}},
 		{"cut the network and tap", []step{
-			click(`[data-switch="network"]`), click(`[data-uid="04A21B7C5D6E80"]`), says("Welcome, Jörg Weiß"),
+			click(`[data-switch="network"]`), click(`[data-uid="04A21B7C5D6E80"]`), shows("Welcome, Jörg Weiß"),
 			see(`//p[@id="pending" and contains(., "1 saved on the clock")]`),
 			gone(joergIn),
 		}},
@@ -126,12 +93,7 @@ func TestDemoInBrowser(t *testing.T) {
 			click(`[data-uid="5A1F3C7E"]`), gone(annaOut),
 		}},
 		{"mend the reader", []step{click(`[data-switch="reader"]`), see(`#reader:not(.dead)`)}},
-	}
-	for _, s := range steps {
-		if err := chromedp.Do(ctx, s.do...); err != nil {
-			t.Fatalf("%s: %v\n%s", s.what, err, out)
-		}
-	}
+	})
 	// After the lock-out the badge books the other way. The reader needs a
 	// moment to come back, so the badge may be tapped more than once.
 	if err := until(func() error {

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// browser starts a headless Chromium. Without one the test is skipped, unless
+// the environment asks for it, as CI does.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	if path == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatal("there is no browser: install chromium")
+		}
+		t.Skip("SKIPPED: there is no chromium on this computer, so no page was driven in one")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.Flag("no-sandbox", true), chromedp.Flag("disable-gpu", true),
+		chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1160, 760),
+		chromedp.Flag("ignore-certificate-errors", true), chromedp.Flag("lang", "en"),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
+	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(stop)
+	ctx, stop = chromedp.NewContext(ctx)
+	t.Cleanup(stop)
+	ctx, stop = context.WithTimeout(ctx, time.Minute)
+	t.Cleanup(stop)
+	return ctx
+}
+
+// step is something a person does with the page, or waits to see on it.
+type step = chromedp.Action[chromedp.Void]
+
+// deed is what a person does in a browser, and what they see of it.
+type deed struct {
+	what string
+	do   []step
+}
+
+// play does one deed after another.
+func play(ctx context.Context, t *testing.T, deeds []deed) {
+	t.Helper()
+	for _, d := range deeds {
+		if err := chromedp.Do(ctx, d.do...); err != nil {
+			page, _ := chromedp.Run(ctx, chromedp.OuterHTML[string]("body"))
+			t.Fatalf("%s: %v\n%s", d.what, err, page)
+		}
+	}
+}
+
+// says waits until the page has a text.
+func says(text string) step {
+	return chromedp.WaitVisible[string](fmt.Sprintf(`//*[contains(normalize-space(.), %q)]`, text))
+}
+
+// axeCore checks a page for what people with other eyes and hands would stumble
+// over. It is not part of this repository: .ci/run fetches it.
+func axeCore(t *testing.T) string {
+	path := os.Getenv("AXE_CORE")
+	if path == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatal("AXE_CORE does not name axe-core's axe.min.js")
+		}
+		t.Log("SKIPPED: accessibility was not checked: AXE_CORE does not name axe-core's axe.min.js")
+		return ""
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// accessible runs axe on the page that a browser shows.
+func accessible(ctx context.Context, t *testing.T, axe, page string) {
+	t.Helper()
+	if axe == "" {
+		return
+	}
+	const ask = `axe.run({resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.filter(v => v.impact == "serious" || v.impact == "critical").map(v => v.id + ": " + v.nodes.map(n => n.html + " " + n.failureSummary).join(" | "))))`
+	if err := chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](axe)); err != nil {
+		t.Fatal(page, err)
+	}
+	found, err := chromedp.Run(ctx, chromedp.Evaluate[string](ask, chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Fatal(page, err)
+	}
+	var problems []string
+	if err := json.Unmarshal([]byte(found), &problems); err != nil || len(problems) > 0 {
+		t.Errorf("%s: %v\n%s", page, err, strings.Join(problems, "\n"))
+	}
+}

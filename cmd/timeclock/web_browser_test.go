@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"timeclock/device"
+	"timeclock/queue"
+
+	"github.com/chromedp/chromedp"
+)
+
+// An admin does with the page what admins do, in a real browser.
+func TestPageInBrowser(t *testing.T) {
+	ctx := browser(t)
+	axe := axeCore(t)
+	p := newPlace(t)
+	d, address := startPage(t, p)
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	const header = "Ausweis;Mitarbeiter-ID;Name\n"
+	bad := write("bad.csv", header+"01020304;nobody;Ben\n")
+	good := write("good.csv", header+"01020304;"+string(employeeOf(11))+";Ben Öztürk\n0A0B0C0D;"+string(employeeOf(12))+";Cem Kaya\n")
+	p.api.server.SetEmployees([]string{string(employeeOf(0)), string(employeeOf(11)), string(employeeOf(13))})
+	bring := func(hex string) step {
+		return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+			uid, err := device.ParseUID(hex)
+			if err == nil {
+				_, err = d.clock.Tap(ctx, uid)
+			}
+			return err
+		})
+	}
+	click, see := chromedp.Click[string], chromedp.WaitVisible[string]
+	keys, set := chromedp.SendKeys[string], chromedp.SetValue[string]
+	open := func(path string) step {
+		return func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+			for range 3 { // what a click had begun to load may come in between
+				if v, err := chromedp.Navigate(address+path)(ctx, t); err == nil || !strings.Contains(err.Error(), "ERR_ABORTED") {
+					return v, err
+				}
+			}
+			return chromedp.Navigate(address+path)(ctx, t)
+		}
+	}
+	code := d.page.Code()
+	play(ctx, t, []deed{
+		{"the first visit asks for the code on the display", []step{open("/"), see(`input[name=code]`)}},
+		{"a wrong code", []step{keys(`input[name=code]`, "1234 5678"), keys(`input[name=password]`, password), keys(`input[name=again]`, password), click(`button.main`), says("not the code on the display")}},
+		{"the right one", []step{keys(`input[name=code]`, code), keys(`input[name=password]`, password), keys(`input[name=again]`, password), click(`button.main`), says("Last bookings")}},
+		{"out and in again", []step{click(`header form button`), keys(`input[name=name]`, "admin"), keys(`input[name=password]`, password), click(`button.main`), says("Last bookings")}},
+		{"somebody taps, and the page shows it by itself", []step{bring(badgeOf(0).Hex()), see(`//td[.="Anna"]`)}},
+		{"an import with an error", []step{open("/badges"), chromedp.SetUploadFiles(`input[type=file]`, []string{bad}), click(`button[value=import]`), says("is not a UUID"), says("nothing imported")}},
+		{"a look", []step{open("/badges"), chromedp.SetUploadFiles(`input[type=file]`, []string{good}), click(`button[value=look]`), says("What would become of it"), says("2 added")}},
+		{"the import", []step{open("/badges"), chromedp.SetUploadFiles(`input[type=file]`, []string{good}), click(`button[value=import]`), says("Imported"), says("2 added")}},
+		{"a file as the whole truth, which would remove a badge", []step{
+			open("/badges"), chromedp.SetUploadFiles(`input[type=file]`, []string{good}), click(`input[name=replace]`), click(`button[value=import]`),
+			says("would be removed"), says("What would become of it"),
+		}},
+		{"a badge for a new employee, at the reader", []step{
+			open("/badges"), set(`#enrolment input[name=employee]`, string(employeeOf(13))), set(`#enrolment input[name=name]`, "Dana Lang"), click(`#enrolment button.main`),
+			says("Hold the new badge for Dana Lang"), bring("0E0E0E0E"), says("Badge 0E0E0E0E belongs to Dana Lang now."),
+		}},
+		{"a lost badge is blocked", []step{open("/badges?q=Ben"), click(`button[aria-label="Block 01020304"]`), says("Done: badge 01020304 of Ben Öztürk"), see(`button[aria-label="Unblock 01020304"]`)}},
+		{"an unknown badge is given to somebody", []step{
+			bring("0F0F0F0F"), open("/unclaimed"), says("0F0F0F0F"), set(`input[name=employee]`, string(employeeOf(11))), set(`input[name=name]`, "Ben Öztürk"), click(`button.main`),
+			says("Bookings made: 1, for Ben Öztürk"),
+		}},
+		{"a booking that Zeitstrom refuses", []step{bring("0A0B0C0D"), says("There are none.")}},
+	})
+	var refused queue.Entry
+	eventually(t, func() error {
+		list, err := d.queue.Undelivered()
+		if err != nil || len(list) != 1 || list[0].State != queue.Quarantined {
+			return fmt.Errorf("%+v, %w", list, err)
+		}
+		refused = list[0]
+		return nil
+	})
+	p.api.server.SetEmployees(nil)
+	play(ctx, t, []deed{
+		{"sent again", []step{open("/bookings?state=quarantined"), says("object does not exist"), click(fmt.Sprintf(`button[aria-label="Send again %d"]`, refused.ID)), says(fmt.Sprintf("Booking %d is sent again.", refused.ID))}},
+		{"the roll-call", []step{open("/in?roll=1&ask=1"), says("3 are in"), see(`td.tick`), says("Zeitstrom was asked")}},
+		{"in German", []step{click(`footer button[lang=de]`), says("Letzte Buchungen")}},
+	})
+	eventually(t, func() error {
+		if st := d.queue.Stats(); st.Pending+st.Quarantined > 0 {
+			return fmt.Errorf("%+v", st)
+		}
+		return nil
+	})
+
+	for _, language := range []string{"de", "en"} {
+		if err := chromedp.Do(ctx, click(`footer button[lang=`+language+`]`), see(`html[lang=`+language+`]`)); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"/", "/in", "/in?roll=1", "/badges", "/unclaimed", "/bookings", "/days", "/device"} {
+			if err := chromedp.Do(ctx, open(path), see("h1")); err != nil {
+				t.Fatal(path, err)
+			}
+			accessible(ctx, t, axe, path)
+		}
+	}
+	for name, path := range map[string]string{"page-now.png": "/", "page-badges.png": "/badges"} {
+		if err := chromedp.Do(ctx, chromedp.EmulateViewport(1160, 900), open(path), see("h1"), chromedp.Sleep(300*time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *update {
+			if err := os.WriteFile(name, picture, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// On a phone nothing is wider than the screen.
+	for _, path := range []string{"/", "/badges", "/bookings", "/device"} {
+		if err := chromedp.Do(ctx, chromedp.EmulateViewport(360, 740), open(path), see("h1")); err != nil {
+			t.Fatal(err)
+		}
+		if wide, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth`)); err != nil || wide > 360 {
+			t.Errorf("%s is %d pixels wide on a phone, %v", path, wide, err)
+		}
+	}
+	if err := chromedp.Do(ctx, open("/"), click(`header form button`), see(`input[name=password]`)); err != nil {
+		t.Fatal("logging out:", err)
+	}
+	accessible(ctx, t, axe, "/login")
+
+	eventually(t, func() error {
+		return journalSays(d, "paired: admin set", "badges imported", "badge enrolled", "badge blocked", "badge added", "taps claimed", "decided to retry")
+	})
+}
