@@ -106,10 +106,7 @@ func create(path string) (err error) {
 	if err := errors.Join(err, db.Sync(), db.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(temp, path); err != nil {
-		return err
-	}
-	return syncDir(path)
+	return device.Rename(temp, path)
 }
 
 // load builds what is kept in memory from the file, newest punch first.

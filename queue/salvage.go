@@ -234,10 +234,7 @@ func (w *wreck) build(path string) (Salvaged, error) {
 	if err := errors.Join(err, db.Sync(), db.Close()); err != nil {
 		return Salvaged{}, err
 	}
-	if err := os.Rename(temp, path); err != nil {
-		return Salvaged{}, err
-	}
-	return Salvaged{Punches: len(w.punches), Open: open.len()}, syncDir(path)
+	return Salvaged{Punches: len(w.punches), Open: open.len()}, device.Rename(temp, path)
 }
 
 // forgetClaimed leaves out the taps that had become punches: pages that are no
@@ -251,14 +248,6 @@ func (w *wreck) forgetClaimed() {
 		t, err := decodeUnclaimed(v)
 		return err != nil || booked[t.Time.UnixNano()]
 	})
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // inode identifies a file, whatever its name.
@@ -330,8 +319,5 @@ func snapshot(db *bolt.DB, path string) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(temp, path); err != nil {
-		return err
-	}
-	return syncDir(path)
+	return device.Rename(temp, path)
 }

@@ -21,7 +21,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -323,31 +322,9 @@ func (r *Roster) replace(next map[device.UID]device.Badge) error {
 	if err := Export(&buf, list(next)); err != nil {
 		return err
 	}
-	if err := writeFile(r.path, buf.Bytes()); err != nil {
+	if err := device.WriteFile(r.path, buf.Bytes()); err != nil {
 		return fmt.Errorf("badge map not changed: %w", err)
 	}
 	r.badges.Store(&next)
 	return nil
-}
-
-// writeFile replaces a file so that a power cut leaves the old or the new one.
-func writeFile(path string, content []byte) error {
-	dir := filepath.Dir(path)
-	// Always the same name: what a crash leaves behind is overwritten next time.
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -18,6 +18,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"timeclock/device"
 	"timeclock/device/control"
 
 	"golang.org/x/crypto/argon2"
@@ -160,7 +161,7 @@ func (a *accounts) replace(next []account) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(a.path, content); err != nil {
+	if err := device.WriteFile(a.path, content); err != nil {
 		return err
 	}
 	a.list = next
