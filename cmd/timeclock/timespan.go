@@ -14,116 +14,9 @@ import (
 	"time"
 
 	"timeclock/device"
-	"timeclock/device/config"
 	"timeclock/device/control"
 	"timeclock/sync/zeitstrom"
 )
-
-// desk is what the timespan commands work with.
-type desk struct {
-	*call
-	cfg  config.Config
-	api  *zeitstrom.Client
-	zone *time.Location
-}
-
-// errNoAdmin refuses a change by a clock's own token.
-var errNoAdmin = errors.New("this changes somebody's hours, for which a clock has no token: name the file of an admin's with -token FILE, or in [zeitstrom] admin_token_file")
-
-// desk checks the number of arguments and reaches the API: with an admin's token
-// where there is one, without it only to look.
-func (c *call) desk(changes bool, least, most int) (*desk, error) {
-	if err := c.want(least, most); err != nil {
-		return nil, err
-	}
-	cfg, err := loadConfig(c.config)
-	if err != nil {
-		return nil, err
-	}
-	token := cmp.Or(c.token, cfg.Zeitstrom.AdminTokenFile)
-	if token == "" {
-		if changes {
-			return nil, errNoAdmin
-		}
-		token = cfg.Zeitstrom.TokenFile
-	}
-	api, err := newClient(cfg, token)
-	return &desk{c, cfg, api, cfg.Clock.Zone}, err
-}
-
-func newClient(cfg config.Config, token string) (*zeitstrom.Client, error) {
-	return zeitstrom.New(zeitstrom.Config{URL: cfg.Zeitstrom.URL, TokenFile: token, CAFile: cfg.Zeitstrom.CAFile, Timeout: cfg.Zeitstrom.Timeout})
-}
-
-// employee finds somebody by id, by name, or by one of their badges.
-func (d *desk) employee(ctx context.Context, who string) (e device.EmployeeID, err error) {
-	if id, err := device.ParseEmployeeID(who); err == nil {
-		return id, nil
-	}
-	err = d.withBadges(ctx, func(badges control.Badges) error {
-		all, err := badges.List()
-		if err != nil {
-			return err
-		}
-		uid, noUID := device.ParseUID(who)
-		found := map[device.EmployeeID]bool{}
-		for _, b := range all {
-			if noUID == nil && b.UID == uid || strings.EqualFold(b.Employee.Name, who) {
-				found[b.Employee.ID], e = true, b.Employee.ID
-			}
-		}
-		switch len(found) {
-		case 0:
-			return fmt.Errorf("nobody in the badge map has the name or the badge %q: give the employee's id", who)
-		case 1:
-			return nil
-		}
-		return fmt.Errorf("%d employees are called %q: give the employee's id", len(found), who)
-	})
-	return e, err
-}
-
-// names are those of the badge map, if it can be read.
-func (d *desk) names(ctx context.Context) map[device.EmployeeID]string {
-	names := map[device.EmployeeID]string{}
-	d.withBadges(ctx, func(badges control.Badges) error {
-		all, err := badges.List()
-		for _, b := range all {
-			names[b.Employee.ID] = b.Employee.Name
-		}
-		return err
-	})
-	return names
-}
-
-// day reads a date.
-func (d *desk) day(s string, otherwise time.Time) (time.Time, error) {
-	if s == "" {
-		return otherwise, nil
-	}
-	for _, layout := range []string{time.DateOnly, "2.1.2006"} {
-		if t, err := time.ParseInLocation(layout, s, d.zone); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("%w: %q is no date: it looks like 2026-11-22", errUsage, s)
-}
-
-// instant reads a time of a flag; zero if it was not given and need not be.
-func (d *desk) instant(name, s string, needed bool) (time.Time, error) {
-	if s == "" {
-		if needed {
-			return time.Time{}, fmt.Errorf("%w: %s is missing", errUsage, name)
-		}
-		return time.Time{}, nil
-	}
-	return parseTime(s, d.zone)
-}
-
-// midnight is the beginning of a day.
-func midnight(t time.Time) time.Time {
-	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, t.Location())
-}
 
 // timespanJSON is a timespan in the form that scripts read.
 type timespanJSON struct {
@@ -175,7 +68,7 @@ func (d *desk) print(ctx context.Context, spans []zeitstrom.Timespan) error {
 }
 
 func timespanList(ctx context.Context, c *call) error {
-	d, err := c.desk(false, 0, 0)
+	d, err := c.desk(ctx, false, 0, 0)
 	if err != nil {
 		return err
 	}
@@ -198,7 +91,7 @@ func timespanList(ctx context.Context, c *call) error {
 	first, last := f.From, f.To.AddDate(0, 0, 1)
 	// In which zone days are cut there is not known: ask for more, and cut here.
 	f.From, f.To = f.From.AddDate(0, 0, -1), last
-	for t, err := range d.api.Timespans(ctx, f) {
+	for t, err := range d.API.Timespans(ctx, f) {
 		if err != nil {
 			return err
 		}
@@ -215,7 +108,7 @@ func timespanList(ctx context.Context, c *call) error {
 }
 
 func timespanShow(ctx context.Context, c *call) error {
-	d, err := c.desk(false, 1, 1)
+	d, err := c.desk(ctx, false, 1, 1)
 	if err != nil {
 		return err
 	}
@@ -223,7 +116,7 @@ func timespanShow(ctx context.Context, c *call) error {
 }
 
 func (d *desk) show(ctx context.Context, id string) error {
-	t, err := d.api.Timespan(ctx, id)
+	t, err := d.API.Timespan(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -231,11 +124,11 @@ func (d *desk) show(ctx context.Context, id string) error {
 }
 
 func timespanHistory(ctx context.Context, c *call) error {
-	d, err := c.desk(false, 1, 1)
+	d, err := c.desk(ctx, false, 1, 1)
 	if err != nil {
 		return err
 	}
-	changes, err := d.api.History(ctx, c.args[0])
+	changes, err := d.API.History(ctx, c.args[0])
 	if err != nil {
 		return err
 	}
@@ -263,73 +156,42 @@ func timespanHistory(ctx context.Context, c *call) error {
 }
 
 // corrects makes a change of one timespan and shows what it is then.
-func (c *call) corrects(ctx context.Context, least, most int, change func(*desk, zeitstrom.Timespan) error) error {
-	d, err := c.desk(true, least, most)
+func (c *call) corrects(ctx context.Context, least, most int, change func(*desk) (control.Done, error)) error {
+	d, err := c.desk(ctx, true, least, most)
 	if err != nil {
 		return err
 	}
-	t, err := d.api.Timespan(ctx, c.args[0])
-	if err != nil {
-		return err
-	}
-	if err := change(d, t); err != nil {
-		return err
-	}
-	d.corrected(ctx, t.Employee)
-	return d.done(d.show(ctx, t.ID))
-}
-
-// done says that a change was made, though it cannot be shown.
-func (d *desk) done(err error) error {
-	if err != nil {
-		fmt.Fprintf(d.stderr, "Done, but it cannot be shown: %v\n", err)
-	}
-	return nil
-}
-
-// corrected lets the clock look at once who is in now, and says what it has yet to
-// send: that may contradict the correction.
-func (d *desk) corrected(ctx context.Context, e device.EmployeeID) {
-	if e == "" {
-		return
-	}
-	client := control.Dial(ctx, d.cfg.StateDir)
-	pending, err := client.Refresh(e)
-	if err == nil && pending > 0 {
-		fmt.Fprintf(d.stderr, "Mind: this clock has %d bookings of this employee that Zeitstrom does not have (timeclock queue list).\n", pending)
-	}
+	done, err := change(d)
+	return d.done(done, err, func() error { return d.show(ctx, c.args[0]) })
 }
 
 func timespanSetTimes(ctx context.Context, c *call) error {
-	return c.corrects(ctx, 1, 1, func(d *desk, t zeitstrom.Timespan) error {
-		in, err := d.instant("-checkin", c.checkin, false)
+	return c.corrects(ctx, 1, 1, func(d *desk) (control.Done, error) {
+		in, out, err := d.instants(false)
 		if err != nil {
-			return err
-		}
-		out, err := d.instant("-checkout", c.checkout, false)
-		if err != nil {
-			return err
+			return control.Done{}, err
 		}
 		if in.IsZero() && out.IsZero() {
-			return fmt.Errorf("%w: -checkin or -checkout is missing", errUsage)
+			return control.Done{}, fmt.Errorf("%w: -checkin or -checkout is missing", errUsage)
 		}
-		if in.IsZero() {
-			in = t.CheckIn
-		}
-		return d.api.SetTimes(ctx, t.ID, in, out)
+		return d.SetTimes(ctx, c.args[0], in, out)
 	})
 }
 
+// instants reads -checkin, which may be needed, and -checkout.
+func (d *desk) instants(needed bool) (in, out time.Time, err error) {
+	if in, err = d.instant("-checkin", d.checkin, needed); err == nil {
+		out, err = d.instant("-checkout", d.checkout, false)
+	}
+	return in, out, err
+}
+
 func timespanAdd(ctx context.Context, c *call) error {
-	d, err := c.desk(true, 0, 0)
+	d, err := c.desk(ctx, true, 0, 0)
 	if err != nil {
 		return err
 	}
-	in, err := d.instant("-checkin", c.checkin, true)
-	if err != nil {
-		return err
-	}
-	out, err := d.instant("-checkout", c.checkout, false)
+	in, out, err := d.instants(true)
 	if err != nil {
 		return err
 	}
@@ -349,79 +211,36 @@ func timespanAdd(ctx context.Context, c *call) error {
 			return err
 		}
 	}
-	t, err := d.api.AddTimes(ctx, workday, in, out)
-	if err != nil {
-		return err
-	}
-	d.corrected(ctx, cmp.Or(t.Employee, e))
-	if t.ID == "" || t.CheckIn.IsZero() { // the answer was lost, and it was found
-		_, err := fmt.Fprintln(c.stdout, "added")
-		return err
-	}
-	return d.done(d.print(ctx, []zeitstrom.Timespan{t}))
-}
-
-// findWorkday finds an employee's workday: by a timespan of that day, or by the number
-// of one of their badges.
-func (d *desk) findWorkday(ctx context.Context, e device.EmployeeID, day time.Time) (string, error) {
-	var found []string
-	for t, err := range d.api.Timespans(ctx, zeitstrom.Filter{From: day.AddDate(0, 0, -1), To: day.AddDate(0, 0, 1), Employees: []device.EmployeeID{e}, Verbosity: "detail"}) {
-		if err != nil {
-			return "", err
+	done, err := d.Add(ctx, e, workday, in, out)
+	return d.done(done, err, func() error {
+		if done.Timespan.ID == "" || done.Timespan.CheckIn.IsZero() { // the answer was lost, and it was found
+			_, err := fmt.Fprintln(c.stdout, "added")
+			return err
 		}
-		if t.Workday != "" && t.CheckIn.In(d.zone).Format(time.DateOnly) == day.Format(time.DateOnly) && !slices.Contains(found, t.Workday) {
-			found = append(found, t.Workday)
-		}
-	}
-	switch len(found) {
-	case 0:
-	case 1:
-		return found[0], nil
-	default:
-		return "", fmt.Errorf("%s has %d workdays on %s: say which with -workday", e, len(found), day.Format(time.DateOnly))
-	}
-	var uids []device.UID
-	d.withBadges(ctx, func(badges control.Badges) error {
-		all, err := badges.List()
-		for _, b := range all {
-			if b.Employee.ID == e {
-				uids = append(uids, b.UID)
-			}
-		}
-		return err
+		return d.print(ctx, []zeitstrom.Timespan{done.Timespan})
 	})
-	for _, uid := range uids {
-		days, err := d.api.Workdays(ctx, day, day, uid.Hex())
-		if err != nil {
-			return "", err
-		}
-		if len(days) == 1 && days[0].CheckIn.In(d.zone).Format(time.DateOnly) == day.Format(time.DateOnly) {
-			return days[0].ID, nil
-		}
-	}
-	return "", fmt.Errorf("no workday of %s is known on %s: say which with -workday (it stands in the address of the day at Zeitstrom)", e, day.Format(time.DateOnly))
 }
 
 func timespanProject(ctx context.Context, c *call) error {
 	if (c.code == "") == (c.id == "") || len([]rune(c.code)) > zeitstrom.MaxProjectCode {
 		return fmt.Errorf("%w: name the project by -code, of at most %d characters, or by -id", errUsage, zeitstrom.MaxProjectCode)
 	}
-	return c.corrects(ctx, 1, 1, func(d *desk, t zeitstrom.Timespan) error {
-		return d.api.AssignProject(ctx, t.ID, zeitstrom.Project{Code: c.code, ID: c.id})
+	return c.corrects(ctx, 1, 1, func(d *desk) (control.Done, error) {
+		return d.Assign(ctx, c.args[0], zeitstrom.Project{Code: c.code, ID: c.id})
 	})
 }
 
 func timespanTags(ctx context.Context, c *call) error {
-	return c.corrects(ctx, 1, 50, func(d *desk, t zeitstrom.Timespan) error {
+	return c.corrects(ctx, 1, 50, func(d *desk) (control.Done, error) {
 		var tags []zeitstrom.Tag
 		for _, arg := range c.args[1:] {
 			parts := strings.Split(arg, ":")
 			if len(parts) != 3 || !isNumber(parts[2]) {
-				return fmt.Errorf("%w: %q is no TAG:TYPE:VALUE, such as 1a2b3c4d-5e6f-7890-abcd-ef1234567890:relative:60", errUsage, arg)
+				return control.Done{}, fmt.Errorf("%w: %q is no TAG:TYPE:VALUE, such as 1a2b3c4d-5e6f-7890-abcd-ef1234567890:relative:60", errUsage, arg)
 			}
 			tags = append(tags, zeitstrom.Tag{ID: parts[0], Type: parts[1], Value: json.Number(parts[2])})
 		}
-		return d.api.SetTags(ctx, t.ID, tags)
+		return d.Tag(ctx, c.args[0], tags)
 	})
 }
 
@@ -431,13 +250,11 @@ func isNumber(s string) bool {
 }
 
 func timespanComment(ctx context.Context, c *call) error {
-	return c.corrects(ctx, 2, 2, func(d *desk, t zeitstrom.Timespan) error {
-		return d.api.SetComment(ctx, t.ID, c.args[1])
-	})
+	return c.corrects(ctx, 2, 2, func(d *desk) (control.Done, error) { return d.Comment(ctx, c.args[0], c.args[1]) })
 }
 
 func timespanSplit(ctx context.Context, c *call) error {
-	d, err := c.desk(true, 1, 1)
+	d, err := c.desk(ctx, true, 1, 1)
 	if err != nil {
 		return err
 	}
@@ -445,62 +262,44 @@ func timespanSplit(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	t, err := d.api.Timespan(ctx, c.args[0])
-	if err != nil {
-		return err
-	}
-	return d.replaced(ctx, t, d.api.Split(ctx, t, at))
+	done, err := d.Split(ctx, c.args[0], at)
+	return d.done(done, err, func() error { return d.workday(ctx, done.Timespan) })
 }
 
 func timespanMerge(ctx context.Context, c *call) error {
-	d, err := c.desk(true, 2, 50)
+	d, err := c.desk(ctx, true, 2, 50)
 	if err != nil {
 		return err
 	}
-	var spans []zeitstrom.Timespan
-	for _, id := range c.args {
-		t, err := d.api.Timespan(ctx, id)
-		if err != nil {
-			return err
-		}
-		spans = append(spans, t)
-	}
-	return d.replaced(ctx, spans[0], d.api.Merge(ctx, spans))
+	done, err := d.Merge(ctx, c.args)
+	return d.done(done, err, func() error { return d.workday(ctx, done.Timespan) })
 }
 
-// replaced lists what is there after timespans of a day were replaced.
-func (d *desk) replaced(ctx context.Context, t zeitstrom.Timespan, err error) error {
-	if err != nil {
-		return err
-	}
-	d.corrected(ctx, t.Employee)
-	if t.Employee == "" {
+// workday lists what is there after timespans of a day were replaced.
+func (d *desk) workday(ctx context.Context, was zeitstrom.Timespan) error {
+	if was.Employee == "" {
 		_, err := fmt.Fprintln(d.stdout, "done")
 		return err
 	}
 	var spans []zeitstrom.Timespan
-	for x, err := range d.api.Timespans(ctx, zeitstrom.Filter{From: t.CheckIn.AddDate(0, 0, -1), To: t.CheckIn.AddDate(0, 0, 1), Employees: []device.EmployeeID{t.Employee}, Verbosity: "detail"}) {
+	for t, err := range d.nearby(ctx, was.Employee, was.CheckIn) {
 		if err != nil {
-			return d.done(err)
+			return err
 		}
-		if x.Workday == t.Workday {
-			spans = append(spans, x)
+		if t.Workday == was.Workday {
+			spans = append(spans, t)
 		}
 	}
 	return d.print(ctx, spans)
 }
 
 func timespanDelete(ctx context.Context, c *call) error {
-	d, err := c.desk(true, 1, 1)
-	if err != nil {
-		return err
-	}
-	t, err := d.api.Timespan(ctx, c.args[0])
+	d, err := c.desk(ctx, true, 1, 1)
 	if err != nil {
 		return err
 	}
 	if !c.yes {
-		if err := d.print(ctx, []zeitstrom.Timespan{t}); err != nil {
+		if err := d.show(ctx, c.args[0]); err != nil {
 			return err
 		}
 		fmt.Fprint(c.stdout, "Delete it for good? Type yes: ")
@@ -508,10 +307,9 @@ func timespanDelete(ctx context.Context, c *call) error {
 			return errors.New("nothing deleted: say yes, or -yes")
 		}
 	}
-	if err := d.api.Delete(ctx, t.ID); err != nil {
+	done, err := d.Delete(ctx, c.args[0])
+	return d.done(done, err, func() error {
+		_, err := fmt.Fprintln(c.stdout, "deleted")
 		return err
-	}
-	d.corrected(ctx, t.Employee)
-	_, err = fmt.Fprintln(c.stdout, "deleted")
-	return err
+	})
 }

@@ -245,10 +245,13 @@ func (c *Client) SyncBadges(force bool) (roster.Merged, error) {
 	return in.roster(), err
 }
 
-// Refresh lets the clock learn at once what an employee did last, and returns how
-// many of their bookings it has still to send.
-func (c *Client) Refresh(e device.EmployeeID) (pending int, err error) {
-	return pending, c.call(http.MethodPost, "/employees/"+url.PathEscape(string(e))+"/refresh", nil, &pending)
+// Corrected tells the clock of a correction.
+func (c *Client) Corrected(x Correction) (pending int, err error) {
+	body, err := json.Marshal(x)
+	if err != nil {
+		return 0, err
+	}
+	return pending, c.call(http.MethodPost, "/corrections", bytes.NewReader(body), &pending)
 }
 
 // Pair begins a pairing with the admin's page.

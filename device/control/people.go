@@ -3,7 +3,6 @@ package control
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -94,24 +93,6 @@ func (c *Clock) askEverybody(ctx context.Context, people []Whereabouts, now time
 	}
 	asking.Wait()
 	return asked, int(known.Load())
-}
-
-// Refresh lets the clock learn at once what an employee did last, after a correction.
-// It returns how many of their bookings Zeitstrom does not have: they may contradict
-// it.
-func (c *Clock) Refresh(ctx context.Context, e device.EmployeeID) (pending int, err error) {
-	waiting, err := c.Queue.Undelivered()
-	for _, p := range waiting {
-		if p.Employee == e {
-			pending++
-		}
-	}
-	_, lacks, lastErr := c.Queue.Last(e)
-	if err := errors.Join(err, lastErr); err != nil || lacks || !c.Uplink.Online() {
-		return pending, err
-	}
-	_, _, err = c.Uplink.Refresh(ctx, e)
-	return pending, err
 }
 
 // Sample is how much waited at an instant.

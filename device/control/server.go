@@ -106,11 +106,7 @@ func (s *Server) handler() http.Handler {
 	})
 	mux.HandleFunc("GET /badges", func(w http.ResponseWriter, _ *http.Request) {
 		badges, _ := s.clock.Roster.List()
-		out := make([]badge, len(badges))
-		for i, b := range badges {
-			out[i] = newBadge(b)
-		}
-		reply(w, out, nil)
+		reply(w, newBadges(badges), nil)
 	})
 	mux.HandleFunc("POST /badges", func(w http.ResponseWriter, r *http.Request) {
 		var in badge
@@ -171,12 +167,13 @@ func (s *Server) handler() http.Handler {
 		m, err := s.clock.SyncBadges(r.Context(), Console, r.FormValue("force") != "")
 		reply(w, newMerged(m), err)
 	})
-	mux.HandleFunc("POST /employees/{who}/refresh", func(w http.ResponseWriter, r *http.Request) {
-		e, err := device.ParseEmployeeID(r.PathValue("who"))
-		n := 0
-		if err == nil {
-			n, err = s.clock.Refresh(r.Context(), e)
+	mux.HandleFunc("POST /corrections", func(w http.ResponseWriter, r *http.Request) {
+		var x Correction
+		if err := json.NewDecoder(r.Body).Decode(&x); err != nil {
+			reply(w, nil, err)
+			return
 		}
+		n, err := s.clock.Corrected(r.Context(), Console, x)
 		reply(w, n, err)
 	})
 	mux.HandleFunc("POST /web/pair", func(w http.ResponseWriter, _ *http.Request) {

@@ -68,7 +68,7 @@ func (s *Server) correctionsPage(w http.ResponseWriter, r *http.Request) {
 		d.Spans, err = desk.Week(ctx, id, week)
 		fail(err)
 		if d.HistoryOf = r.FormValue("history"); d.HistoryOf != "" {
-			d.History, err = desk.History(ctx, d.HistoryOf)
+			d.History, err = desk.API.History(ctx, d.HistoryOf)
 			fail(err)
 		}
 	}
@@ -97,14 +97,14 @@ func (s *Server) corrected(r *http.Request, pending int, err error) (string, err
 	return s.text(r, "corrected"), nil
 }
 
-func (s *Server) correct(change func(*http.Request, *control.Desk) (int, error)) func(*http.Request, string) (string, error) {
+func (s *Server) correct(change func(*http.Request, *control.Desk) (control.Done, error)) func(*http.Request, string) (string, error) {
 	return func(r *http.Request, _ string) (string, error) {
 		desk, err := s.desk(r)
 		if err != nil {
 			return "", err
 		}
-		pending, err := change(r, desk)
-		return s.corrected(r, pending, err)
+		done, err := change(r, desk)
+		return s.corrected(r, done.Pending, err)
 	}
 }
 
@@ -122,46 +122,46 @@ func (s *Server) local(r *http.Request, field string) (time.Time, error) {
 	return clock.ParseLocal(text, zone)
 }
 
-func (s *Server) correctTimes(r *http.Request, d *control.Desk) (int, error) {
+func (s *Server) correctTimes(r *http.Request, d *control.Desk) (control.Done, error) {
 	in, err := s.local(r, "checkin")
 	if err == nil && in.IsZero() {
 		err = errEmpty
 	}
 	if err != nil {
-		return 0, err
+		return control.Done{}, err
 	}
 	out, err := s.local(r, "checkout")
 	if err != nil {
-		return 0, err
+		return control.Done{}, err
 	}
 	ctx, cancel := boundAct(r)
 	defer cancel()
 	return d.SetTimes(ctx, r.FormValue("id"), in, out)
 }
 
-func (s *Server) correctSplit(r *http.Request, d *control.Desk) (int, error) {
+func (s *Server) correctSplit(r *http.Request, d *control.Desk) (control.Done, error) {
 	at, err := s.local(r, "at")
 	if err == nil && at.IsZero() {
 		err = errEmpty
 	}
 	if err != nil {
-		return 0, err
+		return control.Done{}, err
 	}
 	ctx, cancel := boundAct(r)
 	defer cancel()
 	return d.Split(ctx, r.FormValue("id"), at)
 }
 
-func (s *Server) correctComment(r *http.Request, d *control.Desk) (int, error) {
+func (s *Server) correctComment(r *http.Request, d *control.Desk) (control.Done, error) {
 	ctx, cancel := boundAct(r)
 	defer cancel()
 	return d.Comment(ctx, r.FormValue("id"), strings.TrimSpace(r.FormValue("comment")))
 }
 
-func (s *Server) correctProject(r *http.Request, d *control.Desk) (int, error) {
+func (s *Server) correctProject(r *http.Request, d *control.Desk) (control.Done, error) {
 	ctx, cancel := boundAct(r)
 	defer cancel()
-	return d.Assign(ctx, r.FormValue("id"), strings.TrimSpace(r.FormValue("code")))
+	return d.Assign(ctx, r.FormValue("id"), zeitstrom.Project{Code: strings.TrimSpace(r.FormValue("code"))})
 }
 
 func (s *Server) weekPicture(w http.ResponseWriter, r *http.Request) {
