@@ -98,14 +98,14 @@ func TestPageIsClosed(t *testing.T) {
 	d, address := startPage(t, newPlace(t))
 	stranger := visit(t, address)
 	stranger.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	pages := []string{"/", "/in", "/badges", "/unclaimed", "/bookings", "/days", "/device", "/display.png", "/pictures/day.svg", "/pictures/queue.svg", "/events", "/nothing", "/static/../device", "/%2e%2e/etc/passwd"}
+	pages := []string{"/", "/in", "/badges", "/unclaimed", "/bookings", "/days", "/device", "/corrections", "/pictures/week.svg", "/display.png", "/pictures/day.svg", "/pictures/queue.svg", "/events", "/nothing", "/static/../device", "/%2e%2e/etc/passwd"}
 	for _, path := range pages {
 		status, body := stranger.get(path)
 		if status/100 != 3 && status != http.StatusNotFound || strings.Contains(body, "Anna") {
 			t.Errorf("a stranger gets %d from %s: %.80s", status, path, body)
 		}
 	}
-	acts := []string{"/badges/add", "/badges/block", "/badges/remove", "/badges/enroll", "/badges/sync", "/badges/import", "/unclaimed/claim", "/bookings/retry", "/bookings/drop", "/bookings/time", "/accounts/add", "/accounts/remove", "/logout"}
+	acts := []string{"/badges/add", "/badges/block", "/badges/remove", "/badges/enroll", "/badges/unenroll", "/badges/sync", "/badges/import", "/unclaimed/claim", "/bookings/retry", "/bookings/drop", "/bookings/time", "/corrections/token", "/corrections/times", "/corrections/split", "/corrections/comment", "/corrections/project", "/accounts/add", "/accounts/remove", "/logout"}
 	for _, path := range acts {
 		if status, _ := stranger.post(path, nil); status != http.StatusUnauthorized {
 			t.Errorf("a stranger gets %d from POST %s", status, path)
@@ -167,7 +167,7 @@ func TestPageIsClosed(t *testing.T) {
 	if status, body := viewer.post("/login", url.Values{"name": {"eve"}, "password": {password}}); status != http.StatusOK || !strings.Contains(body, "Health") {
 		t.Fatalf("a viewer logs in: %d %.300s", status, body)
 	}
-	for _, path := range []string{"/", "/in", "/badges", "/badges?q=" + badgeOf(0).Hex(), "/unclaimed", "/bookings", "/days", "/device"} {
+	for _, path := range []string{"/", "/in", "/badges", "/badges?q=" + badgeOf(0).Hex(), "/unclaimed", "/bookings", "/days", "/corrections", "/device"} {
 		if status, body := viewer.get(path); status != http.StatusOK || strings.Contains(body, "Anna") || strings.Contains(body, ">"+badgeOf(0).Hex()) || strings.Contains(body, "token_file") {
 			t.Errorf("a viewer gets %d from %s: %s", status, path, body)
 		}
@@ -255,6 +255,29 @@ func TestPageDefends(t *testing.T) {
 	}
 	if d.page.Problem() != "" {
 		t.Errorf("with slow clients around: %s", d.page.Problem())
+	}
+}
+
+// A time that the night of the change does not have, or has twice, is refused with
+// what to do; so is none.
+func TestPageRefusesTimes(t *testing.T) {
+	p := newPlace(t)
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.cfg.Clock.Zone = zone
+	d, address := startPage(t, p)
+	admin := visit(t, address)
+	admin.pair(d.page.Code())
+	csrf := admin.csrf()
+	for at, want := range map[string]string{
+		"2026-03-29T02:30": "does not exist", "2026-10-25T02:30": "comes twice", "": "a field of the form is empty", "noon": "is no time",
+		"2026-11-22T08:00": "there is no punch 9",
+	} {
+		if _, body := admin.post("/bookings/time", url.Values{"csrf": {csrf}, "punch": {"9"}, "at": {at}}); !strings.Contains(body, want) {
+			t.Errorf("%q is not refused with %q: %s", at, want, body)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"html"
 	"io"
@@ -86,25 +87,23 @@ func (s *Server) bringToken(r *http.Request, _ string) (string, error) {
 	return s.text(r, "token_kept"), nil
 }
 
-// corrected says what a correction has come to.
-func (s *Server) corrected(r *http.Request, pending int, err error) (string, error) {
-	if err != nil {
-		return "", err
-	}
-	if pending > 0 {
-		return s.text(r, "still_pending", pending), nil
-	}
-	return s.text(r, "corrected"), nil
-}
-
-func (s *Server) correct(change func(*http.Request, *control.Desk) (control.Done, error)) func(*http.Request, string) (string, error) {
+// correct makes a handler of a change of hours.
+func (s *Server) correct(change func(context.Context, *http.Request, *control.Desk) (control.Done, error)) func(*http.Request, string) (string, error) {
 	return func(r *http.Request, _ string) (string, error) {
 		desk, err := s.desk(r)
 		if err != nil {
 			return "", err
 		}
-		done, err := change(r, desk)
-		return s.corrected(r, done.Pending, err)
+		ctx, cancel := boundAct(r)
+		defer cancel()
+		done, err := change(ctx, r, desk)
+		switch {
+		case err != nil:
+			return "", err
+		case done.Pending > 0:
+			return s.text(r, "still_pending", done.Pending), nil
+		}
+		return s.text(r, "corrected"), nil
 	}
 }
 
@@ -122,11 +121,17 @@ func (s *Server) local(r *http.Request, field string) (time.Time, error) {
 	return clock.ParseLocal(text, zone)
 }
 
-func (s *Server) correctTimes(r *http.Request, d *control.Desk) (control.Done, error) {
-	in, err := s.local(r, "checkin")
-	if err == nil && in.IsZero() {
+// instant reads a time that a form must have.
+func (s *Server) instant(r *http.Request, field string) (time.Time, error) {
+	at, err := s.local(r, field)
+	if err == nil && at.IsZero() {
 		err = errEmpty
 	}
+	return at, err
+}
+
+func (s *Server) correctTimes(ctx context.Context, r *http.Request, d *control.Desk) (control.Done, error) {
+	in, err := s.instant(r, "checkin")
 	if err != nil {
 		return control.Done{}, err
 	}
@@ -134,33 +139,22 @@ func (s *Server) correctTimes(r *http.Request, d *control.Desk) (control.Done, e
 	if err != nil {
 		return control.Done{}, err
 	}
-	ctx, cancel := boundAct(r)
-	defer cancel()
 	return d.SetTimes(ctx, r.FormValue("id"), in, out)
 }
 
-func (s *Server) correctSplit(r *http.Request, d *control.Desk) (control.Done, error) {
-	at, err := s.local(r, "at")
-	if err == nil && at.IsZero() {
-		err = errEmpty
-	}
+func (s *Server) correctSplit(ctx context.Context, r *http.Request, d *control.Desk) (control.Done, error) {
+	at, err := s.instant(r, "at")
 	if err != nil {
 		return control.Done{}, err
 	}
-	ctx, cancel := boundAct(r)
-	defer cancel()
 	return d.Split(ctx, r.FormValue("id"), at)
 }
 
-func (s *Server) correctComment(r *http.Request, d *control.Desk) (control.Done, error) {
-	ctx, cancel := boundAct(r)
-	defer cancel()
+func (s *Server) correctComment(ctx context.Context, r *http.Request, d *control.Desk) (control.Done, error) {
 	return d.Comment(ctx, r.FormValue("id"), strings.TrimSpace(r.FormValue("comment")))
 }
 
-func (s *Server) correctProject(r *http.Request, d *control.Desk) (control.Done, error) {
-	ctx, cancel := boundAct(r)
-	defer cancel()
+func (s *Server) correctProject(ctx context.Context, r *http.Request, d *control.Desk) (control.Done, error) {
 	return d.Assign(ctx, r.FormValue("id"), zeitstrom.Project{Code: strings.TrimSpace(r.FormValue("code"))})
 }
 

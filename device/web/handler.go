@@ -312,8 +312,8 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// errEmpty says that a form has a field without a value.
-var errEmpty = errors.New("a field is empty")
+// errEmpty says that a form has a field without a value that can be used.
+var errEmpty = errors.New("nothing done: a field of the form is empty, fill it in and send it again")
 
 // bound bounds what a form may make the clock wait for.
 func bound(r *http.Request) (context.Context, context.CancelFunc) {

@@ -296,9 +296,9 @@ func (s *Server) setTime(r *http.Request, who string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	at, err := time.ParseInLocation("2006-01-02T15:04", r.FormValue("at"), s.clock.Style.Zone)
+	at, err := s.instant(r, "at")
 	if err != nil {
-		return "", errEmpty
+		return "", err
 	}
 	return s.text(r, "time_set", id), s.clock.SetTime(who, id, at)
 }
