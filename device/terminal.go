@@ -199,13 +199,15 @@ const replicas = 5 * time.Minute
 // moment only.
 func (t *Terminal) direction(tap Tap, e EmployeeID, last Punch, pending bool) (Intent, Basis) {
 	var b Basis
+	// An answer that lacks what was booked here a moment ago has not caught up with it.
+	lags := func(at, asked time.Time) bool {
+		return last.ID != 0 && at.Before(last.Time.Truncate(time.Second)) && asked.Sub(last.Time) < replicas
+	}
 	if t.Rules.Ask > 0 && !pending && !tap.Stamp.Uncertain && t.Elsewhere.Online() {
 		ctx, cancel := context.WithTimeout(context.Background(), t.Rules.Ask)
 		defer cancel()
 		intent, at, err := t.Elsewhere.Latest(ctx, e, tap.Time)
-		age, certain := tap.Since(last)
-		lags := last.ID != 0 && certain && age < replicas && at.Before(last.Time.Truncate(time.Second))
-		if err == nil && !lags {
+		if err == nil && !lags(at, tap.Time) {
 			b = Basis{Source: Zeitstrom, Intent: intent, Time: at}
 			return Next(intent, tap.Time.Sub(at), true, t.Rules.LongestShift), b
 		}
@@ -213,8 +215,7 @@ func (t *Terminal) direction(tap Tap, e EmployeeID, last Punch, pending bool) (I
 		t.Log.Debug("Zeitstrom did not say in time what the employee did last", "employee", e, "error", err)
 	}
 	intent, at, asked := t.Elsewhere.Remembered(e)
-	lagged := last.ID != 0 && at.Before(last.Time.Truncate(time.Second)) && asked.Sub(last.Time) < replicas
-	if !pending && !tap.Stamp.Uncertain && asked.After(last.Time) && !lagged {
+	if !pending && !tap.Stamp.Uncertain && asked.After(last.Time) && !lags(at, asked) {
 		b.Source, b.Intent, b.Time = Zeitstrom, intent, at
 		return Next(intent, tap.Time.Sub(at), true, t.Rules.LongestShift), b
 	}
