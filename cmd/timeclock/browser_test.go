@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -39,7 +40,7 @@ func browser(t *testing.T) context.Context {
 	t.Cleanup(stop)
 	ctx, stop = chromedp.NewContext(ctx)
 	t.Cleanup(stop)
-	ctx, stop = context.WithTimeout(ctx, 3*time.Minute)
+	ctx, stop = context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(stop)
 	return ctx
 }
@@ -61,6 +62,22 @@ func play(ctx context.Context, t *testing.T, deeds []deed) {
 			page, _ := chromedp.Run(ctx, chromedp.OuterHTML[string]("body"))
 			t.Fatalf("%s: %v\n%s", d.what, err, page)
 		}
+	}
+}
+
+// visiting opens a page. What a click had begun to load may come in between: then
+// the browser breaks one of the two off, or never tells that one was loaded.
+func visiting(address string) step {
+	return func(ctx context.Context, target *chromedp.Target) (v chromedp.Void, err error) {
+		for range 3 {
+			try, stop := context.WithTimeout(ctx, 20*time.Second)
+			v, err = chromedp.Navigate(address)(try, target)
+			stop()
+			if err == nil || !strings.Contains(err.Error(), "ERR_ABORTED") && !errors.Is(err, context.DeadlineExceeded) {
+				break
+			}
+		}
+		return v, err
 	}
 }
 

@@ -58,9 +58,9 @@ func TestCorrectionsInBrowser(t *testing.T) {
 	click, see, set := chromedp.Click[string], chromedp.WaitVisible[string], chromedp.SetValue[string]
 	within := func(id, css string) string { return fmt.Sprintf(`[id=%q] %s`, id, css) }
 	play(ctx, t, []deed{
-		{"log in", []step{chromedp.Navigate(address + "/login"), set(`input[name=name]`, "admin"), set(`input[name=password]`, password), click(`button.main`), says("Health")}},
-		{"bring a token", []step{chromedp.Navigate(address + "/corrections"), set(`input[name=token]`, "good"), click(`#token button`), says("The token is kept until you log out.")}},
-		{"a week", []step{chromedp.Navigate(week), says("2026-06-01 08:00:00 – 2026-06-01 17:00:00"), says("2026-06-02 08:00:00 – still open"), see(`img[src^="/pictures/week.svg"]`)}},
+		{"log in", []step{visiting(address + "/login"), set(`input[name=name]`, "admin"), set(`input[name=password]`, password), click(`button.main`), says("Health")}},
+		{"bring a token", []step{visiting(address + "/corrections"), set(`input[name=token]`, "good"), click(`#token button`), says("The token is kept until you log out.")}},
+		{"a week", []step{visiting(week), says("2026-06-01 08:00:00 – 2026-06-01 17:00:00"), says("2026-06-02 08:00:00 – still open"), see(`img[src^="/pictures/week.svg"]`)}},
 		{"close a forgotten check-out", []step{set(within("span-2", `input[name=checkout]`), "2026-06-02T16:30"), click(within("span-2", `form[action="/corrections/times"] button`)), says("Corrected."), says("2026-06-02 08:00:00 – 2026-06-02 16:30:00")}},
 		{"its history", []step{click(within("span-2", `p a`)), see(`//td[.="Admin User"]`)}},
 		{"a comment", []step{set(within("span-1", `input[name=comment]`), "late train"), click(within("span-1", `form[action="/corrections/comment"] button`)), see(`input[value="late train"]`)}},

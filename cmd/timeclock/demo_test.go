@@ -78,7 +78,7 @@ func TestDemoInBrowser(t *testing.T) {
 		}
 	}()
 	play(ctx, t, []deed{
-		{"open the page", []step{chromedp.Navigate(address), shows(":")}},
+		{"open the page", []step{visiting(address), shows(":")}},
 		{"tap a badge", []step{click(`[data-uid="5A1F3C7E"]`), shows("Welcome, Anna Müller"), see(annaIn)}},
 		{"tap it again", []step{click(`[data-uid="5A1F3C7E"]`), shows("Already booked, Anna Müller")}},
 		{"tap an unknown badge", []step{click(`[data-uid="9C44E201"]`), shows("Unknown badge")}},
