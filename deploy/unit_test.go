@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -51,7 +52,7 @@ func TestSystemCalls(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", program, "../cmd/timeclock").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	text := fmt.Sprintf("state_dir = %q\nzeitstrom.token_file = %q\nzeitstrom.url = \"http://127.0.0.1:1/\"\nreader.driver = \"simulated\"\ndisplay.driver = \"none\"\nclock.trust = \"auto\"\n",
+	text := fmt.Sprintf("state_dir = %q\nzeitstrom.token_file = %q\nzeitstrom.url = \"http://127.0.0.1:1/\"\nreader.driver = \"simulated\"\ndisplay.driver = \"none\"\nclock.trust = \"auto\"\nweb.listen = \"127.0.0.1:0\"\n",
 		filepath.Join(dir, "state"), filepath.Join(dir, "token"))
 	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -88,6 +89,16 @@ func TestSystemCalls(t *testing.T) {
 		if seen[m[1]] = true; !allowed[m[1]] {
 			t.Errorf("the clock calls %s, which SystemCallFilter forbids", m[1])
 			allowed[m[1]] = true // once is enough
+		}
+	}
+	unit, err := os.ReadFile("timeclock.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	families := regexp.MustCompile(`(?m)^RestrictAddressFamilies=(.+)$`).FindString(string(unit))
+	for _, m := range regexp.MustCompile(`socket\((AF_[A-Z0-9]+)`).FindAllStringSubmatch(string(made), -1) {
+		if !slices.Contains(strings.FieldsFunc(families, func(r rune) bool { return r == ' ' || r == '=' }), m[1]) {
+			t.Errorf("the clock opens a socket of %s, which RestrictAddressFamilies forbids", m[1])
 		}
 	}
 	for _, name := range []string{"adjtimex", "fdatasync", "openat"} {

@@ -87,6 +87,7 @@ type Terminal struct {
 	Taps      <-chan Tap
 
 	second secondThought
+	pulse  Pulse
 }
 
 // Run answers taps until ctx ends. A tap that was already being answered is
@@ -100,11 +101,15 @@ func (t *Terminal) Run(ctx context.Context) error {
 			t.Answer(tap)
 		case <-t.second.tick:
 			t.thinkAgain()
+		case <-t.pulse.C():
 		}
 	}
 }
 
 func (t *Terminal) String() string { return "terminal" }
+
+// Alive returns nil as soon as Run comes round.
+func (t *Terminal) Alive(ctx context.Context) error { return t.pulse.Beat(ctx) }
 
 // Answer turns one tap into its outcome and shows it. Taps must come one at a
 // time: each is decided by what the one before it left.

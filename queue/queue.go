@@ -32,6 +32,7 @@ package queue
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -359,6 +360,23 @@ func (s *Store) Stats() Stats {
 		}
 	}
 	return st
+}
+
+// Alive returns nil as soon as the store answers, which it does not while its disk
+// keeps it waiting.
+func (s *Store) Alive(ctx context.Context) error {
+	free := make(chan struct{})
+	go func() {
+		defer close(free)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+	}()
+	select {
+	case <-free:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Undelivered returns every punch that is pending or quarantined, in order.

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -194,4 +195,19 @@ func appendForEver(path string) {
 		}
 		os.Stdout.WriteString(strconv.Itoa(int(p.ID)) + "\n")
 	}
+}
+
+// Whether a store answers is told without waiting for it.
+func TestAlive(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "queue.db"))
+	if err := s.Alive(t.Context()); err != nil {
+		t.Error(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer stop()
+	s.mu.Lock() // as a write does whose disk keeps it waiting
+	if err := s.Alive(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a store that hangs: %v", err)
+	}
+	s.mu.Unlock()
 }

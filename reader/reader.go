@@ -83,6 +83,7 @@ type Reader struct {
 	options Options
 	taps    chan<- device.Tap
 	log     *slog.Logger
+	pulse   device.Pulse
 
 	mu      sync.Mutex
 	health  Health
@@ -95,6 +96,10 @@ func New(source Source, o Options, taps chan<- device.Tap, log *slog.Logger) *Re
 }
 
 func (r *Reader) String() string { return "reader" }
+
+// Alive returns nil as soon as Run comes round; also while the chip does not work,
+// but not while the bus or whoever takes the taps hangs.
+func (r *Reader) Alive(ctx context.Context) error { return r.pulse.Beat(ctx) }
 
 // Health may be called from any goroutine.
 func (r *Reader) Health() Health {
@@ -136,13 +141,24 @@ func (r *Reader) Run(ctx context.Context) error {
 			return nil
 		}
 		r.fails(err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
+		r.rest(ctx, pause)
 		pause = min(2*pause, longestPause)
 	}
 	return nil
+}
+
+// rest waits before the next attempt.
+func (r *Reader) rest(ctx context.Context, pause time.Duration) {
+	over := time.After(pause)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-over:
+			return
+		case <-r.pulse.C():
+		}
+	}
 }
 
 // poll reads badges until the chip fails or ctx ends.
@@ -154,6 +170,8 @@ func (r *Reader) poll(ctx context.Context, chip Chip) error {
 		select {
 		case <-ctx.Done():
 			return chip.FieldOff()
+		case <-r.pulse.C():
+			continue
 		case <-tick.C:
 		}
 		err := r.look(ctx, chip)

@@ -2,6 +2,7 @@ package reader_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"testing"
@@ -237,6 +238,37 @@ func TestSeveralBadges(t *testing.T) {
 		time.Sleep(time.Second)
 		if len(taps) != 3 {
 			t.Errorf("%d taps of three badges at once, want 3", len(taps))
+		}
+	})
+}
+
+// A reader comes round while its chip works and while it does not, but not while
+// nobody takes its taps.
+func TestAlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim, r, taps := start(t)
+		alive := func() error {
+			ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+			defer stop()
+			return r.Alive(ctx)
+		}
+		if err := alive(); err != nil {
+			t.Error(err)
+		}
+		sim.SetBus(mfrc522test.Low)
+		time.Sleep(time.Minute)
+		if err := alive(); err != nil || r.Health().Healthy {
+			t.Errorf("without power: %v", err)
+		}
+		sim.SetBus(mfrc522test.BusOK)
+		time.Sleep(time.Minute)
+		for range cap(taps) { // the terminal hangs
+			taps <- device.Tap{}
+		}
+		sim.Place(badge(1))
+		time.Sleep(time.Second)
+		if err := alive(); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("nobody takes its taps: %v", err)
 		}
 	})
 }

@@ -138,7 +138,8 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	if err != nil {
 		return d, err
 	}
-	d.tasks = append(d.tasks, rd, terminal, show, signal, up, wall, compare, d.clock.Backlog, server, &housekeeping{d.queue, snapshotPath(cfg), time.Duration(cfg.Journal.KeepDays) * 24 * time.Hour, log})
+	life := &watchdog{[]part{{"reader", rd.Alive}, {"terminal", terminal.Alive}, {"queue", d.queue.Alive}, {"uplink", up.Alive}}, d.clock.Status, log}
+	d.tasks = append(d.tasks, life, rd, terminal, show, signal, up, wall, compare, d.clock.Backlog, server, &housekeeping{d.queue, snapshotPath(cfg), time.Duration(cfg.Journal.KeepDays) * 24 * time.Hour, log})
 	return d, nil
 }
 

@@ -53,15 +53,8 @@ func makeCertificate(certFile, keyFile string) error {
 	if err != nil {
 		host = "timeclock"
 	}
-	var ips []net.IP
-	addresses, _ := net.InterfaceAddrs() // none is no reason not to have a certificate
-	for _, a := range addresses {
-		if n, ok := a.(*net.IPNet); ok {
-			ips = append(ips, n.IP)
-		}
-	}
 	template := &x509.Certificate{
-		IPAddresses:  ips,
+		IPAddresses:  addresses(),
 		SerialNumber: serial, Subject: pkix.Name{CommonName: host}, DNSNames: []string{host, host + ".local", "localhost"},
 		NotBefore: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2046, 1, 1, 0, 0, 0, 0, time.UTC),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, BasicConstraintsValid: true,
@@ -77,6 +70,19 @@ func makeCertificate(certFile, keyFile string) error {
 	return errors.Join(
 		device.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})),
 		device.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+}
+
+// addresses are those by which others reach this computer: the ones from which it
+// would send to the internet. Nothing is sent; and no netlink is needed for it, as
+// it would be to list them all.
+func addresses() (ips []net.IP) {
+	for _, somewhere := range []string{"192.0.2.1:9", "[2001:db8::1]:9", "127.0.0.1:9"} { // RFC 5737, RFC 3849
+		if c, err := net.Dial("udp", somewhere); err == nil {
+			ips = append(ips, c.LocalAddr().(*net.UDPAddr).IP)
+			c.Close()
+		}
+	}
+	return ips
 }
 
 // fingerprint is what a browser shows of a certificate.

@@ -80,6 +80,7 @@ type Uplink struct {
 	api    API
 	settle time.Duration
 	log    *slog.Logger
+	pulse  device.Pulse
 
 	asking chan struct{} // a place for each tap's question
 
@@ -108,6 +109,9 @@ func New(q Queue, api API, settle time.Duration, log *slog.Logger) *Uplink {
 }
 
 func (u *Uplink) String() string { return "uplink" }
+
+// Alive returns nil as soon as Run comes round; also while Zeitstrom does not answer.
+func (u *Uplink) Alive(ctx context.Context) error { return u.pulse.Beat(ctx) }
 
 // Status may be called from any goroutine.
 func (u *Uplink) Status() Status {
@@ -139,6 +143,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 			u.wake()
 		case a := <-u.answers:
 			u.answered(a)
+		case <-u.pulse.C():
 		}
 		timer.Stop()
 	}

@@ -376,3 +376,21 @@ func TestStopsInTime(t *testing.T) {
 		time.Sleep(time.Minute)
 	})
 }
+
+// The uplink comes round while Zeitstrom keeps it waiting.
+func TestAlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &zeitstromtest.Server{Fault: func(*http.Request) zeitstromtest.Fault { return zeitstromtest.Fault{Delay: time.Hour} }}
+		c := start(t, server)
+		c.run()
+		c.tap(1)
+		for range 30 {
+			time.Sleep(time.Second)
+			ctx, stop := context.WithTimeout(t.Context(), time.Second)
+			if err := c.Alive(ctx); err != nil {
+				t.Error(err)
+			}
+			stop()
+		}
+	})
+}
