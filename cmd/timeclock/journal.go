@@ -164,3 +164,32 @@ func (c *call) mayReset(ctx context.Context, cfg config.Config, export string) e
 	_, err = fmt.Fprintf(c.stdout, "%s holds the journal.\n", export)
 	return err
 }
+
+// undelivered prints how many bookings Zeitstrom does not have, for the package's
+// scripts: they run when the clock has stopped.
+func undelivered(_ context.Context, c *call) error {
+	if err := c.want(0, 0); err != nil {
+		return err
+	}
+	cfg, err := loadConfig(c.config)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(queuePath(cfg)); errors.Is(err, os.ErrNotExist) {
+		_, err = fmt.Fprintln(c.stdout, 0)
+		return err
+	}
+	state, err := openState(cfg)
+	if err != nil {
+		return err
+	}
+	defer state.Close()
+	s, err := queue.Open(queuePath(cfg))
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	st := s.Stats()
+	_, err = fmt.Fprintln(c.stdout, st.Pending+st.Quarantined)
+	return err
+}

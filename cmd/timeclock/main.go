@@ -41,49 +41,56 @@ type command struct {
 	run  func(context.Context, *call) error
 }
 
-var commands = []command{
-	{"run", "", "run the clock: the daemon at the door", runDaemon},
-	{"demo", "", "the whole clock on this computer, without hardware or account", runDemo},
-	{"tap", "UID", "bring a badge to the simulated reader of the running clock", runTap},
-	{"status", "", "how the running clock is", runStatus},
-	{"badge list", "", "list the badge map", badgeList},
-	{"badge add", "UID EMPLOYEE [NAME]", "give a badge to an employee; -claim: and book its taps so far", badgeAdd},
-	{"badge unclaimed", "", "list the badges that were tapped and belong to nobody", badgeUnclaimed},
-	{"badge remove", "UID", "take a badge out of the map", badgeRemove},
-	{"badge block", "UID", "let a badge book nothing any more: it is lost, say", badgeBlock},
-	{"badge unblock", "UID", "let it book again", badgeUnblock},
-	{"badge enroll", "EMPLOYEE [NAME]", "give the next badge that is held to the reader to somebody; -renew: and block the old ones", badgeEnroll},
-	{"badge import", "FILE", "take over a list: CSV or Excel with columns uid,employee_id,name; -replace: and remove all others", badgeImport},
-	{"badge sync", "", "take over the badge numbers that stand at Zeitstrom", badgeSync},
-	{"badge explain", "NUMBER", "show what a badge number can mean", badgeExplain},
-	{"badge export", "", "write the badge map as CSV", badgeExport},
-	{"queue list", "", "list what Zeitstrom does not have yet; -all: the newest of all", queueList},
-	{"queue show", "PUNCH", "show one booking and what became of it", queueShow},
-	{"queue retry", "PUNCH", "send a quarantined, held or doubtful booking again", queueRetry},
-	{"queue drop", "PUNCH", "decide that such a booking is never sent; -reason TEXT says why", queueDrop},
-	{"queue time", "PUNCH TIME", "give a booking its time that the clock could not know", queueTime},
-	{"queue open", "", "list the days on which somebody did not check out", queueOpen},
-	{"queue verify", "", "check that nobody has changed the journal", queueVerify},
-	{"queue export", "", "write the whole journal, for a labour inspection; -format csv or jsonl", queueExport},
-	{"timespan list", "", "list working times at Zeitstrom, of the last week unless -from and -to say otherwise", timespanList},
-	{"timespan show", "ID", "show one", timespanShow},
-	{"timespan history", "ID", "show how one was changed, and by whom", timespanHistory},
-	{"timespan set-times", "ID", "correct -checkin or -checkout", timespanSetTimes},
-	{"timespan add", "", "add one, to a -workday or to an -employee's -date", timespanAdd},
-	{"timespan assign-project", "ID", "assign a project by its -code or its -id", timespanProject},
-	{"timespan tags", "ID [TAG:TYPE:VALUE...]", "replace its tags", timespanTags},
-	{"timespan comment", "ID TEXT", "set its comment", timespanComment},
-	{"timespan split", "ID", "split it -at a time", timespanSplit},
-	{"timespan merge", "ID ID...", "make one of several of a day", timespanMerge},
-	{"timespan delete", "ID", "delete it for good", timespanDelete},
-	{"reset", "", "factory reset: forget bookings and badges; -export FILE keeps the journal", runReset},
-	{"doctor reader", "", "show how well the reader hears a badge that is held to it", doctorReader},
-	{"web pair", "", "show the code with which somebody can become admin of the page", webPair},
-	{"config show", "", "print the settings as they are, defaults included", configShow},
-	{"config default", "", "print the commented reference of all settings", configDefault},
-	{"config check", "[FILE]", "judge a settings file", configCheck},
-	{"version", "", "print the version", runVersion},
-	{"check-store", "FILE", "", checkStore},
+// commands lists them all, as help does; those without help are for the program's own
+// use and the package's.
+func commands() []command {
+	return []command{
+		{"run", "", "run the clock: the daemon at the door", runDaemon},
+		{"demo", "", "the whole clock on this computer, without hardware or account", runDemo},
+		{"tap", "UID", "bring a badge to the simulated reader of the running clock", runTap},
+		{"status", "", "how the running clock is", runStatus},
+		{"badge list", "", "list the badge map", badgeList},
+		{"badge add", "UID EMPLOYEE [NAME]", "give a badge to an employee; -claim: and book its taps so far", badgeAdd},
+		{"badge unclaimed", "", "list the badges that were tapped and belong to nobody", badgeUnclaimed},
+		{"badge remove", "UID", "take a badge out of the map", badgeRemove},
+		{"badge block", "UID", "let a badge book nothing any more: it is lost, say", badgeBlock},
+		{"badge unblock", "UID", "let it book again", badgeUnblock},
+		{"badge enroll", "EMPLOYEE [NAME]", "give the next badge that is held to the reader to somebody; -renew: and block the old ones", badgeEnroll},
+		{"badge import", "FILE", "take over a list: CSV or Excel with columns uid,employee_id,name; -replace: and remove all others", badgeImport},
+		{"badge sync", "", "take over the badge numbers that stand at Zeitstrom", badgeSync},
+		{"badge explain", "NUMBER", "show what a badge number can mean", badgeExplain},
+		{"badge export", "", "write the badge map as CSV", badgeExport},
+		{"queue list", "", "list what Zeitstrom does not have yet; -all: the newest of all", queueList},
+		{"queue show", "PUNCH", "show one booking and what became of it", queueShow},
+		{"queue retry", "PUNCH", "send a quarantined, held or doubtful booking again", queueRetry},
+		{"queue drop", "PUNCH", "decide that such a booking is never sent; -reason TEXT says why", queueDrop},
+		{"queue time", "PUNCH TIME", "give a booking its time that the clock could not know", queueTime},
+		{"queue open", "", "list the days on which somebody did not check out", queueOpen},
+		{"queue verify", "", "check that nobody has changed the journal", queueVerify},
+		{"queue export", "", "write the whole journal, for a labour inspection; -format csv or jsonl", queueExport},
+		{"timespan list", "", "list working times at Zeitstrom, of the last week unless -from and -to say otherwise", timespanList},
+		{"timespan show", "ID", "show one", timespanShow},
+		{"timespan history", "ID", "show how one was changed, and by whom", timespanHistory},
+		{"timespan set-times", "ID", "correct -checkin or -checkout", timespanSetTimes},
+		{"timespan add", "", "add one, to a -workday or to an -employee's -date", timespanAdd},
+		{"timespan assign-project", "ID", "assign a project by its -code or its -id", timespanProject},
+		{"timespan tags", "ID [TAG:TYPE:VALUE...]", "replace its tags", timespanTags},
+		{"timespan comment", "ID TEXT", "set its comment", timespanComment},
+		{"timespan split", "ID", "split it -at a time", timespanSplit},
+		{"timespan merge", "ID ID...", "make one of several of a day", timespanMerge},
+		{"timespan delete", "ID", "delete it for good", timespanDelete},
+		{"reset", "", "factory reset: forget bookings and badges; -export FILE keeps the journal", runReset},
+		{"doctor reader", "", "show how well the reader hears a badge that is held to it", doctorReader},
+		{"web pair", "", "show the code with which somebody can become admin of the page", webPair},
+		{"config show", "", "print the settings as they are, defaults included", configShow},
+		{"config default", "", "print the commented reference of all settings", configDefault},
+		{"config check", "[FILE]", "judge a settings file", configCheck},
+		{"version", "", "print the version", runVersion},
+		{"check-store", "FILE", "", checkStore},
+		{"undelivered", "", "", undelivered},
+		{"man-page", "", "", manPage},
+		{"completion", "", "", completion},
+	}
 }
 
 // errUsage is a call that cannot be understood; exit code 2.
@@ -119,9 +126,9 @@ var errSaid = errors.New("said")
 func find(args []string) (*command, []string) {
 	for words := min(2, len(args)); words > 0; words-- {
 		name := strings.Join(args[:words], " ")
-		for i := range commands {
-			if commands[i].name == name {
-				return &commands[i], args[words:]
+		for _, cmd := range commands() {
+			if cmd.name == name {
+				return &cmd, args[words:]
 			}
 		}
 	}
@@ -143,9 +150,9 @@ func help(e env) int {
 	}
 	fmt.Fprintln(out, "usage: timeclock COMMAND [VERB] [-config FILE] [flags] [arguments]")
 	fmt.Fprintln(out)
-	group := len(e.args) > 0 && slices.ContainsFunc(commands, func(c command) bool { return strings.HasPrefix(c.name, e.args[0]+" ") })
-	for _, c := range commands {
-		if c.help == "" || group && !strings.HasPrefix(c.name, e.args[0]+" ") { // for the program's own use, or another group's
+	group := len(e.args) > 0 && slices.ContainsFunc(commands(), func(c command) bool { return strings.HasPrefix(c.name, e.args[0]+" ") })
+	for _, c := range forPeople() {
+		if group && !strings.HasPrefix(c.name, e.args[0]+" ") {
 			continue
 		}
 		fmt.Fprintf(out, "  %-34s %s\n", c.name+" "+c.args, c.help)

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"bytes"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func printed(t *testing.T, args ...string) string {
+	t.Helper()
+	var out, problems bytes.Buffer
+	if code := run(t.Context(), env{args, strings.NewReader(""), &out, &problems}); code != 0 {
+		t.Fatalf("%v: %d %s", args, code, &problems)
+	}
+	return out.String()
+}
+
+// What the shell proposes is what there is.
+func TestCompletion(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("SKIPPED: there is no bash on this computer to complete anything")
+	}
+	script := printed(t, "completion")
+	for line, want := range map[string][]string{
+		"timeclock que":              {"queue"},
+		"timeclock badge b":          {"block"},
+		"timeclock queue list -":     {"-all", "-config", "-json"},
+		"timeclock badge import -re": {"-replace"},
+		"timeclock status -j":        {"-json"},
+		"timeclock config check mai": {"main.go"},
+	} {
+		cmd := exec.Command(bash, "-c", script+"\nCOMP_WORDS=($0); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _timeclock; printf '%s\\n' \"${COMPREPLY[@]}\"", line)
+		out, err := cmd.CombinedOutput()
+		if got := strings.Fields(string(out)); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q is completed to %q, %v, want %q", line, got, err, want)
+		}
+	}
+}
+
+// The manual page has every command and flag. The package's judge sees whether man can
+// read it.
+func TestManPage(t *testing.T) {
+	page := printed(t, "man-page")
+	for _, cmd := range forPeople() {
+		if !strings.Contains(page, strings.TrimSpace(".B timeclock "+cmd.name)) {
+			t.Errorf("the manual page lacks %s", cmd.name)
+		}
+	}
+	for _, want := range []string{`\-dry\-run`, `.I /etc/timeclock/timeclock.toml`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the manual page lacks %s", want)
+		}
+	}
+}

@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Judges the packages: built alike from another place, clean by lintian, and installed,
+# upgraded, removed and purged by the real dpkg in a fresh Debian, with bookings that
+# Zeitstrom does not have. Needs root (for chroot), mmdebstrap, lintian, and the network
+# for the first Debian, which is kept in ~/.cache/timeclock.
+#
+#   sudo deploy/test-package.sh
+set -euo pipefail
+cd "$(dirname "$0")"
+[ "$(id -u)" = 0 ] || { echo "$0: call it as root: it uses chroot" >&2; exit 1; }
+# What it mounts is seen by nobody else, and gone with it.
+[ "${OWN_MOUNTS:-}" ] || OWN_MOUNTS=yes exec unshare --mount "./${0##*/}"
+for program in mmdebstrap lintian dpkg-deb; do
+	command -v $program >/dev/null || { echo "$0: there is no $program: apt-get install mmdebstrap lintian dpkg" >&2; exit 1; }
+done
+work=$(mktemp -d)
+trap 'umount -l "$work"/root/{proc,dev} 2>/dev/null || true; rm -rf --one-file-system "$work"' EXIT
+passed=0
+is() { # WHAT COMMAND...
+	local what=$1
+	shift
+	if ! "$@" >"$work/now" 2>&1; then
+		echo "FAIL $what: $*"
+		cat "$work/now"
+		exit 1
+	fi
+	[ "$1" = says ] || mv "$work/now" "$work/out"
+	passed=$((passed + 1))
+	echo "ok   $what"
+}
+says() { grep -qF -- "$1" "$work/out"; } # what the last command printed
+
+./package.sh "$work/debs"
+arch=$(dpkg --print-architecture)
+deb=$(echo "$work/debs"/timeclock_*_"$arch".deb)
+version=$(dpkg-deb -f "$deb" Version)
+git -C .. ls-files -co --exclude-standard -z | (cd .. && tar c --null -T -) | (mkdir "$work/elsewhere" && tar x -C "$work/elsewhere")
+ARCHS=$arch "$work/elsewhere/deploy/package.sh" "$work/again"
+is "built alike from another place" cmp "$deb" "$work/again/$(basename "$deb")"
+for each in "$work/debs"/*.deb; do
+	is "lintian: $(basename "$each")" lintian --fail-on error,warning --allow-root "$each"
+done
+file=$(mktemp -p "$work") && dpkg-deb --fsys-tarfile "$work"/debs/*_armhf.deb | tar xO ./usr/bin/timeclock >"$file"
+is "armhf is ARMv6" sh -c "readelf -A '$file' | grep -q 'Tag_CPU_arch: v6' || go version -m '$file' | grep -q 'GOARM=6'"
+VERSION=$version+1 ARCHS=$arch ./package.sh "$work/new"
+
+base=${XDG_CACHE_HOME:-$HOME/.cache}/timeclock/debian.tar
+if [ ! -f "$base" ]; then
+	mkdir -p "$(dirname "$base")"
+	mmdebstrap --quiet --variant=essential --include=systemd,init-system-helpers,ca-certificates,tzdata \
+		"$(. /etc/os-release && echo "$VERSION_CODENAME")" "$base.part"
+	mv "$base.part" "$base"
+fi
+root=$work/root
+mkdir "$root" && tar x -C "$root" -f "$base" --exclude=./dev/*
+mount --rbind /proc "$root/proc"
+mount --rbind /dev "$root/dev"
+cp "$deb" "$root/old.deb" && cp "$work"/new/*.deb "$root/new.deb"
+inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"; }
+as_clock() { inside setpriv --reuid timeclock --regid timeclock --init-groups "$@"; }
+
+is "installs" inside dpkg -i /old.deb
+is "asks for a token" says "put the API token into /etc/timeclock/token"
+is "its user is in the groups of its devices" sh -c "chroot '$root' id -nG timeclock | grep spi | grep i2c | grep -q gpio"
+is "the state directory is the clock's alone" test "$(stat -c %a:%u "$root/var/lib/timeclock")" = "750:$(inside id -u timeclock)"
+is "is enabled" test -L "$root/etc/systemd/system/multi-user.target.wants/timeclock.service"
+is "the settings are good" inside timeclock config check
+is "runs" test "$(inside timeclock version | cut -d, -f1)" = "timeclock $version"
+
+# Two bookings that Zeitstrom, which is nowhere, does not have.
+cat >"$root/etc/timeclock/timeclock.toml" <<-'END'
+	reader.driver = "simulated"
+	display.driver = "none"
+	terminal.lockout = "0s"
+	zeitstrom.url = "http://127.0.0.1:9/"
+END
+as_clock timeclock badge add 01020304 a1b2c3d4-e5f6-7890-abcd-ef1234567890 Anna >/dev/null
+as_clock timeclock run >"$work/log" 2>&1 &
+for _ in $(seq 100); do
+	as_clock timeclock status >/dev/null 2>&1 && break
+	sleep 0.1
+done
+is "books" as_clock timeclock tap 01020304
+is "books again" as_clock timeclock tap 01020304
+pkill -KILL -f '^timeclock run$' || pkill -KILL -x timeclock || true
+wait
+left() { inside timeclock undelivered; }
+
+echo secret >"$root/etc/timeclock/token"
+is "upgrades" inside dpkg -i --force-confold /new.deb
+is "is the new one" test "$(inside timeclock version | cut -d, -f1)" = "timeclock $version+1"
+is "keeps what is pending" test "$(left)" = 2
+is "keeps the settings" grep -q simulated "$root/etc/timeclock/timeclock.toml"
+is "makes the token the clock's alone" test "$(stat -c %a:%u "$root/etc/timeclock/token")" = "600:$(inside id -u timeclock)"
+is "goes back" inside dpkg -i --force-confold --force-downgrade /old.deb
+is "still keeps what is pending" test "$(left)" = 2
+is "is removed" inside dpkg -r timeclock
+is "says what stays" says "2 bookings that Zeitstrom does not have stay"
+is "is purged" inside dpkg -P timeclock
+is "says where they are kept" says "2 bookings that Zeitstrom does not have are kept in /var/backups/timeclock-"
+is "forgets the token" test ! -e "$root/etc/timeclock/token"
+is "leaves nothing else" test ! -e "$root/var/lib/timeclock" -a ! -e "$root/etc/timeclock"
+is "installs again" inside dpkg -i /old.deb
+is "what was kept can be put back" cp -a "$root"/var/backups/timeclock-*/queue.db "$root/var/lib/timeclock/"
+is "nothing was lost" test "$(left)" = 2
+rm "$root"/var/lib/timeclock/queue.db*
+is "is purged with nothing pending" inside dpkg -P timeclock
+is "and has nothing to say about it" test "$(grep -c Zeitstrom "$work/out")" = 0
+echo "$passed passed, 0 failed"
