@@ -15,6 +15,7 @@ var allowed = map[string][]string{
 	"device":         {},
 	"device/clock":   {},
 	"device/config":  {},
+	"device/doctor":  {},
 	"device/roster":  {},
 	"device/control": {"*"},
 	"device/web":     {"*"},

@@ -30,6 +30,8 @@ type Facts struct {
 	NoTime       bool // the system clock is not to be trusted
 	Enrols       bool // the next badge is given to somebody
 	NewOwner     string
+	Checked      bool   // the clock was examined just now
+	Faults       int    // that were found then
 	Pair         string // the code with which somebody may become the page's admin; empty: nobody may
 	Pending      int    // punches that Zeitstrom does not have yet
 }

@@ -64,6 +64,8 @@ type Language struct {
 		Pending string    `toml:"pending"`
 		Token   string    `toml:"token"`
 		Pair    string    `toml:"pair"`
+		Well    string    `toml:"well"`
+		Faults  string    `toml:"faults"`
 	} `toml:"idle"`
 	Date struct {
 		Long      string     `toml:"long"`

@@ -47,10 +47,14 @@ func (s Style) idle(now time.Time, f Facts) *picture {
 		note = fmt.Sprintf(l.Idle.Pair, f.Pair)
 	case f.Token:
 		note = l.Idle.Token
+	case f.Checked && f.Faults > 0:
+		note = fmt.Sprintf(l.Idle.Faults, f.Faults)
 	case f.Offline && f.Pending > 0:
 		note = fmt.Sprintf(l.Idle.Pending, f.Pending)
 	case f.Offline:
 		note = l.Idle.Offline
+	case f.Checked:
+		note = l.Idle.Well
 	case now.Minute()/10%2 == 0: // takes turns with the one below, to spare the panel
 		p.line((36-size)/2, size, big)
 		p.line(42, 16, small)

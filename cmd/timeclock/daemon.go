@@ -11,6 +11,7 @@ import (
 	"timeclock/device/clock"
 	"timeclock/device/config"
 	"timeclock/device/control"
+	"timeclock/device/doctor"
 	"timeclock/device/roster"
 	"timeclock/device/web"
 	"timeclock/display"
@@ -138,8 +139,10 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	if err != nil {
 		return d, err
 	}
+	check := examination{cfg, doctor.Host{}, d.clock}
+	d.clock.Examine = check.whole
 	life := &watchdog{[]part{{"reader", rd.Alive}, {"terminal", terminal.Alive}, {"queue", d.queue.Alive}, {"uplink", up.Alive}}, d.clock.Status, log}
-	d.tasks = append(d.tasks, life, rd, terminal, show, signal, up, wall, compare, d.clock.Backlog, server, &housekeeping{d.queue, snapshotPath(cfg), time.Duration(cfg.Journal.KeepDays) * 24 * time.Hour, log})
+	d.tasks = append(d.tasks, life, startCheck{check, log}, rd, terminal, show, signal, up, wall, compare, d.clock.Backlog, server, &housekeeping{d.queue, snapshotPath(cfg), time.Duration(cfg.Journal.KeepDays) * 24 * time.Hour, log})
 	return d, nil
 }
 
@@ -169,6 +172,9 @@ func (d *daemon) Close() {
 	}
 }
 
+// showCheck is how long the idle screen tells what an examination has found.
+const showCheck = time.Minute
+
 // facts is what the idle screen tells.
 func (d *daemon) facts() display.Facts {
 	h, u, q := d.clock.Reader.Health(), d.clock.Uplink.Status(), d.queue.Stats()
@@ -177,8 +183,10 @@ func (d *daemon) facts() display.Facts {
 	if d.page != nil {
 		code = d.page.Code()
 	}
+	x := d.clock.Examination()
 	return display.Facts{
-		Pair:   code,
+		Pair:    code,
+		Checked: !x.At.IsZero() && time.Since(x.At) < showCheck, Faults: doctor.Count(x.Findings, doctor.Fail),
 		Enrols: enrol.Waiting, NewOwner: enrol.For.Name,
 		ReaderBroken: h.Problem != "",
 		Offline:      !u.Online && u.Problem != "",

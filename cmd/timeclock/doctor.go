@@ -5,15 +5,80 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"timeclock/device"
 	"timeclock/device/config"
 	"timeclock/device/control"
+	"timeclock/device/doctor"
 	"timeclock/reader"
 )
+
+// doctorAll examines everything: the running clock does, or this process in its place.
+func doctorAll(ctx context.Context, c *call) error {
+	if err := c.want(0, 0); err != nil {
+		return err
+	}
+	cfg, err := loadConfig(c.config)
+	if err != nil {
+		return err
+	}
+	x, err := control.Dial(ctx, cfg.StateDir).Examine()
+	if errors.Is(err, control.ErrNoDaemon) {
+		x, err = examineAlone(ctx, cfg)
+	}
+	if err != nil {
+		return err
+	}
+	if c.json {
+		err = json.NewEncoder(c.stdout).Encode(x)
+	} else {
+		err = printFindings(c.stdout, x)
+	}
+	if err == nil && x.Verdict == doctor.Fail {
+		return errSaid
+	}
+	return err
+}
+
+// lookTime is what reader and display get to show whether they work.
+const lookTime = 3 * time.Second
+
+// examineAlone wires a clock that books and sends nothing, and examines that.
+func examineAlone(ctx context.Context, cfg config.Config) (x control.Examination, err error) {
+	d, err := newDaemon(ctx, cfg, slog.New(slog.DiscardHandler), extras{})
+	if err != nil {
+		return x, err
+	}
+	defer d.Close()
+	ctx, stop := context.WithCancel(ctx)
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	defer stop()
+	parts.Go(func() { d.clock.Reader.Run(ctx) })
+	parts.Go(func() { d.clock.Display.Run(ctx) })
+	for end := time.Now().Add(lookTime); time.Now().Before(end) && !d.clock.Reader.Health().Healthy; {
+		time.Sleep(20 * time.Millisecond)
+	}
+	return d.clock.ExamineNow(ctx), nil
+}
+
+// printFindings shows what was found, the graver the easier to see.
+func printFindings(w io.Writer, x control.Examination) error {
+	words := map[doctor.Verdict]string{doctor.OK: "ok", doctor.Warn: "WARN", doctor.Fail: "FAIL"}
+	for _, f := range x.Findings {
+		fmt.Fprintf(w, "%-5s %-12s %s\n", words[f.Verdict], f.Check, f.Found)
+		if f.Do != "" {
+			fmt.Fprintf(w, "%-5s %-12s → %s\n", "", "", f.Do)
+		}
+	}
+	_, err := fmt.Fprintf(w, "\n%d faults, %d warnings\n", doctor.Count(x.Findings, doctor.Fail), doctor.Count(x.Findings, doctor.Warn))
+	return err
+}
 
 // hearing is what a reader did since it was last asked.
 type hearing struct {

@@ -3,11 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"sync"
 
 	"timeclock/device/config"
+	"timeclock/device/doctor"
 	"timeclock/display"
 	"timeclock/reader"
 	"timeclock/reader/mfrc522"
@@ -87,16 +86,10 @@ func openI2C(path string) (i2c.BusCloser, error) {
 
 // openable says in a technician's words why a device cannot be opened.
 func openable(path, group, setting string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s does not exist: put %s into /boot/firmware/config.txt and restart the Pi", path, setting)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s may not be opened by this user: add it to the group %s (usermod -aG %s USER)", path, group, group)
-	case err != nil:
-		return err
+	if f := (doctor.Host{}).Node("", path, group, setting); f.Verdict != doctor.OK {
+		return fmt.Errorf("%s: %s", f.Found, f.Do)
 	}
-	return f.Close()
+	return nil
 }
 
 // hostInit finds the GPIO pins, once.

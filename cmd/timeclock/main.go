@@ -80,6 +80,7 @@ func commands() []command {
 		{"timespan merge", "ID ID...", "make one of several of a day", timespanMerge},
 		{"timespan delete", "ID", "delete it for good", timespanDelete},
 		{"reset", "", "factory reset: forget bookings and badges; -export FILE keeps the journal", runReset},
+		{"doctor", "", "examine device, network, token and bookings, and say what to do", doctorAll},
 		{"doctor reader", "", "show how well the reader hears a badge that is held to it", doctorReader},
 		{"web pair", "", "show the code with which somebody can become admin of the page", webPair},
 		{"config show", "", "print the settings as they are, defaults included", configShow},
@@ -199,7 +200,7 @@ func newCall(e env, cmd *command) *call {
 	c.flags.SetOutput(io.Discard)
 	c.flags.StringVar(&c.config, "config", config.DefaultPath, "the settings `file`")
 	switch cmd.name {
-	case "tap", "status", "badge list", "badge unclaimed", "queue list", "queue show", "queue retry", "queue drop", "queue time", "queue open", "doctor reader", "version":
+	case "tap", "status", "badge list", "badge unclaimed", "queue list", "queue show", "queue retry", "queue drop", "queue time", "queue open", "doctor", "doctor reader", "version":
 		c.flags.BoolVar(&c.json, "json", false, "answer in JSON, for scripts")
 	case "demo":
 		c.flags.StringVar(&c.listen, "listen", "127.0.0.1:8470", "`address` of the page")

@@ -45,7 +45,7 @@ func TestCompletion(t *testing.T) {
 func TestManPage(t *testing.T) {
 	page := printed(t, "man-page")
 	for _, cmd := range forPeople() {
-		if !strings.Contains(page, strings.TrimSpace(".B timeclock "+cmd.name)) {
+		if !strings.Contains(page, strings.TrimSpace(".B timeclock "+strings.ReplaceAll(cmd.name, "-", `\-`))) {
 			t.Errorf("the manual page lacks %s", cmd.name)
 		}
 	}

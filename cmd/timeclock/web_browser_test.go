@@ -81,6 +81,7 @@ func TestPageInBrowser(t *testing.T) {
 	p.api.server.SetEmployees(nil)
 	play(ctx, t, []deed{
 		{"sent again", []step{open("/bookings?state=quarantined"), says("object does not exist"), click(fmt.Sprintf(`button[aria-label="Send again %d"]`, refused.ID)), says(fmt.Sprintf("Booking %d is sent again.", refused.ID))}},
+		{"an examination", []step{open("/device"), click(`#examination a`), says("may read timespans and employees")}},
 		{"the roll-call", []step{open("/in?roll=1&ask=1"), says("3 are in"), see(`td.tick`), says("Zeitstrom was asked")}},
 		{"in German", []step{click(`footer button[lang=de]`), says("Letzte Buchungen")}},
 	})

@@ -172,6 +172,9 @@ func TestPageIsClosed(t *testing.T) {
 			t.Errorf("a viewer gets %d from %s: %s", status, path, body)
 		}
 	}
+	if _, body := viewer.get("/device?examine=1"); strings.Contains(body, "<dt>dns</dt>") { // which a start does not look at
+		t.Errorf("a viewer has the clock examined: %s", body)
+	}
 	token := viewer.csrf()
 	for _, path := range acts[:len(acts)-1] {
 		if status, _ := viewer.post(path, url.Values{"csrf": {token}, "uid": {badgeOf(0).Hex()}, "blocked": {"true"}}); status != http.StatusForbidden {

@@ -97,6 +97,11 @@ func (c *Client) Status() (s Status, err error) {
 	return s, c.call(http.MethodGet, "/status", nil, &s)
 }
 
+// Examine looks at everything, which takes seconds.
+func (c *Client) Examine() (x Examination, err error) {
+	return x, c.call(http.MethodGet, "/examination", nil, &x)
+}
+
 // Tap brings a badge to the simulated reader.
 func (c *Client) Tap(uid device.UID) (a Answer, err error) {
 	return a, c.call(http.MethodPost, "/tap/"+uid.Hex(), nil, &a)

@@ -18,6 +18,7 @@ import (
 
 	"timeclock/device"
 	"timeclock/device/clock"
+	"timeclock/device/doctor"
 	"timeclock/device/roster"
 	"timeclock/display"
 	"timeclock/queue"
@@ -50,11 +51,16 @@ type Clock struct {
 	AdminAPI func(token string) (*zeitstrom.Client, error) // by a token, or by the company's if it is empty; ErrNoAdminToken
 	Page     Page                                          // nil: there is none
 	Notice   string                                        // what happened to the queue file before the start; usually nothing
+	// Examine looks at everything; ExamineNow also keeps what it found.
+	Examine func(context.Context) []doctor.Finding
 	// Bring brings a badge to a simulated reader and returns the answer; nil
 	// with a real reader: nobody clocks in by shell.
 	Bring func(context.Context, device.UID) (device.Outcome, error)
 
 	asking sync.Mutex // everybody
+
+	examining sync.Mutex
+	newest    Examination
 }
 
 // Page is the admin's page.

@@ -315,13 +315,17 @@ func (s *Server) daysPage(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) devicePage(w http.ResponseWriter, r *http.Request) {
+	if u, _, _ := s.user(r); u.Role == Admin && r.FormValue("examine") != "" {
+		s.clock.ExamineNow(r.Context())
+	}
 	s.show(w, r, "device", struct {
 		Status      control.Status
+		Examination control.Examination
 		Settings    []string
 		Log         []string
 		Accounts    []account
 		Fingerprint string
-	}{s.clock.Status(), s.clock.Settings, s.clock.Log(), s.accounts.all(), fingerprint(s.certificate())})
+	}{s.clock.Status(), s.clock.Examination(), s.clock.Settings, s.clock.Log(), s.accounts.all(), fingerprint(s.certificate())})
 }
 
 func (s *Server) addAccount(r *http.Request, who string) (string, error) {

@@ -56,7 +56,7 @@ func New(cfg Config) (*Client, error) {
 		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 		t.MaxIdleConnsPerHost = 8
 		if cfg.CAFile != "" {
-			roots, err := loadRoots(cfg.CAFile)
+			roots, err := Roots(cfg.CAFile)
 			if err != nil {
 				return nil, err
 			}
@@ -73,7 +73,8 @@ func New(cfg Config) (*Client, error) {
 	}}, nil
 }
 
-func loadRoots(file string) (*x509.CertPool, error) {
+// Roots are the system's certificates and those of a PEM file.
+func Roots(file string) (*x509.CertPool, error) {
 	pem, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("ca_file: %w", err)
@@ -142,6 +143,35 @@ func (c *Client) Ping(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// Rights are what a token may read. What it may post shows when it does.
+type Rights struct {
+	Timespans bool // else ambiguous punches wait for a person, and other doors do not count
+	Employees bool // else the badge map cannot follow Zeitstrom
+}
+
+// Rights asks what the token may read, an entry of each. An error means that the API
+// does not answer, or takes no such token.
+func (c *Client) Rights(ctx context.Context) (r Rights, err error) {
+	if err := c.Ping(ctx); err != nil {
+		return r, err
+	}
+	if r.Timespans, err = c.may(ctx, timespans, url.Values{"daterange": {days(time.Now(), time.Now())}}); err != nil {
+		return r, err
+	}
+	r.Employees, err = c.may(ctx, "employees/employees/", url.Values{})
+	return r, err
+}
+
+func (c *Client) may(ctx context.Context, path string, query url.Values) (bool, error) {
+	query.Set("limit", "1")
+	_, err := c.do(ctx, http.MethodGet, path+"?"+query.Encode(), nil)
+	var e *Error
+	if errors.As(err, &e) && e.Kind == Forbidden {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // maxBody bounds what is read of an answer.

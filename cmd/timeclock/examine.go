@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"timeclock/device/config"
+	"timeclock/device/control"
+	"timeclock/device/doctor"
+	"timeclock/sync/zeitstrom"
+)
+
+// examination looks at a clock from its supply to its bookings.
+type examination struct {
+	cfg   config.Config
+	host  doctor.Host
+	clock *control.Clock
+}
+
+// askTime bounds what is asked of Zeitstrom.
+const askTime = 15 * time.Second
+
+// whole looks at everything.
+func (x examination) whole(ctx context.Context) []doctor.Finding {
+	return append(x.here(), x.uplink(ctx, true)...)
+}
+
+// brief is what a start shows: it asks Zeitstrom nothing, and looks at the network
+// only if the uplink finds no way.
+func (x examination) brief(ctx context.Context) []doctor.Finding {
+	return append(x.here(), x.uplink(ctx, false)...)
+}
+
+// here looks at what needs no network.
+func (x examination) here() []doctor.Finding {
+	s := x.clock.Status()
+	all := []doctor.Finding{x.host.Board(), x.host.Power(), x.host.Memory(), x.host.Disk(x.cfg.StateDir), storage(s)}
+	all = append(all, x.reader(s)...)
+	all = append(all, x.display(s)...)
+	if x.host.IsPi() {
+		all = append(all, x.host.Watchdog())
+	}
+	if x.cfg.Clock.Trust != config.Always {
+		all = append(all, x.host.ClockChip())
+	}
+	all = append(all, systemTime(s), doctor.Zone(x.cfg.Clock.Zone, time.Now()), holders(s), bookings(s))
+	if x.cfg.Web.Listen != "" {
+		all = append(all, judge("page", s.Page.Problem, "https://"+s.Page.Address, "see [web] in the settings"))
+	}
+	return all
+}
+
+// judge is a finding about a part that says itself what is the matter.
+func judge(check, problem, fine, do string) doctor.Finding {
+	if problem != "" {
+		return doctor.Finding{Check: check, Verdict: doctor.Fail, Found: problem, Do: do}
+	}
+	return doctor.Good(check, "%s", fine)
+}
+
+func storage(s control.Status) doctor.Finding {
+	if s.Storage.Problem == "" && s.Storage.Notice != "" {
+		return doctor.Finding{Check: "storage", Verdict: doctor.Warn, Found: s.Storage.Notice, Do: "if it happens again, put in a new card"}
+	}
+	return judge("storage", s.Storage.Problem, "the last write succeeded", "bookings are not saved: see what is said of the disk; a card that takes no writes is worn out")
+}
+
+const wires = "check supply (3.3 V) and wires against the table in deploy/README.md; `timeclock doctor reader` shows how well it hears"
+
+func (x examination) reader(s control.Status) (all []doctor.Finding) {
+	if x.cfg.Reader.Driver == config.Simulated {
+		return []doctor.Finding{doctor.Good("reader", "%s", s.Reader.Chip)}
+	}
+	node := x.host.Node("spi", x.cfg.Reader.SPI, "spi", "dtparam=spi=on")
+	if all = append(all, node); node.Verdict == doctor.Fail {
+		return all
+	}
+	return append(all, judge("reader", s.Reader.Problem, s.Reader.Chip, wires))
+}
+
+func (x examination) display(s control.Status) (all []doctor.Finding) {
+	switch {
+	case x.cfg.Display.Driver == config.NoDisplay:
+		all = append(all, doctor.Good("display", "none is configured"))
+	case x.cfg.Display.SPI != "":
+		all = append(all, x.host.Node("display bus", x.cfg.Display.SPI, "spi", "dtparam=spi=on"))
+	default:
+		all = append(all, x.host.Node("i2c", x.cfg.Display.I2C, "i2c", "dtparam=i2c_arm=on"))
+	}
+	if x.cfg.Display.Driver != config.NoDisplay && all[0].Verdict == doctor.OK {
+		all = append(all, judge("display", s.Display.Problem, "it takes pictures", "check its wires; on the I2C bus it has the address 3C (i2cdetect -y 1 shows what is there)"))
+	}
+	return append(all, judge("signal", s.Signal.Problem, "no trouble", "see [signal] in the settings, and the wires"))
+}
+
+func systemTime(s control.Status) doctor.Finding {
+	if !s.Clock.Trusted {
+		return doctor.Finding{Check: "time", Verdict: doctor.Warn, Found: s.Clock.Source, Do: "see with `timedatectl` whether a time server is reached (UDP port 123); bookings wait for the time until then"}
+	}
+	return doctor.Good("time", "%s: %s", time.Now().Format(time.DateTime), s.Clock.Source)
+}
+
+func holders(s control.Status) doctor.Finding {
+	switch {
+	case s.Badges == 0:
+		return doctor.Finding{Check: "badges", Verdict: doctor.Warn, Found: "nobody has a badge", Do: "take over a list: timeclock badge import FILE"}
+	case s.Roster.Problem != "":
+		return doctor.Finding{Check: "badges", Verdict: doctor.Warn, Found: "not compared with Zeitstrom: " + s.Roster.Problem, Do: "timeclock badge sync"}
+	}
+	return doctor.Good("badges", "%d badges", s.Badges)
+}
+
+// tooLong is how old a pending booking should not get.
+const tooLong = 2 * time.Hour
+
+func bookings(s control.Status) doctor.Finding {
+	found := fmt.Sprintf("%d pending, %d delivered, %d quarantined", s.Pending, s.Delivered, s.Quarantined)
+	warn := func(do string) doctor.Finding {
+		return doctor.Finding{Check: "bookings", Verdict: doctor.Warn, Found: found, Do: do}
+	}
+	switch {
+	case s.Quarantined > 0:
+		return warn("Zeitstrom has refused some: `timeclock queue list` says why, `timeclock queue retry` and `drop` decide")
+	case s.Stranded > 0:
+		return warn(fmt.Sprintf("of %d nobody knows the time: `timeclock queue list`, `timeclock queue time`", s.Stranded))
+	case s.OldestPending != nil && time.Since(*s.OldestPending) > tooLong:
+		return warn("the oldest is of " + s.OldestPending.Local().Format(time.DateTime) + ": see what is said of the way to Zeitstrom")
+	}
+	return doctor.Good("bookings", "%s", found)
+}
+
+// uplink looks at the way to Zeitstrom, and asks what the token may do.
+func (x examination) uplink(ctx context.Context, ask bool) (all []doctor.Finding) {
+	u := x.clock.Uplink.Status()
+	answers := u.Online
+	if ask || !u.Online {
+		var roots *x509.CertPool
+		if file := x.cfg.Zeitstrom.CAFile; file != "" {
+			var err error
+			if roots, err = zeitstrom.Roots(file); err != nil {
+				return append(all, judge("tls", err.Error(), "", "mend zeitstrom.ca_file"))
+			}
+		}
+		all, answers = doctor.Network{URL: x.cfg.Zeitstrom.URL, Roots: roots}.Look(ctx)
+	}
+	if warning := tokenWarning(x.cfg); warning != "" {
+		what, do, _ := strings.Cut(warning, ": ")
+		return append(all, doctor.Finding{Check: "token", Verdict: doctor.Fail, Found: what, Do: do})
+	}
+	switch {
+	case !answers:
+		return append(all, doctor.Finding{Check: "token", Verdict: doctor.Warn, Found: "nobody could be asked whether it is good", Do: "mend the way to Zeitstrom first"})
+	case !ask:
+		return append(all, judge("token", u.Problem, "Zeitstrom takes it", "see `timeclock doctor`"))
+	}
+	return append(all, x.token(ctx)...)
+}
+
+func (x examination) token(ctx context.Context) []doctor.Finding {
+	ctx, stop := context.WithTimeout(ctx, askTime)
+	defer stop()
+	may, err := x.clock.API.Rights(ctx)
+	if err != nil {
+		return []doctor.Finding{judge("token", err.Error(), "", "compare zeitstrom.url and the token with what Zeitstrom's administrator says")}
+	}
+	var lacks []string
+	if !may.Timespans {
+		lacks = append(lacks, "timespans, so that ambiguous bookings wait for a person, and other doors do not count")
+	}
+	if !may.Employees && x.cfg.Roster.Zeitstrom {
+		lacks = append(lacks, "employees, so that the badge map cannot follow Zeitstrom")
+	}
+	if len(lacks) > 0 {
+		return []doctor.Finding{{Check: "token", Verdict: doctor.Warn, Found: "it may not read " + strings.Join(lacks, "; nor "), Do: "give it the permission at Zeitstrom"}}
+	}
+	return []doctor.Finding{doctor.Good("token", "Zeitstrom takes it; it may read timespans%s", map[bool]string{true: " and employees"}[may.Employees])}
+}
+
+// startCheck examines the clock once after its start, for the log and the display.
+type startCheck struct {
+	examination
+	log *slog.Logger
+}
+
+// networkTime is how long a start may take to find the network.
+const networkTime = 30 * time.Second
+
+func (c startCheck) String() string { return "self-check" }
+
+// Run returns when it is done.
+func (c startCheck) Run(ctx context.Context) error {
+	for start := time.Now(); !c.clock.Uplink.Status().Online && time.Since(start) < networkTime; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
+	}
+	found := c.brief(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
+	c.clock.Examined(found)
+	for _, f := range found {
+		if f.Verdict != doctor.OK {
+			c.log.Warn("self-check", "check", f.Check, "verdict", string(f.Verdict), "found", f.Found, "do", f.Do)
+		}
+	}
+	return nil
+}
