@@ -42,6 +42,8 @@ func (k *wrongClock) Wall() time.Time {
 	return time.Now().Add(k.off)
 }
 
+func (k *wrongClock) Offset() time.Duration { return 0 }
+
 func (k *wrongClock) Synchronised() (bool, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

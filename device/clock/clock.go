@@ -30,6 +30,9 @@ type Kernel interface {
 	BootID() device.BootID
 	// Synchronised says whether a time server corrects the wall clock (adjtimex(2)).
 	Synchronised() (bool, error)
+	// Offset is how far the wall clock still is from the time server's, as far as the
+	// kernel knows (adjtimex(2)).
+	Offset() time.Duration
 	// ClockChip is the time of the clock chip (RTC); an error if there is none, or
 	// none that holds.
 	ClockChip() (time.Time, error)
@@ -99,6 +102,10 @@ func (c *Clock) askChip() {
 }
 
 func (c *Clock) String() string { return "clock" }
+
+// Offset is how far the wall clock is from the time server's, as far as the kernel
+// knows.
+func (c *Clock) Offset() time.Duration { return c.kernel.Offset() }
 
 // Trust judges the wall clock. It is believed if a time server corrects it, or
 // has done so since the computer was started, or if it agrees with a clock chip;

@@ -44,6 +44,19 @@ func (System) Synchronised() (bool, error) {
 	return err == nil && state != unix.TIME_ERROR && t.Status&unix.STA_UNSYNC == 0, err
 }
 
+// Offset implements Kernel.
+func (System) Offset() time.Duration {
+	var t unix.Timex
+	if _, err := unix.Adjtimex(&t); err != nil {
+		return 0
+	}
+	unit := time.Microsecond
+	if t.Status&unix.STA_NANO != 0 {
+		unit = time.Nanosecond
+	}
+	return time.Duration(t.Offset) * unit
+}
+
 // ClockChip implements Kernel. A chip that lost its power says so, and cannot be
 // read.
 func (System) ClockChip() (time.Time, error) { return clockChip("/sys/class/rtc/rtc0/") }

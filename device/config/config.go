@@ -92,6 +92,9 @@ type Config struct {
 		CertFile string // empty: a certificate of its own
 		KeyFile  string
 	}
+	Monitor struct {
+		Listen string // empty: nowhere
+	}
 	Journal struct {
 		KeepDays int
 	}
@@ -232,6 +235,7 @@ func (c *Config) fields() []field {
 		text("web.listen", &c.Web.Listen, emptyOr(listenAddress)),
 		text("web.cert_file", &c.Web.CertFile, emptyOr(absolute)),
 		text("web.key_file", &c.Web.KeyFile, emptyOr(absolute), c.pair),
+		text("monitor.listen", &c.Monitor.Listen, emptyOr(listenAddress)),
 		number("journal.keep_days", &c.Journal.KeepDays, func(n int) bool { return n >= 31 && n <= 36500 }, "31 to 36500"),
 		text("clock.trust", &c.Clock.Trust, oneOf(Auto, Always)),
 		zone("clock.zone", &c.Clock.Zone),

@@ -48,6 +48,7 @@ func (u *Uplink) answered(a answer) {
 	case !errors.As(a.err, &e):
 		e = &zeitstrom.Error{Kind: zeitstrom.Unreachable, Cause: a.err}
 	}
+	u.note(func(s *Status) { s.Errors[e.Kind]++ })
 	switch e.Kind {
 	case zeitstrom.Refused:
 		u.reached()

@@ -64,14 +64,15 @@ const (
 
 // Status is what the uplink knows of the way to Zeitstrom.
 type Status struct {
-	Online  bool      // the last answer was Zeitstrom's, and it took the token
-	Problem string    // what is in the way, in words; empty if nothing is
-	Since   time.Time // when Online last changed; zero before the first contact
-	Retry   time.Time // when it will be tried again; zero if nothing waits
-	Blind   bool      // the token may not read timespans: ambiguous punches wait for a person
-	Token   bool      // what is in the way is the token: a person must act
-	Silent  int       // questions at the door in a row that were not answered in time
-	Why     string    // the last of them was not
+	Online  bool                 // the last answer was Zeitstrom's, and it took the token
+	Problem string               // what is in the way, in words; empty if nothing is
+	Since   time.Time            // when Online last changed; zero before the first contact
+	Retry   time.Time            // when it will be tried again; zero if nothing waits
+	Blind   bool                 // the token may not read timespans: ambiguous punches wait for a person
+	Token   bool                 // what is in the way is the token: a person must act
+	Silent  int                  // questions at the door in a row that were not answered in time
+	Why     string               // the last of them was not
+	Errors  [zeitstrom.Kinds]int // requests that failed since the start, by zeitstrom.Kind
 }
 
 // Uplink is the delivery loop.

@@ -27,6 +27,13 @@ const (
 	NoToken                  // there is no token to send
 )
 
+// Kinds is how many kinds there are.
+const Kinds = int(NoToken) + 1
+
+func (k Kind) String() string {
+	return [Kinds]string{"unreachable", "unavailable", "not_api", "throttled", "refused", "unauthorized", "forbidden", "no_token"}[k]
+}
+
 // Error is whatever kept a request from succeeding.
 type Error struct {
 	Kind       Kind

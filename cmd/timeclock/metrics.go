@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"time"
+
+	"timeclock/device"
+	"timeclock/device/control"
+	"timeclock/device/doctor"
+	"timeclock/sync/zeitstrom"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// monitor serves numbers for Prometheus, and one answer for simpler tools. It knows
+// no names and no badges.
+type monitor struct {
+	listen string
+	clock  *control.Clock
+	life   *watchdog
+	state  string // directory
+	log    *slog.Logger
+
+	registry *prometheus.Registry
+	taps     *prometheus.CounterVec
+	answers  prometheus.Histogram
+}
+
+var _ device.Screen = (*monitor)(nil)
+
+func newMonitor(listen, state string, clock *control.Clock, life *watchdog, log *slog.Logger) *monitor {
+	m := &monitor{
+		listen: listen, clock: clock, life: life, state: state, log: log, registry: prometheus.NewRegistry(),
+		taps: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "timeclock_taps_total", Help: "Taps since the start, by the answer that they got."}, []string{"answer"}),
+		answers: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "timeclock_tap_answer_seconds", Help: "Time from the badge in the field to the answer.",
+			Buckets: []float64{.005, .01, .02, .05, .1, .2, .3, .5, 1, 2},
+		}),
+	}
+	for _, kind := range []device.OutcomeKind{device.CheckedIn, device.CheckedOut, device.Repeated, device.Unknown, device.Blocked, device.Failed} {
+		m.taps.WithLabelValues(string(kind))
+	}
+	m.registry.MustRegister(m.taps, m.answers, present{m}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Show implements device.Screen: it counts.
+func (m *monitor) Show(o device.Outcome) {
+	if o.Update {
+		return
+	}
+	m.taps.WithLabelValues(string(o.Kind)).Inc()
+	if took := time.Since(o.Tap.Time); took > 0 { // else the system clock was set in between
+		m.answers.Observe(took.Seconds())
+	}
+}
+
+func (m *monitor) String() string { return "monitor" }
+
+// Run serves until ctx ends. An address that cannot be had does not keep the clock
+// from booking.
+func (m *monitor) Run(ctx context.Context) error {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 2, Timeout: 10 * time.Second}))
+	mux.HandleFunc("GET /healthz", m.health)
+	server := &http.Server{Handler: mux, ReadTimeout: 5 * time.Second, WriteTimeout: 15 * time.Second, IdleTimeout: time.Minute}
+	l, err := net.Listen("tcp", m.listen)
+	if err != nil {
+		m.log.Error("no monitoring: mend [monitor] listen and restart the clock", "error", err)
+		return nil
+	}
+	m.log.Info("monitoring", "address", l.Addr().String())
+	defer context.AfterFunc(ctx, func() { server.Close() })()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// health answers 200 while taps become bookings on the disk, else 503 and why not.
+// A network that is away is no reason.
+func (m *monitor) health(w http.ResponseWriter, r *http.Request) {
+	var why []string
+	if hangs := m.life.hanging(r.Context(), 5*time.Second); hangs != "" {
+		why = append(why, "hangs: "+hangs)
+	}
+	s := m.clock.Status()
+	if s.Reader.Problem != "" {
+		why = append(why, "reader: "+s.Reader.Problem)
+	}
+	if s.Storage.Problem != "" {
+		why = append(why, "storage: "+s.Storage.Problem)
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if len(why) > 0 {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprintln(w, strings.Join(why, "\n"))
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
+// present is the state of the clock at the moment in which it is asked for.
+type present struct{ *monitor }
+
+// gauge is one of its numbers.
+type gauge struct {
+	name, help string
+	kind       prometheus.ValueType
+	value      float64
+	labels     prometheus.Labels
+}
+
+// Describe implements prometheus.Collector: what there is follows from Collect.
+func (present) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (c present) Collect(out chan<- prometheus.Metric) {
+	for _, g := range c.numbers() {
+		out <- prometheus.MustNewConstMetric(prometheus.NewDesc("timeclock_"+g.name, g.help, nil, g.labels), g.kind, g.value)
+	}
+}
+
+func (c present) numbers() []gauge {
+	s := c.clock.Status()
+	is := func(yes bool) float64 {
+		if yes {
+			return 1
+		}
+		return 0
+	}
+	age := 0.0
+	if s.OldestPending != nil {
+		age = time.Since(*s.OldestPending).Seconds()
+	}
+	const now, ever = prometheus.GaugeValue, prometheus.CounterValue
+	all := []gauge{
+		{"info", "The version that runs.", now, 1, prometheus.Labels{"version": s.Version}},
+		{"pending_punches", "Bookings that Zeitstrom does not have yet.", now, float64(s.Pending), nil},
+		{"ambiguous_punches", "Pending bookings that were sent and not clearly answered.", now, float64(s.Ambiguous), nil},
+		{"held_punches", "Pending bookings that wait for a person or for the time.", now, float64(s.Held), nil},
+		{"oldest_pending_age_seconds", "Age of the oldest pending booking; 0 if none is pending.", now, age, nil},
+		{"quarantined_punches", "Bookings that Zeitstrom has refused for good.", now, float64(s.Quarantined), nil},
+		{"delivered_punches_total", "Bookings that Zeitstrom has.", ever, float64(s.Delivered), nil},
+		{"unclaimed_taps", "Taps of badges that belong to nobody.", now, float64(s.Unclaimed), nil},
+		{"badges", "Badges in the badge map.", now, float64(s.Badges), nil},
+		{"storage_healthy", "Whether the last write succeeded.", now, is(s.Storage.Healthy), nil},
+		{"reader_healthy", "Whether the reader works.", now, is(s.Reader.Healthy), nil},
+		{"reader_restarts_total", "How often a reader that had worked was set up again.", ever, float64(s.Reader.Restarts), nil},
+		{"reader_reads_total", "Badges that were read.", ever, float64(s.Reader.Reads), nil},
+		{"reader_errors_total", "Badges that were read badly, and tried again.", ever, float64(s.Reader.Errors), nil},
+		{"display_healthy", "Whether the display works.", now, is(s.Display.Healthy), nil},
+		{"uplink_online", "Whether Zeitstrom answers and takes the token.", now, is(s.Uplink.Online), nil},
+		{"clock_trusted", "Whether the system clock is believed.", now, is(s.Clock.Trusted), nil},
+		{"clock_offset_seconds", "How far the system clock is from the time server's, as far as the kernel knows.", now, c.clock.Clock.Offset().Seconds(), nil},
+	}
+	for kind, n := range c.clock.Uplink.Status().Errors {
+		all = append(all, gauge{"uplink_errors_total", "Requests to Zeitstrom that failed, by kind.", ever, float64(n), prometheus.Labels{"kind": zeitstrom.Kind(kind).String()}})
+	}
+	x := c.clock.Examination()
+	for _, v := range []doctor.Verdict{doctor.Warn, doctor.Fail} {
+		all = append(all, gauge{"self_check_findings", "What the last examination has found, by verdict.", now, float64(doctor.Count(x.Findings, v)), prometheus.Labels{"verdict": string(v)}})
+	}
+	var disk syscall.Statfs_t
+	if syscall.Statfs(c.state, &disk) == nil {
+		all = append(all,
+			gauge{"disk_free_bytes", "Room for bookings.", now, float64(disk.Bavail) * float64(disk.Bsize), nil},
+			gauge{"disk_size_bytes", "Size of the disk that has the bookings.", now, float64(disk.Blocks) * float64(disk.Bsize), nil})
+	}
+	return all
+}
