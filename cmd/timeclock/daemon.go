@@ -32,13 +32,14 @@ type task interface {
 
 // daemon is a whole clock, wired.
 type daemon struct {
-	state *stateDir
-	clock *control.Clock
-	queue *queue.Store
-	chip  *mfrc522test.Chip // of the simulated reader; nil with a real one
-	page  *web.Server       // nil: there is none
-	tasks []task
-	log   *slog.Logger
+	state  *stateDir
+	clock  *control.Clock
+	queue  *queue.Store
+	chip   *mfrc522test.Chip // of the simulated reader; nil with a real one
+	page   *web.Server       // nil: there is none
+	server *control.Server
+	tasks  []task
+	log    *slog.Logger
 }
 
 // extras are what a demo adds to a clock.
@@ -141,14 +142,13 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 		Roster: badges, Queue: d.queue, Clock: wall, Elsewhere: up, Office: enrol, Field: rd, Screen: screens,
 		Rules: rules, Log: log, Taps: taps,
 	}
-	server, err := control.Listen(filepath.Join(cfg.StateDir, control.SocketName), d.clock, log)
-	if err != nil {
+	if d.server, err = control.Listen(filepath.Join(cfg.StateDir, control.SocketName), d.clock, log); err != nil {
 		return d, err
 	}
 	check := examination{cfg, doctor.Host{}, d.clock}
 	d.clock.Examine = check.whole
 	life.parts = []part{{"reader", rd.Alive}, {"terminal", terminal.Alive}, {"queue", d.queue.Alive}, {"uplink", up.Alive}}
-	d.tasks = append(d.tasks, life, startCheck{check, log}, rd, terminal, show, signal, up, wall, compare, d.clock.Backlog, server, &housekeeping{d.queue, snapshotPath(cfg), time.Duration(cfg.Journal.KeepDays) * 24 * time.Hour, log})
+	d.tasks = append(d.tasks, life, startCheck{check, log}, rd, terminal, show, signal, up, wall, compare, d.clock.Backlog, d.server, &housekeeping{d.queue, snapshotPath(cfg), time.Duration(cfg.Journal.KeepDays) * 24 * time.Hour, log})
 	return d, nil
 }
 

@@ -27,10 +27,12 @@ func doctorAll(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	x, err := control.Dial(ctx, cfg.StateDir).Examine()
-	if errors.Is(err, control.ErrNoDaemon) {
-		x, err = examineAlone(ctx, cfg)
+	clock, stop, err := anyClock(ctx, cfg)
+	if err != nil {
+		return err
 	}
+	defer stop()
+	x, err := clock.Examine()
 	if err != nil {
 		return err
 	}
@@ -48,23 +50,26 @@ func doctorAll(ctx context.Context, c *call) error {
 // lookTime is what reader and display get to show whether they work.
 const lookTime = 3 * time.Second
 
-// examineAlone wires a clock that books and sends nothing, and examines that.
-func examineAlone(ctx context.Context, cfg config.Config) (x control.Examination, err error) {
+// anyClock reaches the running clock. If there is none it wires one that books and
+// sends nothing, for as long as the command takes.
+func anyClock(ctx context.Context, cfg config.Config) (clock *control.Client, stop func(), err error) {
+	clock = control.Dial(ctx, cfg.StateDir)
+	if _, err = clock.Status(); !errors.Is(err, control.ErrNoDaemon) {
+		return clock, func() {}, err
+	}
 	d, err := newDaemon(ctx, cfg, slog.New(slog.DiscardHandler), extras{})
 	if err != nil {
-		return x, err
+		return nil, nil, err
 	}
-	defer d.Close()
-	ctx, stop := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(ctx)
 	var parts sync.WaitGroup
-	defer parts.Wait()
-	defer stop()
-	parts.Go(func() { d.clock.Reader.Run(ctx) })
-	parts.Go(func() { d.clock.Display.Run(ctx) })
+	for _, p := range []task{d.clock.Reader, d.clock.Display, d.server} {
+		parts.Go(func() { p.Run(ctx) })
+	}
 	for end := time.Now().Add(lookTime); time.Now().Before(end) && !d.clock.Reader.Health().Healthy; {
 		time.Sleep(20 * time.Millisecond)
 	}
-	return d.clock.ExamineNow(ctx), nil
+	return clock, func() { cancel(); parts.Wait(); d.Close() }, nil
 }
 
 // printFindings shows what was found, the graver the easier to see.

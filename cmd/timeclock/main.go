@@ -82,6 +82,7 @@ func commands() []command {
 		{"reset", "", "factory reset: forget bookings and badges; -export FILE keeps the journal", runReset},
 		{"doctor", "", "examine device, network, token and bookings, and say what to do", doctorAll},
 		{"doctor reader", "", "show how well the reader hears a badge that is held to it", doctorReader},
+		{"support", "[FILE]", "write a file for whoever helps: state, examination, settings, logs; names and badge numbers masked", runSupport},
 		{"web pair", "", "show the code with which somebody can become admin of the page", webPair},
 		{"config show", "", "print the settings as they are, defaults included", configShow},
 		{"config default", "", "print the commented reference of all settings", configDefault},

@@ -54,9 +54,9 @@ func (m *machine) get() (s state) {
 	return s
 }
 
-func (m *machine) Wall() time.Time             { return time.Now().Add(m.get().ahead) }
-func (m *machine) Uptime() time.Duration       { return time.Since(m.get().started) }
-func (m *machine) BootID() device.BootID       { return m.get().boot }
+func (m *machine) Wall() time.Time       { return time.Now().Add(m.get().ahead) }
+func (m *machine) Uptime() time.Duration { return time.Since(m.get().started) }
+func (m *machine) BootID() device.BootID { return m.get().boot }
 func (m *machine) Offset() time.Duration { return 0 }
 
 func (m *machine) Synchronised() (bool, error) { return m.get().synced, nil }

@@ -102,6 +102,11 @@ func (c *Client) Examine() (x Examination, err error) {
 	return x, c.call(http.MethodGet, "/examination", nil, &x)
 }
 
+// Log returns the newest lines of the clock's log, oldest first.
+func (c *Client) Log() (lines []string, err error) {
+	return lines, c.call(http.MethodGet, "/log", nil, &lines)
+}
+
 // Tap brings a badge to the simulated reader.
 func (c *Client) Tap(uid device.UID) (a Answer, err error) {
 	return a, c.call(http.MethodPost, "/tap/"+uid.Hex(), nil, &a)
