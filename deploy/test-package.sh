@@ -106,4 +106,24 @@ is "nothing was lost" test "$(left)" = 2
 rm "$root"/var/lib/timeclock/queue.db*
 is "is purged with nothing pending" inside dpkg -P timeclock
 is "and has nothing to say about it" test "$(grep -c Zeitstrom "$work/out")" = 0
+
+# A card, as the image leaves it, prepared and booted for the first time.
+go build -o "$work/timeclock" ../cmd/timeclock
+mkdir -p "$root/boot/firmware"
+touch "$root"/boot/firmware/{config.txt,cmdline.txt,meta-data}
+printf 'reader.driver = "simulated"\ndisplay.driver = "none"\n' >"$work/door.toml"
+echo very-secret-token >"$work/token"
+printf 'ssid = "office"\npassword = "very-secret-password"\ncountry = "DE"\n' >"$work/wifi.toml"
+is "flashes" "$work/timeclock" flash -boot "$root/boot/firmware" -config "$work/door.toml" -token "$work/token" -wifi "$work/wifi.toml" -package "$work/debs" -name door-1
+mv "$root/boot/firmware/timeclock/timeclock_${version}_$arch.deb" "$work/away"
+is "a first boot without its package fails" sh -c "! chroot '$root' sh /boot/firmware/timeclock/first-boot.sh"
+is "and says so" says "there is no package for $arch"
+is "and keeps what it needs to go on" test -e "$root/boot/firmware/timeclock/token"
+mv "$work/away" "$root/boot/firmware/timeclock/timeclock_${version}_$arch.deb"
+is "the first boot installs" inside sh /boot/firmware/timeclock/first-boot.sh
+is "what was prepared" cmp "$work/door.toml" "$root/etc/timeclock/timeclock.toml"
+is "with the token, the clock's alone" test "$(cat "$root/etc/timeclock/token"; stat -c %a:%u "$root/etc/timeclock/token")" = "$(echo very-secret-token; echo "600:$(inside id -u timeclock)")"
+is "no secret is left on the boot partition" sh -c "! grep -rq very-secret '$root/boot'"
+is "nor prepared for a second one" sh -c "! '$work/timeclock' flash -boot '$root/boot/firmware' -config '$work/door.toml' -token '$work/token' -package '$work/debs' -name door-1"
+is "which is said" says "through its first boot already"
 echo "$passed passed, 0 failed"

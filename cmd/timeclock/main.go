@@ -83,6 +83,7 @@ func commands() []command {
 		{"doctor", "", "examine device, network, token and bookings, and say what to do", doctorAll},
 		{"doctor reader", "", "show how well the reader hears a badge that is held to it", doctorReader},
 		{"support", "[FILE]", "write a file for whoever helps: state, examination, settings, logs; names and badge numbers masked", runSupport},
+		{"flash", "", "prepare a card with Raspberry Pi OS Lite: its first boot makes a time clock of it", runFlash},
 		{"web pair", "", "show the code with which somebody can become admin of the page", webPair},
 		{"config show", "", "print the settings as they are, defaults included", configShow},
 		{"config default", "", "print the commented reference of all settings", configDefault},
@@ -185,6 +186,10 @@ type call struct {
 	renew   bool
 	move    bool
 
+	boot, name, zone  string
+	packages, wifi    string
+	user, sshKey      string
+	devices           string
 	token             string
 	employee          string
 	from, to, date    string
@@ -229,6 +234,8 @@ func newCall(e env, cmd *command) *call {
 		c.flags.BoolVar(&c.claim, "claim", false, "turn the taps that the badge has made so far into bookings")
 		c.flags.BoolVar(&c.force, "force", false, "with -claim: even if the employee has later bookings")
 		c.flags.BoolVar(&c.dry, "dry-run", false, "with -claim: only show the bookings")
+	case "flash":
+		c.flashFlags()
 	case "queue export":
 		c.flags.StringVar(&c.format, "format", "csv", "csv or jsonl")
 	case "reset":

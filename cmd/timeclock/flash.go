@@ -1,0 +1,239 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"timeclock/deploy/flash"
+)
+
+func (c *call) flashFlags() {
+	text := func(to *string, name, standard, usage string) { c.flags.StringVar(to, name, standard, usage) }
+	text(&c.boot, "boot", "", "the `folder` where the card's boot partition is mounted")
+	text(&c.token, "token", "", "the `file` of the API token")
+	text(&c.packages, "package", "", "the Debian package, or the `folder` that deploy/package.sh has filled")
+	text(&c.name, "name", "", "the device's `name` in the network")
+	text(&c.zone, "timezone", "", "its time `zone`, such as Europe/Berlin; else [clock] zone of the settings")
+	text(&c.wifi, "wifi", "", "a `file` with ssid, password and country in TOML; none: by cable")
+	text(&c.user, "user", "pi", "`who` may log in by the SSH key")
+	text(&c.sshKey, "ssh-key", "", "the `file` of a public SSH key; none: nobody can log in")
+	text(&c.devices, "devices", "", "a CSV `file` with a device to a line: name, and if they differ boot, config, token, wifi, timezone, package, ssh-key")
+	c.flags.BoolVar(&c.dry, "dry-run", false, "only show what would change")
+}
+
+// card is what one card is prepared with: the values of the flags of the same names.
+type card map[string]string
+
+// runFlash prepares one card, or one after the other those of a list.
+func runFlash(_ context.Context, c *call) error {
+	if err := c.want(0, 0); err != nil {
+		return err
+	}
+	flags := card{"boot": c.boot, "config": c.config, "token": c.token, "package": c.packages, "name": c.name, "timezone": c.zone, "wifi": c.wifi, "ssh-key": c.sshKey}
+	cards := []card{flags}
+	if c.devices != "" {
+		var err error
+		if cards, err = readCards(c.devices, flags); err != nil {
+			return err
+		}
+	}
+	// All are judged before the first card is touched.
+	ready := make([]flash.Device, len(cards))
+	var faults []error
+	for i, k := range cards {
+		var err error
+		ready[i], err = c.device(k)
+		if first := slices.IndexFunc(cards, func(o card) bool { return o["boot"] == k["boot"] }); err == nil && first == i { // the others are not in yet
+			_, err = flash.Plan(k["boot"], ready[i])
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s%w", where(k, c.devices), err))
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return err
+	}
+	in := bufio.NewReader(c.stdin)
+	for i, k := range cards {
+		for i > 0 && !c.dry && cards[i-1]["boot"] == k["boot"] {
+			if err := c.nextCard(in, k, cards[i-1]["name"]); err != nil {
+				return err
+			}
+			if other := flash.PreparedFor(k["boot"]); other == "" || other == k["name"] {
+				break
+			}
+		}
+		if err := c.prepare(k["boot"], ready[i]); err != nil {
+			return fmt.Errorf("%s%w", where(k, c.devices), err)
+		}
+	}
+	return nil
+}
+
+func where(k card, list string) string {
+	if list == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s, device %q: ", list, k["name"])
+}
+
+// nextCard waits until somebody has put in the next card.
+func (c *call) nextCard(in *bufio.Reader, k card, last string) error {
+	fmt.Fprintf(c.stdout, "Take out the card of %s, put in that for %s, and press Enter. ", last, k["name"])
+	if _, err := in.ReadString('\n'); err != nil {
+		return fmt.Errorf("nobody put in the card for %s: call it again with the devices that are left", k["name"])
+	}
+	return nil
+}
+
+// device reads what a card is prepared with.
+func (c *call) device(k card) (d flash.Device, err error) {
+	for _, name := range []string{"boot", "name", "token"} {
+		if k[name] == "" {
+			return d, fmt.Errorf("%w: -%s is missing", errUsage, name)
+		}
+	}
+	d = flash.Device{Name: k["name"], Zone: k["timezone"], User: c.user}
+	cfg, err := loadConfig(k["config"])
+	if err != nil {
+		return d, err
+	}
+	if zone := cfg.Clock.Zone.String(); d.Zone == "" && zone != "Local" {
+		d.Zone = zone
+	}
+	if d.Config, err = os.ReadFile(k["config"]); err != nil {
+		return d, err
+	}
+	if d.Token, err = os.ReadFile(k["token"]); err != nil {
+		return d, fmt.Errorf("the token: %w", err)
+	}
+	if len(strings.Fields(string(d.Token))) != 1 {
+		return d, fmt.Errorf("%s must hold the API token and nothing else", k["token"])
+	}
+	if d.Packages, err = packages(k["package"]); err != nil {
+		return d, err
+	}
+	if path := k["wifi"]; path != "" {
+		text, err := os.ReadFile(path)
+		if err == nil {
+			d.Wifi, err = flash.ParseWifi(text)
+		}
+		if err != nil {
+			return d, fmt.Errorf("Wi-Fi, %s: %w", path, err)
+		}
+	}
+	if path := k["ssh-key"]; path != "" {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return d, err
+		}
+		d.SSHKey = strings.TrimSpace(string(text))
+		if !strings.HasPrefix(d.SSHKey, "ssh-") && !strings.HasPrefix(d.SSHKey, "ecdsa-") && !strings.HasPrefix(d.SSHKey, "sk-") || strings.Contains(d.SSHKey, "\n") {
+			return d, fmt.Errorf("%s is no public SSH key: it has one line and begins with ssh-ed25519, say", path)
+		}
+	}
+	return d, nil
+}
+
+// packages are a package, or those of a folder.
+func packages(path string) ([]string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		return []string{path}, err
+	}
+	found, err := filepath.Glob(filepath.Join(path, "timeclock_*.deb"))
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("there is no timeclock_*.deb in %s: deploy/package.sh makes them", path)
+	}
+	return found, err
+}
+
+// prepare brings one card into shape.
+func (c *call) prepare(boot string, d flash.Device) error {
+	changes, err := flash.Plan(boot, d)
+	if err != nil {
+		return err
+	}
+	for _, change := range changes {
+		if c.dry {
+			fmt.Fprint(c.stdout, change.Diff())
+		} else {
+			fmt.Fprintf(c.stdout, "%s: %s\n", d.Name, change.Path)
+		}
+	}
+	switch {
+	case c.dry:
+		_, err = fmt.Fprintf(c.stdout, "%s: %d files would change in %s\n", d.Name, len(changes), boot)
+		return err
+	case len(changes) > 0:
+		err = flash.Apply(boot, changes)
+	}
+	if err == nil {
+		_, err = fmt.Fprintf(c.stdout, "%s: the card is ready. Eject it, put it into the Pi, and give it power: after some minutes the display shows the time\n", d.Name)
+	}
+	return err
+}
+
+// readCards reads a list of devices. What a line leaves empty is as the flags say; its
+// files are named from the list's folder.
+func readCards(path string, flags card) ([]card, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	in := csv.NewReader(f)
+	in.TrimLeadingSpace = true
+	header, err := in.Read()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for _, column := range header {
+		if _, known := flags[column]; !known {
+			return nil, fmt.Errorf("%s: there is no column %q: use name, boot, config, token, wifi, timezone, package, ssh-key", path, column)
+		}
+	}
+	var cards []card
+	for {
+		line, err := in.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		k := card{}
+		for name, value := range flags {
+			k[name] = value
+		}
+		for i, value := range line {
+			if value == "" {
+				continue
+			}
+			if name := header[i]; name != "name" && name != "timezone" && !filepath.IsAbs(value) {
+				value = filepath.Join(filepath.Dir(path), value)
+			}
+			k[header[i]] = value
+		}
+		if slices.ContainsFunc(cards, func(o card) bool { return o["name"] == k["name"] }) {
+			number, _ := in.FieldPos(0)
+			return nil, fmt.Errorf("%s, line %d: %q is there twice", path, number, k["name"])
+		}
+		cards = append(cards, k)
+	}
+	if len(cards) == 0 {
+		return nil, fmt.Errorf("%s names no device", path)
+	}
+	return cards, nil
+}

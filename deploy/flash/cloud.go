@@ -1,0 +1,211 @@
+package flash
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"go.yaml.in/yaml/v3"
+)
+
+// Wifi is the network that a device joins.
+type Wifi struct {
+	SSID     string `toml:"ssid"`
+	Password string `toml:"password"` // empty: an open network
+	Country  string `toml:"country"`  // of the device, two letters: its law says which channels may be used
+	Hidden   bool   `toml:"hidden"`
+}
+
+// ParseWifi reads what a technician has written: ssid, password and country, in TOML.
+func ParseWifi(text []byte) (*Wifi, error) {
+	w := &Wifi{}
+	in := toml.NewDecoder(bytes.NewReader(text))
+	in.DisallowUnknownFields()
+	err := in.Decode(w)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: it takes ssid = \"...\", password = \"...\", country = \"DE\", and hidden = true if it is", err)
+	case w.SSID == "" || len(w.SSID) > 32:
+		return nil, errors.New("ssid must have 1 to 32 bytes")
+	case w.Password != "" && (len(w.Password) < 8 || len(w.Password) > 64):
+		return nil, errors.New("password must have 8 to 63 characters, or 64 hex digits")
+	case len(w.Country) != 2 || w.Country != strings.ToUpper(w.Country):
+		return nil, errors.New("country must be two capital letters, such as \"DE\"")
+	}
+	return w, nil
+}
+
+// networkConfig is the file in which cloud-init finds it, in netplan's form.
+func (w Wifi) networkConfig() ([]byte, error) {
+	point := map[string]any{}
+	if w.Password != "" {
+		point["password"] = w.Password
+	}
+	if w.Hidden {
+		point["hidden"] = true
+	}
+	dhcp := map[string]any{"dhcp4": true, "dhcp6": true, "optional": true}
+	text, err := yaml.Marshal(map[string]any{"network": map[string]any{
+		"version":   2,
+		"ethernets": map[string]any{"eth0": dhcp},
+		"wifis": map[string]any{"wlan0": map[string]any{
+			"dhcp4": true, "dhcp6": true, "optional": true, "regulatory-domain": w.Country,
+			"access-points": map[string]any{w.SSID: point},
+		}},
+	}})
+	return text, err
+}
+
+// header is the first line of what cloud-init reads.
+const header = "#cloud-config\n"
+
+// start is how cloud-init starts our part of the first boot.
+var start = []string{"sh", "/boot/firmware/timeclock/first-boot.sh"}
+
+// userData returns what cloud-init is to do, with what it was to do before.
+func userData(before []byte, d Device) ([]byte, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(before, &doc); err != nil {
+		return nil, fmt.Errorf("it is no YAML: %w", err)
+	}
+	root := &yaml.Node{Kind: yaml.MappingNode}
+	if len(doc.Content) > 0 { // else it has comments at most
+		root = doc.Content[0]
+		if root.Kind != yaml.MappingNode || !bytes.HasPrefix(before, []byte(header)) {
+			return nil, errors.New("it is no cloud-config: remove it if it does nothing that is needed")
+		}
+		if aliased(root) {
+			return nil, errors.New("it uses anchors and aliases (&, *): write them out")
+		}
+		root.HeadComment = ""
+		if len(root.Content) > 0 {
+			root.Content[0].HeadComment = strings.TrimPrefix(root.Content[0].HeadComment, strings.TrimSpace(header))
+		}
+	}
+	for _, key := range []string{"runcmd", "users"} {
+		if n := value(root, key); n != nil && n.Kind != yaml.SequenceNode {
+			return nil, fmt.Errorf("line %d: %s is no list", n.Line, key)
+		}
+	}
+	set(root, "hostname", text(d.Name))
+	set(root, "manage_etc_hosts", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
+	if d.Zone != "" {
+		set(root, "timezone", text(d.Zone))
+	}
+	if d.SSHKey != "" {
+		login(root, d)
+	}
+	runs := sequence(root, "runcmd")
+	if d.SSHKey != "" {
+		add(runs, "systemctl", "enable", "--now", "ssh")
+	}
+	add(runs, start...)
+	var out bytes.Buffer
+	out.WriteString(header)
+	in := yaml.NewEncoder(&out)
+	in.SetIndent(2)
+	if err := in.Encode(root); err != nil {
+		return nil, err
+	}
+	if err := in.Close(); err != nil {
+		return nil, err
+	}
+	var was, is any
+	if yaml.Unmarshal(before, &was) == nil && yaml.Unmarshal(out.Bytes(), &is) == nil && reflect.DeepEqual(was, is) {
+		return before, nil // comments may stand elsewhere now, for no gain
+	}
+	return out.Bytes(), nil
+}
+
+// aliased reports whether a value stands for another.
+func aliased(n *yaml.Node) bool { return n.Kind == yaml.AliasNode || slices.ContainsFunc(n.Content, aliased) }
+
+// login lets one user in, by key only.
+func login(root *yaml.Node, d Device) {
+	users := sequence(root, "users")
+	i := slices.IndexFunc(users.Content, func(n *yaml.Node) bool { u := value(n, "name"); return u != nil && u.Value == d.User })
+	if i < 0 {
+		u := &yaml.Node{Kind: yaml.MappingNode}
+		set(u, "name", text(d.User))
+		set(u, "groups", text("users,adm,sudo"))
+		set(u, "shell", text("/bin/bash"))
+		set(u, "sudo", text("ALL=(ALL) NOPASSWD:ALL"))
+		set(u, "lock_passwd", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
+		users.Content = append(users.Content, u)
+		i = len(users.Content) - 1
+	}
+	keys := sequence(users.Content[i], "ssh_authorized_keys")
+	if !slices.ContainsFunc(keys.Content, func(n *yaml.Node) bool { return n.Value == d.SSHKey }) {
+		keys.Content = append(keys.Content, text(d.SSHKey))
+	}
+}
+
+func text(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
+
+// add adds a command to a list, if it is not there.
+func add(commands *yaml.Node, words ...string) {
+	if slices.ContainsFunc(commands.Content, func(n *yaml.Node) bool { return is(n, words) }) {
+		return
+	}
+	n := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
+	for _, w := range words {
+		n.Content = append(n.Content, text(w))
+	}
+	commands.Content = append(commands.Content, n)
+}
+
+func is(command *yaml.Node, words []string) bool {
+	return command.Kind == yaml.SequenceNode && slices.EqualFunc(command.Content, words, func(n *yaml.Node, w string) bool { return n.Value == w })
+}
+
+// PreparedFor returns the name of the device for which a card waits; empty if for none.
+func PreparedFor(boot string) string {
+	content, err := os.ReadFile(filepath.Join(boot, "user-data"))
+	if err != nil {
+		return ""
+	}
+	var root yaml.Node
+	if yaml.Unmarshal(content, &root) != nil || len(root.Content) == 0 {
+		return ""
+	}
+	runs, name := value(root.Content[0], "runcmd"), value(root.Content[0], "hostname")
+	if runs == nil || name == nil || !slices.ContainsFunc(runs.Content, func(n *yaml.Node) bool { return is(n, start) }) {
+		return ""
+	}
+	return name.Value
+}
+
+// value returns what a key of a mapping has; nil if it is not there.
+func value(mapping *yaml.Node, key string) *yaml.Node {
+	if mapping.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key {
+			return mapping.Content[i+1]
+		}
+	}
+	return nil
+}
+
+func set(mapping *yaml.Node, key string, to *yaml.Node) {
+	if old := value(mapping, key); old != nil {
+		*old = *to
+		return
+	}
+	mapping.Content = append(mapping.Content, text(key), to)
+}
+
+// sequence returns the list under a key, which is made if it is not there.
+func sequence(mapping *yaml.Node, key string) *yaml.Node {
+	if value(mapping, key) == nil {
+		set(mapping, key, &yaml.Node{Kind: yaml.SequenceNode})
+	}
+	return value(mapping, key)
+}

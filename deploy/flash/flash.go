@@ -1,0 +1,198 @@
+// Package flash prepares the boot partition of a card on which Raspberry Pi OS was
+// just written, so that its first boot makes a time clock of it, without a network:
+// buses and watchdog in config.txt; host name, time zone, Wi-Fi and an SSH key for
+// cloud-init; and the package with settings and token where the first boot installs
+// them, and from where it then removes them.
+//
+// It writes no image and formats nothing. What it finds on the partition it keeps, and
+// doing it again changes nothing.
+package flash
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"timeclock/device"
+
+	"github.com/rogpeppe/go-internal/diff"
+)
+
+// Device is what becomes of a card.
+type Device struct {
+	Name     string // of the host
+	Zone     string // such as Europe/Berlin; empty: as the image has it
+	Config   []byte // the clock's settings, judged already
+	Token    []byte // Zeitstrom's
+	Packages []string
+	Wifi     *Wifi  // nil: cable only
+	User     string // who may log in by the key
+	SSHKey   string // public; empty: nobody may
+}
+
+// Change is a file that is not yet as it is to be.
+type Change struct {
+	Path   string // below the boot partition
+	Before []byte // nil: there is none
+	After  []byte
+	Secret bool // its text is not for screens
+}
+
+// folder is where what the first boot installs waits, and done is what tells that it
+// has.
+const (
+	folder = "timeclock"
+	done   = "timeclock-installed.txt"
+)
+
+//go:embed first-boot.sh
+var firstBoot []byte
+
+var hostName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// Plan says what is to change on the partition in a directory. It changes nothing.
+func Plan(boot string, d Device) ([]Change, error) {
+	if err := look(boot); err != nil {
+		return nil, err
+	}
+	if !hostName.MatchString(d.Name) {
+		return nil, fmt.Errorf("%q cannot be a device's name: use lower-case letters, digits and hyphens, 63 at most", d.Name)
+	}
+	packages, err := d.packages(boot)
+	if err != nil {
+		return nil, err
+	}
+	all := []Change{
+		{Path: "config.txt", After: nil},
+		{Path: filepath.Join(folder, "first-boot.sh"), After: firstBoot},
+		{Path: filepath.Join(folder, "timeclock.toml"), After: d.Config},
+		{Path: filepath.Join(folder, "token"), After: append(bytes.TrimSpace(d.Token), '\n'), Secret: true},
+	}
+	all = append(all, packages...)
+	if d.Wifi != nil {
+		text, err := d.Wifi.networkConfig()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Change{Path: "network-config", After: text, Secret: true})
+	}
+	all = append(all, Change{Path: "user-data"}) // last: it starts all the rest
+	for i := range all {
+		c := &all[i]
+		if c.Before, err = os.ReadFile(filepath.Join(boot, c.Path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		switch c.Path {
+		case "config.txt":
+			c.After = firmware(c.Before)
+		case "user-data":
+			if c.After, err = userData(c.Before, d); err != nil {
+				return nil, fmt.Errorf("%s: %w", filepath.Join(boot, c.Path), err)
+			}
+		}
+	}
+	return slices.DeleteFunc(all, func(c Change) bool { return c.Before != nil && bytes.Equal(c.Before, c.After) }), nil
+}
+
+// look makes sure that a directory is the boot partition of a fresh card.
+func look(boot string) error {
+	has := func(name string) bool {
+		_, err := os.Stat(filepath.Join(boot, name))
+		return err == nil
+	}
+	switch {
+	case !has("config.txt") || !has("cmdline.txt"):
+		return fmt.Errorf("%s is no Pi's boot partition: it has no config.txt and cmdline.txt. Write Raspberry Pi OS Lite to the card, put it in again, and name the folder where its partition bootfs is mounted", boot)
+	case has(done):
+		return fmt.Errorf("this card has been through its first boot already (%s): write it anew, or change the running device", done)
+	case !has("meta-data"):
+		return fmt.Errorf("the image on the card has no cloud-init (%s has no meta-data): take Raspberry Pi OS Lite of October 2025 or later", boot)
+	}
+	return nil
+}
+
+// packages are the files that the first boot installs the right one of. Those that
+// wait there already do if none are given.
+func (d Device) packages(boot string) ([]Change, error) {
+	var all []Change
+	for _, path := range d.Packages {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		if !bytes.HasPrefix(text, []byte("!<arch>\ndebian-binary")) {
+			return nil, fmt.Errorf("%s is no Debian package: deploy/package.sh makes them", path)
+		}
+		all = append(all, Change{Path: filepath.Join(folder, filepath.Base(path)), After: text})
+	}
+	if there, _ := filepath.Glob(filepath.Join(boot, folder, "*.deb")); len(all)+len(there) == 0 {
+		return nil, errors.New("there is no package to install: name it, or the folder that deploy/package.sh has filled, with -package")
+	}
+	return all, nil
+}
+
+// The part of config.txt that is ours.
+const (
+	begins = "# timeclock: what the time clock needs begins here"
+	ends   = "# timeclock: and ends here"
+)
+
+var needs = strings.Join([]string{
+	begins,
+	"[all]",
+	"dtparam=spi=on",
+	"dtparam=i2c_arm=on",
+	"dtoverlay=i2c-rtc,ds3231",
+	"dtparam=watchdog=on",
+	ends, "",
+}, "\n")
+
+// firmware returns config.txt with our part at its end.
+func firmware(before []byte) []byte {
+	text := string(before)
+	if from := strings.Index(text, begins); from >= 0 {
+		rest := text[from:]
+		if to := strings.Index(rest, ends); to >= 0 {
+			rest = strings.TrimPrefix(rest[to+len(ends):], "\n")
+		} else {
+			rest = ""
+		}
+		text = text[:from] + rest
+	}
+	if text != "" && !strings.HasSuffix(text, "\n") {
+		text += "\n"
+	}
+	return []byte(text + needs)
+}
+
+// Diff shows a change as people read it; of a secret only that there is one.
+func (c Change) Diff() string {
+	switch {
+	case c.Secret:
+		return fmt.Sprintf("%s: %d bytes, a secret\n", c.Path, len(c.After))
+	case bytes.IndexByte(c.After, 0) >= 0:
+		return fmt.Sprintf("%s: %.1f MB\n", c.Path, float64(len(c.After))/1e6)
+	}
+	return string(diff.Diff(c.Path, c.Before, c.Path, c.After))
+}
+
+// Apply makes the changes, in their order. What is interrupted is finished by doing it
+// again: until the last file is there, a boot installs nothing.
+func Apply(boot string, changes []Change) error {
+	if err := os.MkdirAll(filepath.Join(boot, folder), 0o700); err != nil {
+		return err
+	}
+	for _, c := range changes {
+		if err := device.WriteFile(filepath.Join(boot, c.Path), c.After); err != nil {
+			return fmt.Errorf("the card is not finished: %w. See that it is not write-protected, nor full, and do it again", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,289 @@
+package flash
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// A boot partition, as Raspberry Pi OS Lite comes with it.
+var fresh = map[string]string{
+	"config.txt":     "# For more options and information see\n# http://rptl.io/configtxt\n\n#dtparam=spi=on\ndtparam=audio=on\n\n[cm5]\ndtoverlay=dwc2,dr_mode=host\n\n[all]\n",
+	"cmdline.txt":    "console=serial0,115200 console=tty1 root=PARTUUID=1 rootfstype=ext4 rootwait ds=nocloud;i=rpios-image-1\n",
+	"meta-data":      "instance-id: rpios-image\n",
+	"user-data":      "#cloud-config\n\n# Set your hostname here:\n#hostname: raspberrypi\n",
+	"network-config": "# Netplan\n#network:\n",
+	"kernel8.img":    "\x00",
+}
+
+func partition(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func door(t *testing.T) Device {
+	t.Helper()
+	deb := filepath.Join(t.TempDir(), "timeclock_1.0_arm64.deb")
+	if err := os.WriteFile(deb, []byte("!<arch>\ndebian-binary \x00\x01"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return Device{
+		Name: "door-1", Zone: "Europe/Berlin", Config: []byte("display.language = \"de\"\n"), Token: []byte(" secret-token "), Packages: []string{deb},
+		Wifi: &Wifi{SSID: "Büro: 1", Password: "pass: word#1", Country: "DE"}, User: "pi", SSHKey: "ssh-ed25519 AAAA tech@bench",
+	}
+}
+
+func prepare(t *testing.T, boot string, d Device) []Change {
+	t.Helper()
+	changes, err := Plan(boot, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Apply(boot, changes); err != nil {
+		t.Fatal(err)
+	}
+	return changes
+}
+
+func read(t *testing.T, path ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(path...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// decoded is a file as cloud-init understands it.
+func decoded(t *testing.T, path ...string) (v map[string]any) {
+	t.Helper()
+	if err := yaml.Unmarshal([]byte(read(t, path...)), &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// A fresh card gets all that a first boot needs, and keeps what it had; to prepare it
+// again changes nothing.
+func TestFreshCard(t *testing.T) {
+	boot := partition(t, fresh)
+	d := door(t)
+	prepare(t, boot, d)
+
+	config := read(t, boot, "config.txt")
+	if !strings.HasPrefix(config, fresh["config.txt"]) {
+		t.Errorf("config.txt has lost something:\n%s", config)
+	}
+	for _, line := range []string{"dtparam=spi=on", "dtparam=i2c_arm=on", "dtoverlay=i2c-rtc,ds3231", "dtparam=watchdog=on"} {
+		if !strings.Contains(config, "\n"+line+"\n") {
+			t.Errorf("config.txt lacks %s", line)
+		}
+	}
+	if token := read(t, boot, "timeclock", "token"); token != "secret-token\n" {
+		t.Errorf("the token is %q", token)
+	}
+	if !strings.HasPrefix(read(t, boot, "user-data"), "#cloud-config\n") {
+		t.Error("cloud-init will not read user-data")
+	}
+	want := map[string]any{
+		"hostname": "door-1", "manage_etc_hosts": true, "timezone": "Europe/Berlin",
+		"users": []any{map[string]any{
+			"name": "pi", "groups": "users,adm,sudo", "shell": "/bin/bash", "sudo": "ALL=(ALL) NOPASSWD:ALL", "lock_passwd": true,
+			"ssh_authorized_keys": []any{"ssh-ed25519 AAAA tech@bench"},
+		}},
+		"runcmd": []any{[]any{"systemctl", "enable", "--now", "ssh"}, []any{"sh", "/boot/firmware/timeclock/first-boot.sh"}},
+	}
+	if got := decoded(t, boot, "user-data"); !reflect.DeepEqual(got, want) {
+		t.Errorf("user-data: %v, want %v", got, want)
+	}
+	wlan := decoded(t, boot, "network-config")["network"].(map[string]any)["wifis"].(map[string]any)["wlan0"].(map[string]any)
+	if points := wlan["access-points"]; wlan["regulatory-domain"] != "DE" || !reflect.DeepEqual(points, map[string]any{"Büro: 1": map[string]any{"password": "pass: word#1"}}) {
+		t.Errorf("network-config: %v", wlan)
+	}
+	if name := PreparedFor(boot); name != "door-1" {
+		t.Errorf("the card waits for %q", name)
+	}
+
+	if again, err := Plan(boot, d); err != nil || len(again) > 0 {
+		t.Errorf("doing it again would change %d files, %v", len(again), err)
+	}
+	d.Packages = nil // it is there already
+	d.Name = "door-2"
+	if again := prepare(t, boot, d); len(again) != 1 || PreparedFor(boot) != "door-2" {
+		t.Errorf("another name changes %d files", len(again))
+	}
+}
+
+// What somebody has set up on the card by other means stays.
+func TestPreparedByOthers(t *testing.T) {
+	files := map[string]string{
+		"config.txt": "dtparam=spi=on", "cmdline.txt": "", "meta-data": "",
+		"user-data": "#cloud-config\n# by the imager\nhostname: other\npackage_update: true # keep\nusers:\n  - name: pi\n    passwd: xyz\nruncmd:\n  - [echo, hello]\n",
+	}
+	boot := partition(t, files)
+	d := door(t)
+	d.Wifi = nil
+	prepare(t, boot, d)
+	got := decoded(t, boot, "user-data")
+	if got["hostname"] != "door-1" || got["package_update"] != true || !reflect.DeepEqual(got["runcmd"].([]any)[0], []any{"echo", "hello"}) {
+		t.Errorf("user-data: %v", got)
+	}
+	if users := got["users"].([]any); len(users) != 1 || users[0].(map[string]any)["passwd"] != "xyz" || len(users[0].(map[string]any)["ssh_authorized_keys"].([]any)) != 1 {
+		t.Errorf("users: %v", got["users"])
+	}
+	if text := read(t, boot, "user-data"); !strings.Contains(text, "# by the imager") || !strings.Contains(text, "# keep") || strings.Count(text, "#cloud-config") != 1 {
+		t.Errorf("comments:\n%s", text)
+	}
+	if _, err := os.Stat(filepath.Join(boot, "network-config")); err == nil {
+		t.Error("a device on the cable got a network-config")
+	}
+	if text := read(t, boot, "config.txt"); !strings.HasPrefix(text, "dtparam=spi=on\n"+begins) {
+		t.Errorf("config.txt: %s", text)
+	}
+}
+
+// What cannot become a clock is refused, and left as it is.
+func TestRefused(t *testing.T) {
+	without := func(name string) map[string]string {
+		files := map[string]string{}
+		for n, text := range fresh {
+			if n != name {
+				files[n] = text
+			}
+		}
+		return files
+	}
+	with := func(name, text string) map[string]string {
+		files := without(name)
+		files[name] = text
+		return files
+	}
+	for want, c := range map[string]struct {
+		files  map[string]string
+		change func(*Device)
+	}{
+		"is no Pi's boot partition": {without("config.txt"), nil},
+		"has no cloud-init":         {without("meta-data"), nil},
+		"through its first boot":    {with(done, ""), nil},
+		`"Door 1" cannot be`:        {fresh, func(d *Device) { d.Name = "Door 1" }},
+		"there is no package":       {fresh, func(d *Device) { d.Packages = nil }},
+		"is no Debian package":      {fresh, func(d *Device) { d.Packages = []string{os.Args[0]} }},
+		"it is no YAML":             {with("user-data", "#cloud-config\n\tx: [\n"), nil},
+		"it is no cloud-config":     {with("user-data", "#!/bin/sh\necho: hello\n"), nil},
+		"line 2: users is no list":  {with("user-data", "#cloud-config\nusers: default\n"), nil},
+	} {
+		boot := partition(t, c.files)
+		d := door(t)
+		if c.change != nil {
+			c.change(&d)
+		}
+		if changes, err := Plan(boot, d); err == nil || !strings.Contains(err.Error(), want) || changes != nil {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
+// However early it is interrupted, nothing starts before all is there; to do it again
+// finishes it.
+func TestInterrupted(t *testing.T) {
+	whole := partition(t, fresh)
+	d := door(t)
+	n := len(prepare(t, whole, d))
+	for after := range n {
+		boot := partition(t, fresh)
+		changes, err := Plan(boot, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Apply(boot, changes[:after]); err != nil {
+			t.Fatal(err)
+		}
+		if name := PreparedFor(boot); name != "" {
+			t.Errorf("after %d of %d files the card is ready for %s", after, n, name)
+		}
+		prepare(t, boot, d)
+		for _, c := range changes {
+			if read(t, boot, c.Path) != read(t, whole, c.Path) {
+				t.Errorf("after %d of %d files %s ends up different", after, n, c.Path)
+			}
+		}
+	}
+}
+
+// What is shown of a change has no secrets.
+func TestDiff(t *testing.T) {
+	changes, err := Plan(partition(t, fresh), door(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, c := range changes {
+		all.WriteString(c.Diff())
+	}
+	for _, secret := range []string{"secret-token", "pass: word"} {
+		if strings.Contains(all.String(), secret) {
+			t.Errorf("%q shows", secret)
+		}
+	}
+	for _, want := range []string{"+dtparam=i2c_arm=on", "+hostname: door-1", "timeclock/token: 13 bytes, a secret", "timeclock_1.0_arm64.deb: 0.0 MB"} {
+		if !strings.Contains(all.String(), want) {
+			t.Errorf("%q does not show in\n%s", want, &all)
+		}
+	}
+}
+
+func TestParseWifi(t *testing.T) {
+	if w, err := ParseWifi([]byte("ssid = \"office\"\npassword = \"12345678\"\ncountry = \"DE\"\nhidden = true\n")); err != nil || *w != (Wifi{"office", "12345678", "DE", true}) {
+		t.Errorf("%+v, %v", w, err)
+	}
+	for text, want := range map[string]string{
+		`ssid = "x"` + "\npsk = \"12345678\"":                     `it takes ssid`,
+		`password = "12345678"` + "\ncountry = \"DE\"":            "ssid must have",
+		"ssid = \"x\"\npassword = \"short\"\ncountry = \"DE\"":    "password must have 8",
+		"ssid = \"x\"\npassword = \"12345678\"\ncountry = \"de\"": "two capital letters",
+	} {
+		if _, err := ParseWifi([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// Whatever stands in user-data, it is refused or becomes ours with nothing lost, and
+// then stays so.
+func FuzzUserData(f *testing.F) {
+	f.Add(fresh["user-data"])
+	f.Add("#cloud-config\nusers:\n  - default\nruncmd: []\n")
+	f.Add("#cloud-config\nhostname: &a x\nother: *a\n")
+	f.Fuzz(func(t *testing.T, before string) {
+		d := Device{Name: "door", Zone: "UTC", User: "pi", SSHKey: "ssh-ed25519 A"}
+		once, err := userData([]byte(before), d)
+		if err != nil {
+			return
+		}
+		twice, err := userData(once, d)
+		if err != nil || string(twice) != string(once) {
+			t.Errorf("%v: from\n%s\nto\n%s", err, once, twice)
+		}
+	})
+}
+
+func FuzzFirmware(f *testing.F) {
+	f.Add(fresh["config.txt"])
+	f.Add(begins)
+	f.Fuzz(func(t *testing.T, before string) {
+		once := firmware([]byte(before))
+		if twice := firmware(once); string(twice) != string(once) || !strings.HasSuffix(string(once), needs) {
+			t.Errorf("%q, then %q", once, twice)
+		}
+	})
+}
