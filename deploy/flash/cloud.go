@@ -124,7 +124,9 @@ func userData(before []byte, d Device) ([]byte, error) {
 }
 
 // aliased reports whether a value stands for another.
-func aliased(n *yaml.Node) bool { return n.Kind == yaml.AliasNode || slices.ContainsFunc(n.Content, aliased) }
+func aliased(n *yaml.Node) bool {
+	return n.Kind == yaml.AliasNode || slices.ContainsFunc(n.Content, aliased)
+}
 
 // login lets one user in, by key only.
 func login(root *yaml.Node, d Device) {
