@@ -40,7 +40,9 @@ for arch in ${ARCHS:-armhf arm64 amd64}; do
 	root=$work/$arch
 	build "$arch" "$work/bin"
 	put 755 "$work/bin" usr/bin/timeclock
-	put 644 ../timeclock.service usr/lib/systemd/system/timeclock.service
+	for unit in timeclock.service timeclock-update.path timeclock-update.service timeclock-fetch.service timeclock-fetch.timer; do
+		put 644 ../$unit usr/lib/systemd/system/$unit
+	done
 	put 644 watchdog.conf usr/lib/systemd/system.conf.d/50-timeclock.conf
 	put 644 sysusers.conf usr/lib/sysusers.d/timeclock.conf
 	put 644 tmpfiles.conf usr/lib/tmpfiles.d/timeclock.conf

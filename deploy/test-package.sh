@@ -7,29 +7,12 @@
 #   sudo deploy/test-package.sh
 set -euo pipefail
 cd "$(dirname "$0")"
-[ "$(id -u)" = 0 ] || { echo "$0: call it as root: it uses chroot" >&2; exit 1; }
+source ./test-lib.sh
+needs mmdebstrap lintian dpkg-deb
 # What it mounts is seen by nobody else, and gone with it.
 [ "${OWN_MOUNTS:-}" ] || OWN_MOUNTS=yes exec unshare --mount "./${0##*/}"
-for program in mmdebstrap lintian dpkg-deb; do
-	command -v $program >/dev/null || { echo "$0: there is no $program: apt-get install mmdebstrap lintian dpkg" >&2; exit 1; }
-done
 work=$(mktemp -d)
 trap 'umount -l "$work"/root/{proc,dev} 2>/dev/null || true; rm -rf --one-file-system "$work"' EXIT
-passed=0
-is() { # WHAT COMMAND...
-	local what=$1
-	shift
-	if ! "$@" >"$work/now" 2>&1; then
-		echo "FAIL $what: $*"
-		cat "$work/now"
-		exit 1
-	fi
-	[ "$1" = says ] || mv "$work/now" "$work/out"
-	passed=$((passed + 1))
-	echo "ok   $what"
-}
-says() { grep -qF -- "$1" "$work/out"; } # what the last command printed
-
 ./package.sh "$work/debs"
 arch=$(dpkg --print-architecture)
 deb=$(echo "$work/debs"/timeclock_*_"$arch".deb)
@@ -44,20 +27,11 @@ file=$(mktemp -p "$work") && dpkg-deb --fsys-tarfile "$work"/debs/*_armhf.deb | 
 is "armhf is ARMv6" sh -c "readelf -A '$file' | grep -q 'Tag_CPU_arch: v6' || go version -m '$file' | grep -q 'GOARM=6'"
 VERSION=$version+1 ARCHS=$arch ./package.sh "$work/new"
 
-base=${XDG_CACHE_HOME:-$HOME/.cache}/timeclock/debian.tar
-if [ ! -f "$base" ]; then
-	mkdir -p "$(dirname "$base")"
-	mmdebstrap --quiet --variant=essential --include=systemd,init-system-helpers,ca-certificates,tzdata \
-		"$(. /etc/os-release && echo "$VERSION_CODENAME")" "$base.part"
-	mv "$base.part" "$base"
-fi
 root=$work/root
-mkdir "$root" && tar x -C "$root" -f "$base" --exclude=./dev/*
+debian "$root"
 mount --rbind /proc "$root/proc"
 mount --rbind /dev "$root/dev"
 cp "$deb" "$root/old.deb" && cp "$work"/new/*.deb "$root/new.deb"
-inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"; }
-as_clock() { inside setpriv --reuid timeclock --regid timeclock --init-groups "$@"; }
 
 is "installs" inside dpkg -i /old.deb
 is "asks for a token" says "put the API token into /etc/timeclock/token"
@@ -68,18 +42,10 @@ is "the settings are good" inside timeclock config check
 is "runs" test "$(inside timeclock version | cut -d, -f1)" = "timeclock $version"
 
 # Two bookings that Zeitstrom, which is nowhere, does not have.
-cat >"$root/etc/timeclock/timeclock.toml" <<-'END'
-	reader.driver = "simulated"
-	display.driver = "none"
-	terminal.lockout = "0s"
-	zeitstrom.url = "http://127.0.0.1:9/"
-END
-as_clock timeclock badge add 01020304 a1b2c3d4-e5f6-7890-abcd-ef1234567890 Anna >/dev/null
+echo "$settings" >"$root/etc/timeclock/timeclock.toml"
+badge
 as_clock timeclock run >"$work/log" 2>&1 &
-for _ in $(seq 100); do
-	as_clock timeclock status >/dev/null 2>&1 && break
-	sleep 0.1
-done
+is "starts" runs
 is "books" as_clock timeclock tap 01020304
 is "books again" as_clock timeclock tap 01020304
 pkill -KILL -f '^timeclock run$' || pkill -KILL -x timeclock || true

@@ -132,9 +132,8 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	signal := display.NewSignal(pins, missing, display.Hours(cfg.Signal.QuietHours), cfg.Clock.Zone, log)
 	d.clock.Display, d.clock.Signal = show, signal
 	screens = append(screens, show, signal)
-	life := &watchdog{status: d.clock.Status, log: log}
 	if cfg.Monitor.Listen != "" {
-		watch := newMonitor(cfg.Monitor.Listen, cfg.StateDir, d.clock, life, log)
+		watch := newMonitor(cfg.Monitor.Listen, cfg.StateDir, d.clock, log)
 		screens = append(screens, watch)
 		d.tasks = append(d.tasks, watch)
 	}
@@ -147,7 +146,8 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	}
 	check := examination{cfg, doctor.Host{}, d.clock}
 	d.clock.Examine = check.whole
-	life.parts = []part{{"reader", rd.Alive}, {"terminal", terminal.Alive}, {"queue", d.queue.Alive}, {"uplink", up.Alive}}
+	life := &watchdog{[]part{{"reader", rd.Alive}, {"terminal", terminal.Alive}, {"queue", d.queue.Alive}, {"uplink", up.Alive}}, d.clock.Status, log}
+	d.clock.Hanging = life.hanging
 	d.tasks = append(d.tasks, life, startCheck{check, log}, rd, terminal, show, signal, up, wall, compare, d.clock.Backlog, d.server, &housekeeping{d.queue, snapshotPath(cfg), time.Duration(cfg.Journal.KeepDays) * 24 * time.Hour, log})
 	return d, nil
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-var update = flag.Bool("update", false, "write the picture of the demo anew")
+var takePictures = flag.Bool("update", false, "write the picture of the demo anew")
 
 // output is what a command prints, to be read while it runs.
 type output struct {
@@ -107,7 +107,7 @@ func TestDemoInBrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *update {
+	if *takePictures {
 		if err := os.WriteFile("demo.png", picture, 0o644); err != nil {
 			t.Fatal(err)
 		}

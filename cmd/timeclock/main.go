@@ -83,6 +83,7 @@ func commands() []command {
 		{"doctor", "", "examine device, network, token and bookings, and say what to do", doctorAll},
 		{"doctor reader", "", "show how well the reader hears a badge that is held to it", doctorReader},
 		{"support", "[FILE]", "write a file for whoever helps: state, examination, settings, logs; names and badge numbers masked", runSupport},
+		{"update", "", "install a signed package, and go back if it is not healthy", runUpdate},
 		{"flash", "", "prepare a card with Raspberry Pi OS Lite: its first boot makes a time clock of it", runFlash},
 		{"web pair", "", "show the code with which somebody can become admin of the page", webPair},
 		{"config show", "", "print the settings as they are, defaults included", configShow},
@@ -190,6 +191,8 @@ type call struct {
 	packages, wifi    string
 	user, sshKey      string
 	devices           string
+	file              string
+	fetch, resume     bool
 	token             string
 	employee          string
 	from, to, date    string
@@ -234,6 +237,10 @@ func newCall(e env, cmd *command) *call {
 		c.flags.BoolVar(&c.claim, "claim", false, "turn the taps that the badge has made so far into bookings")
 		c.flags.BoolVar(&c.force, "force", false, "with -claim: even if the employee has later bookings")
 		c.flags.BoolVar(&c.dry, "dry-run", false, "with -claim: only show the bookings")
+	case "update":
+		c.flags.StringVar(&c.file, "file", "", "the `package`; its signature is beside it, with .minisig")
+		c.flags.BoolVar(&c.fetch, "fetch", false, "look for a newer one at [update] url, as the timer does")
+		c.flags.BoolVar(&c.resume, "resume", false, "go on with an update that was interrupted, as the unit does")
 	case "flash":
 		c.flashFlags()
 	case "queue export":

@@ -26,7 +26,6 @@ import (
 type monitor struct {
 	listen string
 	clock  *control.Clock
-	life   *watchdog
 	state  string // directory
 	log    *slog.Logger
 
@@ -37,9 +36,9 @@ type monitor struct {
 
 var _ device.Screen = (*monitor)(nil)
 
-func newMonitor(listen, state string, clock *control.Clock, life *watchdog, log *slog.Logger) *monitor {
+func newMonitor(listen, state string, clock *control.Clock, log *slog.Logger) *monitor {
 	m := &monitor{
-		listen: listen, clock: clock, life: life, state: state, log: log, registry: prometheus.NewRegistry(),
+		listen: listen, clock: clock, state: state, log: log, registry: prometheus.NewRegistry(),
 		taps: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "timeclock_taps_total", Help: "Taps since the start, by the answer that they got."}, []string{"answer"}),
 		answers: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "timeclock_tap_answer_seconds", Help: "Time from the badge in the field to the answer.",
@@ -89,21 +88,11 @@ func (m *monitor) Run(ctx context.Context) error {
 // health answers 200 while taps become bookings on the disk, else 503 and why not.
 // A network that is away is no reason.
 func (m *monitor) health(w http.ResponseWriter, r *http.Request) {
-	var why []string
-	if hangs := m.life.hanging(r.Context(), 5*time.Second); hangs != "" {
-		why = append(why, "hangs: "+hangs)
-	}
-	s := m.clock.Status()
-	if s.Reader.Problem != "" {
-		why = append(why, "reader: "+s.Reader.Problem)
-	}
-	if s.Storage.Problem != "" {
-		why = append(why, "storage: "+s.Storage.Problem)
-	}
+	h := m.clock.Health(r.Context())
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	if len(why) > 0 {
+	if h.Problem+h.Reader != "" {
 		w.WriteHeader(http.StatusServiceUnavailable)
-		fmt.Fprintln(w, strings.Join(why, "\n"))
+		fmt.Fprintln(w, strings.Trim(h.Problem+"\n"+h.Reader, "\n"))
 		return
 	}
 	fmt.Fprintln(w, "ok")

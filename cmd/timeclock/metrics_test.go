@@ -143,7 +143,7 @@ func TestHealth(t *testing.T) {
 	}
 	answers(http.StatusOK, "ok\n")
 	d.chip.SetBus(mfrc522test.Low)
-	answers(http.StatusServiceUnavailable, "reader: ")
+	answers(http.StatusServiceUnavailable, "VersionReg")
 	d.chip.SetBus(mfrc522test.BusOK)
 	answers(http.StatusOK, "ok\n")
 }

@@ -115,7 +115,7 @@ func TestPageInBrowser(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if *update {
+		if *takePictures {
 			if err := os.WriteFile(name, picture, 0o644); err != nil {
 				t.Fatal(err)
 			}

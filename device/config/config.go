@@ -95,6 +95,11 @@ type Config struct {
 	Monitor struct {
 		Listen string // empty: nowhere
 	}
+	Update struct {
+		Key   string // minisign's public key; empty: no update is taken
+		URL   string // of a folder with packages, with a final slash; empty: none by itself
+		Hours Hours  // in which they are taken
+	}
 	Journal struct {
 		KeepDays int
 	}
@@ -236,6 +241,9 @@ func (c *Config) fields() []field {
 		text("web.cert_file", &c.Web.CertFile, emptyOr(absolute)),
 		text("web.key_file", &c.Web.KeyFile, emptyOr(absolute), c.pair),
 		text("monitor.listen", &c.Monitor.Listen, emptyOr(listenAddress)),
+		text("update.key", &c.Update.Key, emptyOr(matches(`^RW[0-9A-Za-z+/]{54}$`, "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"))),
+		text("update.url", &c.Update.URL, emptyOr(packageFolder)),
+		hours("update.hours", &c.Update.Hours),
 		number("journal.keep_days", &c.Journal.KeepDays, func(n int) bool { return n >= 31 && n <= 36500 }, "31 to 36500"),
 		text("clock.trust", &c.Clock.Trust, oneOf(Auto, Always)),
 		zone("clock.zone", &c.Clock.Zone),
@@ -338,6 +346,19 @@ func oneOf(values ...string) func(string) error {
 	}
 }
 
+// packageFolder takes what packages can be fetched from. They are signed, but who looks
+// for them need not be seen.
+func packageFolder(s string) error {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "" || !strings.HasSuffix(u.Path, "/"):
+		return fmt.Errorf("%q must be an address that ends with a slash, such as \"https://example.com/timeclock/\"", s)
+	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
+		return nil
+	}
+	return fmt.Errorf("%q must begin with https://", s)
+}
+
 func matches(pattern, example string) func(string) error {
 	re := regexp.MustCompile(pattern)
 	return func(s string) error {
@@ -347,6 +368,8 @@ func matches(pattern, example string) func(string) error {
 		return nil
 	}
 }
+
+func loopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }
 
 // apiURL lets a token travel in the clear only where nobody can listen, or
 // where the company says that it may.
@@ -363,7 +386,7 @@ func (c *Config) apiURL(s string) error {
 		return nil
 	case u.Scheme != "http":
 		return fmt.Errorf("%q must begin with https://", s)
-	case host == "localhost" || net.ParseIP(host).IsLoopback() || host == c.Zeitstrom.PlainHTTPHost:
+	case loopback(host) || host == c.Zeitstrom.PlainHTTPHost:
 		return nil
 	}
 	return fmt.Errorf("http:// would send the token in the clear to %s: use https://, or allow it with plain_http_host = %q", host, host)

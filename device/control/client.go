@@ -102,6 +102,11 @@ func (c *Client) Examine() (x Examination, err error) {
 	return x, c.call(http.MethodGet, "/examination", nil, &x)
 }
 
+// Health asks whether the clock can do its work.
+func (c *Client) Health() (h Health, err error) {
+	return h, c.call(http.MethodGet, "/health", nil, &h)
+}
+
 // Log returns the newest lines of the clock's log, oldest first.
 func (c *Client) Log() (lines []string, err error) {
 	return lines, c.call(http.MethodGet, "/log", nil, &lines)

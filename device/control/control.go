@@ -51,6 +51,8 @@ type Clock struct {
 	AdminAPI func(token string) (*zeitstrom.Client, error) // by a token, or by the company's if it is empty; ErrNoAdminToken
 	Page     Page                                          // nil: there is none
 	Notice   string                                        // what happened to the queue file before the start; usually nothing
+	// Hanging names the parts that do not come round in time; empty if all do.
+	Hanging func(ctx context.Context, patience time.Duration) string
 	// Examine looks at everything; ExamineNow also keeps what it found.
 	Examine func(context.Context) []doctor.Finding
 	// Bring brings a badge to a simulated reader and returns the answer; nil

@@ -32,3 +32,26 @@ func (c *Clock) Examination() Examination {
 
 // ExamineNow looks at everything, which takes seconds.
 func (c *Clock) ExamineNow(ctx context.Context) Examination { return c.Examined(c.Examine(ctx)) }
+
+// Health is whether taps become bookings on the disk.
+type Health struct {
+	Version string `json:"version"`
+	Problem string `json:"problem"` // why they do not, the reader apart; empty: they do
+	Reader  string `json:"reader"`  // why that does not work
+}
+
+// comeRound is how soon each part of a healthy clock comes round.
+const comeRound = 5 * time.Second
+
+// Health looks whether the clock can do its work. A network that is away is no reason
+// why it could not.
+func (c *Clock) Health(ctx context.Context) Health {
+	h := Health{Version: c.Version, Reader: c.Reader.Health().Problem}
+	if q := c.Queue.Stats(); q.Problem != "" {
+		h.Problem = "bookings cannot be saved: " + q.Problem
+	}
+	if hangs := c.Hanging(ctx, comeRound); hangs != "" {
+		h.Problem = "it hangs: " + hangs
+	}
+	return h
+}

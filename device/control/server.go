@@ -71,6 +71,9 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET /examination", func(w http.ResponseWriter, r *http.Request) {
 		reply(w, s.clock.ExamineNow(r.Context()), nil)
 	})
+	mux.HandleFunc("GET /health", func(w http.ResponseWriter, r *http.Request) {
+		reply(w, s.clock.Health(r.Context()), nil)
+	})
 	mux.HandleFunc("GET /log", func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, s.clock.Log(), nil)
 	})

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/exec"
+	"time"
+
+	"timeclock/deploy/update"
+	"timeclock/device/config"
+	"timeclock/device/control"
+	"timeclock/display"
+	"timeclock/sync/zeitstrom"
+)
+
+// updateDir is root's alone; what is in it is installed.
+const updateDir = "/var/lib/timeclock-update"
+
+// runUpdate installs a package, or does what the package's units do: fetch a newer one,
+// go on with what was interrupted.
+func runUpdate(ctx context.Context, c *call) error {
+	if err := c.want(0, 0); err != nil {
+		return err
+	}
+	if c.fetch == c.resume && c.file == "" || c.file != "" && (c.fetch || c.resume) {
+		return fmt.Errorf("%w: say which package with -file", errUsage)
+	}
+	if os.Geteuid() != 0 {
+		return errors.New("only root may install packages: call it with sudo")
+	}
+	cfg, err := loadConfig(c.config)
+	if err != nil {
+		return err
+	}
+	u := &update.Updater{Dir: updateDir, Key: cfg.Update.Key, Log: newLog(c.stderr), Restart: restartClock, Ask: func(ctx context.Context) (update.State, error) {
+		h, err := control.Dial(ctx, cfg.StateDir).Health()
+		return update.State(h), err
+	}}
+	unlock, err := u.Lock(c.resume)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	switch {
+	case c.fetch:
+		return fetchUpdate(ctx, cfg, u)
+	case c.file != "":
+		pkg, err := os.ReadFile(c.file)
+		if err != nil {
+			return err
+		}
+		signature, err := os.ReadFile(c.file + ".minisig")
+		if err != nil {
+			return fmt.Errorf("the package's signature: %w: whoever made it signs it with `minisign -Sm %s`", err, c.file)
+		}
+		version, err := u.Stage(ctx, pkg, signature, "")
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c.stdout, "Installing version %s; if it is not healthy within %v, version %s returns.\n", version, update.Probation, theVersion())
+	}
+	done, err := u.Resume(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return errors.New("interrupted: timeclock-update.service goes on with it")
+	case err != nil:
+		return err
+	case done != "":
+		_, err = fmt.Fprintf(c.stdout, "Done: %s.\n", done)
+	}
+	return err
+}
+
+// restartClock has systemd run the version that is installed.
+func restartClock(ctx context.Context) error {
+	for _, args := range [][]string{{"daemon-reload"}, {"restart", "--no-block", "timeclock.service"}} {
+		if out, err := exec.CommandContext(ctx, "systemctl", args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("systemctl %s: %w: %s", args[0], err, out)
+		}
+	}
+	return nil
+}
+
+// downloadTime is what a package may take, over a phone's network.
+const downloadTime = 15 * time.Minute
+
+// fetchUpdate stages a newer package, in the hours in which nobody taps. The path unit
+// then has it installed, by a process without a network.
+func fetchUpdate(ctx context.Context, cfg config.Config, u *update.Updater) error {
+	switch s, err := control.Dial(ctx, cfg.StateDir).Status(); {
+	case cfg.Update.URL == "", !display.Hours(cfg.Update.Hours).Contains(time.Now().In(cfg.Clock.Zone)):
+		return nil
+	case err != nil:
+		return fmt.Errorf("no update while the clock does not run: %w", err)
+	case !s.Clock.Trusted:
+		return nil // what time is it?
+	}
+	source, err := packageSource(cfg)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithTimeout(ctx, downloadTime)
+	defer stop()
+	version, err := source.Newest(ctx)
+	if err != nil || version == u.Failed() || !u.Newer(ctx, version, theVersion()) {
+		return err
+	}
+	arch, err := u.Architecture(ctx)
+	if err != nil {
+		return err
+	}
+	pkg, signature, err := source.Fetch(ctx, version, arch)
+	if err != nil {
+		return err
+	}
+	staged, err := u.Stage(ctx, pkg, signature, version)
+	u.Log.Info("update staged", "version", staged, slog.Any("error", err))
+	return err
+}
+
+func packageSource(cfg config.Config) (update.Source, error) {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	if file := cfg.Zeitstrom.CAFile; file != "" {
+		roots, err := zeitstrom.Roots(file)
+		if err != nil {
+			return update.Source{}, err
+		}
+		t.TLSClientConfig.RootCAs = roots
+	}
+	return update.Source{URL: cfg.Update.URL, HTTP: &http.Client{Transport: t}}, nil
+}

@@ -1,0 +1,349 @@
+// Package update replaces the installed version of the clock by another one, and goes
+// back to the old one if the new one is not healthy. A package is taken only with a
+// signature by the key that the settings name, which is checked before anything of the
+// package is looked at.
+//
+// It runs as root and apart from the clock, which cannot install anything. Where it is,
+// is on the disk before each step: whenever it is killed, Resume goes on from there. It
+// does not decide when to update, and it touches no bookings: a version that writes its
+// store in a form that older ones cannot read must not do so before it is confirmed.
+package update
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"timeclock/device"
+
+	"aead.dev/minisign"
+)
+
+// Times of an update.
+const (
+	// Probation is how long a new version has to become healthy.
+	Probation = 2 * time.Minute
+	// steady is how long it must stay so, without a break.
+	steady = 20 * time.Second
+	look   = time.Second
+	// patience is what a step by others may take: unpacking on a slow card.
+	patience = 3 * time.Minute
+)
+
+// step is what is to be done next.
+type step string
+
+const (
+	install step = "install" // the new package
+	watch   step = "watch"   // whether it is healthy
+	goBack  step = "return"  // install the old package
+)
+
+// plan is an update that is under way.
+type plan struct {
+	From   string `json:"from"`
+	To     string `json:"to"`
+	Reader bool   `json:"reader"` // it worked before
+	Step   step   `json:"step"`
+	Why    string `json:"why,omitempty"` // it goes back
+}
+
+// State is what the running clock says of itself.
+type State struct {
+	Version string
+	Problem string // why it cannot do its work, its reader apart; empty: it can
+	Reader  string // why that does not work
+}
+
+// Updater updates. Its directory is root's alone.
+type Updater struct {
+	Dir string
+	Key string // minisign's public key, as in the file that `minisign -G` writes: RW...
+	// Ask asks the running clock.
+	Ask func(context.Context) (State, error)
+	// Restart has the installed version run, and does not wait until it does.
+	Restart func(context.Context) error
+	Log     *slog.Logger
+}
+
+// Files in Dir.
+const (
+	newPackage = "new.deb"
+	oldPackage = "old.deb"
+	planFile   = "plan.json"  // there is an update under way
+	failedFile = "failed.txt" // the version that was not healthy
+	helperFile = "timeclock"  // the program as it was before: it finishes what it has begun
+)
+
+func (u *Updater) path(name string) string { return filepath.Join(u.Dir, name) }
+
+// ErrBusy says that another process updates.
+var ErrBusy = errors.New("an update is under way already: `journalctl -u timeclock-update` shows how far it is")
+
+// Lock keeps other processes from updating, waiting for their end if it must.
+func (u *Updater) Lock(wait bool) (unlock func() error, err error) {
+	if err := os.MkdirAll(u.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	dir, err := os.Open(u.Dir)
+	if err != nil {
+		return nil, err
+	}
+	how := syscall.LOCK_EX
+	if !wait {
+		how |= syscall.LOCK_NB
+	}
+	if err := syscall.Flock(int(dir.Fd()), how); err != nil {
+		dir.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = ErrBusy
+		}
+		return nil, err
+	}
+	return dir.Close, nil
+}
+
+// Verify checks that a package is signed by the key.
+func (u *Updater) Verify(pkg, signature []byte) error {
+	var key minisign.PublicKey
+	if u.Key == "" {
+		return errors.New("the settings name no key to check packages by: set [update] key")
+	}
+	if err := key.UnmarshalText([]byte(u.Key)); err != nil {
+		return fmt.Errorf("[update] key is none: %w", err)
+	}
+	if !minisign.Verify(key, pkg, signature) {
+		return errors.New("the package's signature is not by the key in [update] key, or the package was changed: it was not opened")
+	}
+	return nil
+}
+
+// Stage takes a package with its signature, keeps the installed version, and has the
+// next Resume begin. Nothing is installed yet, and after an error nothing will be. With a
+// version it takes no other: who offers an old package under a new name is refused.
+func (u *Updater) Stage(ctx context.Context, pkg, signature []byte, only string) (version string, err error) {
+	if err := u.Verify(pkg, signature); err != nil {
+		return "", err
+	}
+	if p, err := u.plan(); err != nil || p != nil {
+		return "", errors.Join(err, ErrBusy)
+	}
+	if err := device.WriteFile(u.path(newPackage), pkg); err != nil {
+		return "", err
+	}
+	if version, err = u.judge(ctx); err != nil {
+		return "", err
+	}
+	if only != "" && version != only {
+		return "", fmt.Errorf("what is offered as version %s is version %s", only, version)
+	}
+	from, err := u.keep(ctx)
+	if err != nil {
+		return "", fmt.Errorf("the installed version cannot be kept, so it stays: %w", err)
+	}
+	self, err := os.ReadFile("/proc/self/exe")
+	if err == nil {
+		err = errors.Join(device.WriteFile(u.path(helperFile), self), os.Chmod(u.path(helperFile), 0o700))
+	}
+	if err != nil {
+		return "", err
+	}
+	before, err := u.Ask(ctx)
+	return version, u.save(plan{From: from, To: version, Step: install, Reader: err == nil && before.Reader == ""})
+}
+
+// judge reads what the new package says of itself, and returns its version.
+func (u *Updater) judge(ctx context.Context) (version string, err error) {
+	out, err := u.run(ctx, "dpkg-deb", "--showformat=${Package} ${Architecture} ${Version}", "--show", u.path(newPackage))
+	if err != nil {
+		return "", fmt.Errorf("the package is damaged: %w", err)
+	}
+	arch, err := u.Architecture(ctx)
+	if err != nil {
+		return "", err
+	}
+	words := strings.Fields(out)
+	switch {
+	case len(words) != 3 || words[0] != "timeclock":
+		return "", fmt.Errorf("the package is no time clock: %s", out)
+	case words[1] != arch:
+		return "", fmt.Errorf("the package is for %s, this device is %s: take that one", words[1], arch)
+	}
+	return words[2], nil
+}
+
+// Architecture is the device's, in Debian's words.
+func (u *Updater) Architecture(ctx context.Context) (string, error) {
+	out, err := u.run(ctx, "dpkg", "--print-architecture")
+	return strings.TrimSpace(out), err
+}
+
+// Resume goes on with the update that is under way, to its end. It returns what became
+// of it; both are empty if there is none.
+func (u *Updater) Resume(ctx context.Context) (done string, err error) {
+	for {
+		p, err := u.plan()
+		if err != nil || p == nil {
+			return done, err
+		}
+		u.Log.Info("update", "from", p.From, "to", p.To, "step", string(p.Step))
+		switch p.Step {
+		case install:
+			p.Step = watch
+			if err := u.install(ctx, newPackage); err != nil {
+				p.Step, p.Why = goBack, err.Error()
+			}
+			err = u.save(*p)
+		case watch:
+			if err := u.watch(ctx, *p); err != nil {
+				p.Step, p.Why = goBack, err.Error()
+				if err := errors.Join(ctx.Err(), u.save(*p)); err != nil {
+					return "", err
+				}
+				continue
+			}
+			done = fmt.Sprintf("version %s runs and is healthy", p.To)
+			err = u.finish()
+		default:
+			if err := u.install(ctx, oldPackage); err != nil {
+				return "", fmt.Errorf("%s, and version %s cannot be installed again: %w", p.Why, p.From, err)
+			}
+			if err := errors.Join(device.WriteFile(u.path(failedFile), []byte(p.To)), u.finish()); err != nil {
+				return "", err
+			}
+			return "", fmt.Errorf("version %s was taken back, %s runs again: %s", p.To, p.From, p.Why)
+		}
+		if err := errors.Join(ctx.Err(), err); err != nil {
+			return "", err
+		}
+	}
+}
+
+// install has dpkg install a package, and starts it.
+func (u *Updater) install(ctx context.Context, name string) error {
+	for end := time.Now().Add(patience); ; {
+		// The scripts of the package leave the start to us: theirs waits until the clock
+		// is ready, which one that hangs never is.
+		_, err := u.run(ctx, "env", "TIMECLOCK_UPDATE=yes", "DEBIAN_FRONTEND=noninteractive",
+			"dpkg", "--force-confold", "--force-downgrade", "--install", u.path(name))
+		if err == nil {
+			return u.Restart(ctx)
+		}
+		// One that was killed may have left a dpkg behind that still works.
+		if !strings.Contains(err.Error(), "lock") || time.Now().After(end) || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(look)
+	}
+}
+
+// watch waits until the new version has been healthy for a while.
+func (u *Updater) watch(ctx context.Context, p plan) error {
+	var since time.Time // it is healthy
+	for end := time.Now().Add(Probation); ; {
+		why := u.sick(ctx, p)
+		now := time.Now()
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case why == "" && since.IsZero():
+			since = now
+		case why == "" && now.Sub(since) >= steady:
+			return nil
+		case why != "" && now.After(end):
+			return fmt.Errorf("it was not healthy within %v: %s", Probation, why)
+		case why != "":
+			since = time.Time{}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(look):
+		}
+	}
+}
+
+// sick says why the clock that runs is not the healthy new one; empty if it is.
+func (u *Updater) sick(ctx context.Context, p plan) string {
+	ctx, stop := context.WithTimeout(ctx, steady/2)
+	defer stop()
+	s, err := u.Ask(ctx)
+	switch {
+	case err != nil:
+		return err.Error()
+	case s.Version != p.To:
+		return fmt.Sprintf("version %s runs", s.Version)
+	case s.Problem != "":
+		return s.Problem
+	case p.Reader:
+		return s.Reader
+	}
+	return ""
+}
+
+// finish ends an update.
+func (u *Updater) finish() error {
+	return errors.Join(os.Remove(u.path(planFile)), syncDir(u.Dir))
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// Failed returns the version that was last taken back; empty if none was.
+func (u *Updater) Failed() string {
+	text, err := os.ReadFile(u.path(failedFile))
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// plan returns the update that is under way; nil if there is none.
+func (u *Updater) plan() (*plan, error) {
+	text, err := os.ReadFile(u.path(planFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	p := &plan{}
+	if err == nil {
+		err = json.Unmarshal(text, p)
+	}
+	return p, err
+}
+
+func (u *Updater) save(p plan) error {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return device.WriteFile(u.path(planFile), text)
+}
+
+// run runs a program and returns what it printed, which is in the error if it fails.
+func (u *Updater) run(ctx context.Context, name string, args ...string) (string, error) {
+	ctx, stop := context.WithTimeout(ctx, patience)
+	defer stop()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.WaitDelay = time.Second // what it has started may hold on to its output
+	var problems bytes.Buffer
+	cmd.Stderr = &problems
+	out, err := cmd.Output()
+	if err != nil {
+		err = fmt.Errorf("%s: %w: %s", name, err, strings.Join(strings.Fields(problems.String()), " "))
+	}
+	return string(out), err
+}
