@@ -27,6 +27,9 @@ func doctorAll(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	if c.bench {
+		return c.doctorBench(ctx, cfg)
+	}
 	clock, stop, err := anyClock(ctx, cfg)
 	if err != nil {
 		return err

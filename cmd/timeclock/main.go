@@ -193,6 +193,8 @@ type call struct {
 	devices           string
 	file              string
 	fetch, resume     bool
+	bench             bool
+	report            string
 	token             string
 	employee          string
 	from, to, date    string
@@ -250,6 +252,9 @@ func newCall(e env, cmd *command) *call {
 		c.flags.BoolVar(&c.yes, "yes", false, "really")
 	case "queue drop":
 		c.flags.StringVar(&c.reason, "reason", "", "`why`, kept with the booking")
+	case "doctor":
+		c.flags.BoolVar(&c.bench, "bench", false, "lead through display, light, sound and a tap, and write a report for the delivery note")
+		c.flags.StringVar(&c.report, "report", "", "with -bench: the report's `name`, without .json and .txt")
 	case "doctor reader":
 		c.flags.DurationVar(&c.lasting, "for", 10*time.Second, "how `long` to look")
 	}

@@ -47,10 +47,14 @@ func TestHost(t *testing.T) {
 		"dev/spidev0.0":                  "",
 		"dev/watchdog":                   "",
 		"sys/class/rtc/rtc0/name":        "rtc-ds1307 1-0068\n",
+		"etc/os-release":                 "NAME=\"Debian\"\nPRETTY_NAME=\"Debian GNU/Linux 13 (trixie)\"\n",
 		"boot/firmware/config.txt":       "# comment\ndtparam=i2c_arm=on\n",
 	})
 	if !pi.IsPi() || pi.Serial() != "100000001234abcd" {
 		t.Errorf("%q, serial number %q", pi.Model(), pi.Serial())
+	}
+	if name := pi.System(); name != "Debian GNU/Linux 13 (trixie)" {
+		t.Errorf("system %q", name)
 	}
 	want(t, pi.Board(), OK, "Raspberry Pi 4 Model B Rev 1.5", "")
 	want(t, pi.Memory(), OK, "3431 MB", "")

@@ -32,6 +32,16 @@ func (h Host) Model() string { return h.read("proc/device-tree/model") }
 // Serial is the computer's serial number; empty if it has none.
 func (h Host) Serial() string { return h.read("proc/device-tree/serial-number") }
 
+// System is the operating system's name; empty if it does not say.
+func (h Host) System() string {
+	for line := range strings.Lines(h.read("etc/os-release")) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "PRETTY_NAME="); ok {
+			return strings.Trim(name, `"`)
+		}
+	}
+	return ""
+}
+
 // IsPi reports whether it is a Raspberry Pi.
 func (h Host) IsPi() bool { return strings.HasPrefix(h.Model(), "Raspberry Pi") }
 
