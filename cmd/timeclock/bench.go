@@ -237,8 +237,13 @@ func (r benchReport) String() string {
 	}
 	fmt.Fprintf(&s, "Time clock, bench report: %s\n\n", verdict)
 	for _, l := range [][2]string{
-		{"date", r.At.Format("2006-01-02 15:04 UTC")}, {"host", r.Host}, {"board", r.Model}, {"serial number", r.Serial}, {"system", r.System},
-		{"timeclock", r.Version + ", " + r.Go}, {"reader", r.Reader},
+		{"date", r.At.Format("2006-01-02 15:04 UTC")},
+		{"host", r.Host},
+		{"board", r.Model},
+		{"serial number", r.Serial},
+		{"system", r.System},
+		{"timeclock", r.Version + ", " + r.Go},
+		{"reader", r.Reader},
 	} {
 		fmt.Fprintf(&s, "%-14s %s\n", l[0], l[1])
 	}
