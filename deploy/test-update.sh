@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 source ./test-lib.sh
-needs mmdebstrap minisign dpkg-deb
+needs mmdebstrap minisign dpkg-deb python3
 
 scenario=${1:-all}
 if [ "$scenario" = all ]; then
@@ -44,7 +44,7 @@ if [ "$scenario" = all ]; then
 	# Each in a world of its own: processes and mounts end with it.
 	cd "$OLDPWD"
 	debian "$work/base"
-	failed=0 pids=() names=(refused good crashes hangs killed)
+	failed=0 pids=() names=(refused good fetched crashes hangs killed)
 	for name in "${names[@]}"; do
 		unshare --mount --pid --fork --kill-child "./${0##*/}" "$name" >"$work/$name.log" 2>&1 &
 		pids+=($!)
@@ -125,6 +125,39 @@ good)
 	is "the settings are as they were" grep -q simulated "$root/etc/timeclock/timeclock.toml"
 	is "it can be gone back by hand" update "$(deb 1.0)"
 	ends_with 1.0
+	;;
+fetched)
+	(cd "$root/debs" && exec python3 -m http.server --bind 127.0.0.1 8000) >"$work/http.log" 2>&1 &
+	echo 'update.url = "http://127.0.0.1:8000/"
+update.hours = "00:00-23:59"' >>"$root/etc/timeclock/timeclock.toml"
+	sleep 1
+	offer() { echo "$1" >"$root/debs/latest.txt"; }
+	fetch() { inside timeclock update -fetch; }
+	plan=$root/var/lib/timeclock-update/plan.json
+	offer 2.0
+	is "a newer version is fetched" fetch
+	is "and staged" test -e "$plan"
+	is "still the old one runs" test "$(version)" = "1.0 installed"
+	is "the unit installs it" inside /var/lib/timeclock-update/timeclock update -resume
+	ends_with 2.0
+	is "looked for again" fetch
+	is "it is not fetched again" test ! -e "$plan"
+	offer 1.0
+	is "looked for an older one" fetch
+	is "it is not fetched" test ! -e "$plan"
+	cp "$root$(deb 1.0)" "$root$(deb 3.0)" && cp "$root$(deb 1.0).minisig" "$root$(deb 3.0).minisig"
+	offer 3.0
+	is "an old one under a new name is refused" fails fetch
+	is "by what it is" says "what is offered as version 3.0 is version 1.0"
+	offer 2.1
+	echo 2.1 >"$root/var/lib/timeclock-update/failed.txt"
+	is "looked for one that has failed" fetch
+	is "it is not tried again" test ! -e "$plan"
+	sed -i 's/^update.hours.*/update.hours = "'"$(date -u -d '+2 hours' +%H:%M)-$(date -u -d '+3 hours' +%H:%M)"'"/' "$root/etc/timeclock/timeclock.toml"
+	offer 2.2
+	is "in busy hours nobody looks" fetch
+	is "so nothing is fetched" test ! -e "$plan"
+	ends_with 2.0
 	;;
 crashes | hangs)
 	bad=$([ "$scenario" = crashes ] && echo 2.1 || echo 2.2)

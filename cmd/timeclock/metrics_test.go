@@ -20,7 +20,7 @@ import (
 func monitored(t *testing.T, p *place) (d *daemon, address string) {
 	t.Helper()
 	p.cfg.Monitor.Listen = "127.0.0.1:0"
-	var log syncBuffer
+	var log output
 	d, err := newDaemon(t.Context(), p.cfg, slog.New(slog.NewTextHandler(&log, nil)), extras{})
 	if err != nil {
 		t.Fatal(err)
@@ -36,9 +36,7 @@ func monitored(t *testing.T, p *place) (d *daemon, address string) {
 		d.Close()
 	})
 	eventually(t, func() error { return log.says("msg=monitoring") })
-	log.mu.Lock()
-	defer log.mu.Unlock()
-	return d, "http://" + regexp.MustCompile(`msg=monitoring address=(\S+)`).FindStringSubmatch(log.buf.String())[1]
+	return d, "http://" + regexp.MustCompile(`msg=monitoring address=(\S+)`).FindStringSubmatch(log.String())[1]
 }
 
 func fetch(t *testing.T, url string) (status int, body string) {

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
 	"net"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -61,23 +59,10 @@ func (s systemd) drain() {
 	}
 }
 
-// syncBuffer is a log that may be read while it is written.
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncBuffer) says(text string) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !strings.Contains(b.buf.String(), text) {
-		return fmt.Errorf("the log does not say %q:\n%s", text, &b.buf)
+// says compares what a log has so far.
+func (o *output) says(text string) error {
+	if log := o.String(); !strings.Contains(log, text) {
+		return fmt.Errorf("the log does not say %q:\n%s", text, log)
 	}
 	return nil
 }
@@ -92,7 +77,7 @@ func (s stuckScreen) Show(device.Outcome) { <-s.free }
 func TestWatchdog(t *testing.T) {
 	sd := listenAsSystemd(t, 600*time.Millisecond)
 	p := newPlace(t)
-	var log syncBuffer
+	var log output
 	stuck := stuckScreen{make(chan struct{})}
 	d, err := newDaemon(t.Context(), p.cfg, slog.New(slog.NewTextHandler(&log, nil)), extras{screens: []device.Screen{stuck}})
 	if err != nil {

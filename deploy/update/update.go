@@ -309,7 +309,7 @@ func (u *Updater) Failed() string {
 	if err != nil {
 		return ""
 	}
-	return string(text)
+	return strings.TrimSpace(string(text))
 }
 
 // plan returns the update that is under way; nil if there is none.
