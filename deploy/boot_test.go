@@ -34,8 +34,8 @@ mmdebstrap --quiet --variant=minbase \
 		printf "i2c-dev\ni2c-piix4\n" >"$1/etc/modules-load.d/i2c.conf"
 		chroot "$1" systemctl enable systemd-networkd
 		chroot "$1" systemctl disable ssh' \
-	"$(. /etc/os-release && echo "$VERSION_CODENAME")" "$tar.part"
-mv "$tar.part" "$tar"
+	"$(. /etc/os-release && echo "$VERSION_CODENAME")" "${tar%.tar}-part.tar"
+mv "${tar%.tar}-part.tar" "$tar"
 `
 
 // images makes the root and boot partitions.
@@ -83,6 +83,20 @@ func (m *machine) powerOn() {
 	m.qemu.Stdout, m.qemu.Stderr = console, console
 	if err := m.qemu.Start(); err != nil {
 		m.t.Fatal(err)
+	}
+}
+
+// consoleSays waits for a text on the console.
+func (m *machine) consoleSays(patience time.Duration, want string) {
+	m.t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		log, err := os.ReadFile(filepath.Join(m.work, "console.log"))
+		if err == nil && bytes.Contains(log, []byte(want)) {
+			return
+		}
+		if time.Now().After(end) {
+			m.t.Fatalf("the console does not say %q, %v:\n%s", want, err, log[max(0, len(log)-6000):])
+		}
 	}
 }
 
@@ -202,12 +216,16 @@ func TestFirstBoot(t *testing.T) {
 	m := &machine{t: t, work: work, ssh: sshPort}
 	m.powerOn()
 	defer func() { m.powerCut() }()
+	m.consoleSays(10*time.Minute, "door-1 login:")
+	m.powerCut() // somebody pulls the plug of a first boot that has only begun
+	m.powerOn()
 	m.eventually(15*time.Minute, "active", "systemctl is-active timeclock")
 	lap("the first boot has made a clock")
 
 	m.says("door-1", "hostname")
 	m.says("Europe/Berlin", "cat /etc/timezone; readlink /etc/localtime")
 	m.eventually(time.Minute, "Installed on", "cat /boot/firmware/timeclock-installed.txt")
+	m.says("first boot: done", "cat /boot/firmware/timeclock-first-boot.log")
 	m.says("none", "sudo grep -rl very-secret /boot/firmware || echo none")
 	m.says("600 timeclock", "sudo stat -c '%a %U' /etc/timeclock/token")
 	m.says("14s", "systemctl show -p RuntimeWatchdogUSec")
@@ -239,11 +257,11 @@ func TestFirstBoot(t *testing.T) {
 	// An update under the real systemd, with a booking that waits.
 	away.Store(true)
 	m.says(`"outcome":"checkin"`, "sudo timeclock tap -json 01020304")
-	copied := exec.Command("bash", "-c", `tar c -C "$1/new" . | ssh -q -i "$1/key" -p "$2" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null pi@127.0.0.1 'tar x -C /tmp'`, "sh", work, sshPort)
+	copied := exec.Command("bash", "-c", `tar c -C "$1/new" . | ssh -q -i "$1/key" -p "$2" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null pi@127.0.0.1 'mkdir /tmp/new && tar x -C /tmp/new'`, "sh", work, sshPort)
 	if out, err := copied.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	m.says("Done: version 2.0 runs and is healthy", "sudo timeclock update -file /tmp/timeclock_2.0_amd64.deb")
+	m.says("Done: version 2.0 runs and is healthy", "sudo timeclock update -file /tmp/new/timeclock_2.0_amd64.deb")
 	lap("updated")
 	m.says(`"version":"2.0"`, "sudo timeclock status -json")
 	m.says(`"pending":1`, "sudo timeclock status -json")

@@ -48,6 +48,7 @@ for arch in ${ARCHS:-armhf arm64 amd64}; do
 	put 644 tmpfiles.conf usr/lib/tmpfiles.d/timeclock.conf
 	put 644 udev.rules usr/lib/udev/rules.d/60-timeclock.rules
 	put 644 "$work/timeclock.toml" etc/timeclock/timeclock.toml
+	put 644 "$work/timeclock.toml" usr/share/timeclock/timeclock.toml # an update keeps this one
 	put 644 "$work/completion" usr/share/bash-completion/completions/timeclock
 	put 644 "$work/timeclock.1.gz" usr/share/man/man1/timeclock.1.gz
 	put 644 "$work/changelog.gz" usr/share/doc/timeclock/changelog.gz

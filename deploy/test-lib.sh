@@ -31,8 +31,8 @@ debian() {
 	if [ ! -f "$base" ]; then
 		mkdir -p "$(dirname "$base")"
 		mmdebstrap --quiet --variant=essential --include=systemd,init-system-helpers,ca-certificates,tzdata \
-			"$(. /etc/os-release && echo "$VERSION_CODENAME")" "$base.part"
-		mv "$base.part" "$base"
+			"$(. /etc/os-release && echo "$VERSION_CODENAME")" "${base%.tar}-part.tar"
+		mv "${base%.tar}-part.tar" "$base"
 	fi
 	mkdir "$1" && tar x -C "$1" -f "$base" --exclude='./dev/*'
 }

@@ -9,8 +9,9 @@ set -euo pipefail
 cd "$(dirname "$0")"
 source ./test-lib.sh
 needs mmdebstrap lintian dpkg-deb
-# What it mounts is seen by nobody else, and gone with it.
-[ "${OWN_MOUNTS:-}" ] || OWN_MOUNTS=yes exec unshare --mount "./${0##*/}"
+# A world of its own: what it mounts and starts is seen by nobody else, and gone with it.
+[ "${OWN_WORLD:-}" ] || OWN_WORLD=yes exec unshare --mount --pid --fork --kill-child "./${0##*/}"
+mount -t proc proc /proc
 work=$(mktemp -d)
 trap 'umount -l "$work"/root/{proc,dev} 2>/dev/null || true; rm -rf --one-file-system "$work"' EXIT
 ./package.sh "$work/debs"
@@ -48,8 +49,8 @@ as_clock timeclock run >"$work/log" 2>&1 &
 is "starts" runs
 is "books" as_clock timeclock tap 01020304
 is "books again" as_clock timeclock tap 01020304
-pkill -KILL -f '^timeclock run$' || pkill -KILL -x timeclock || true
-wait
+pkill -KILL -f '^timeclock run$'
+wait || true
 left() { inside timeclock undelivered; }
 
 echo secret >"$root/etc/timeclock/token"
@@ -61,9 +62,9 @@ is "makes the token the clock's alone" test "$(stat -c %a:%u "$root/etc/timecloc
 is "goes back" inside dpkg -i --force-confold --force-downgrade /old.deb
 is "still keeps what is pending" test "$(left)" = 2
 is "is removed" inside dpkg -r timeclock
-is "says what stays" says "2 bookings that Zeitstrom does not have stay"
+is "says what stays" says "2 bookings and unclaimed taps that Zeitstrom does not have stay"
 is "is purged" inside dpkg -P timeclock
-is "says where they are kept" says "2 bookings that Zeitstrom does not have are kept in /var/backups/timeclock-"
+is "says where they are kept" says "2 bookings and unclaimed taps that Zeitstrom does not have are kept in /var/backups/timeclock-"
 is "forgets the token" test ! -e "$root/etc/timeclock/token"
 is "leaves nothing else" test ! -e "$root/var/lib/timeclock" -a ! -e "$root/etc/timeclock"
 is "installs again" inside dpkg -i /old.deb

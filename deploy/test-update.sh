@@ -132,7 +132,7 @@ fetched)
 update.hours = "00:00-23:59"' >>"$root/etc/timeclock/timeclock.toml"
 	sleep 1
 	offer() { echo "$1" >"$root/debs/latest.txt"; }
-	fetch() { inside timeclock update -fetch; }
+	fetch() { (umask 077 && inside timeclock update -fetch); } # as in its unit
 	plan=$root/var/lib/timeclock-update/plan.json
 	offer 2.0
 	is "a newer version is fetched" fetch
@@ -168,6 +168,11 @@ crashes | hangs)
 	echo "     took $((SECONDS - began)) s"
 	ends_with 1.0
 	is "it is not fetched again" grep -qx $bad "$root/var/lib/timeclock-update/failed.txt"
+	if [ "$scenario" = crashes ]; then
+		is "a good one is taken after it" update "$(deb 2.0)"
+		ends_with 2.0
+		is "the settings are as they were" grep -q simulated "$root/etc/timeclock/timeclock.toml"
+	fi
 	;;
 killed)
 	helper() { inside /var/lib/timeclock-update/timeclock update -resume; }

@@ -149,7 +149,10 @@ func (x examination) uplink(ctx context.Context, ask bool) (all []doctor.Finding
 	}
 	if warning := tokenWarning(x.cfg); warning != "" {
 		what, do, _ := strings.Cut(warning, ": ")
-		return append(all, doctor.Finding{Check: "token", Verdict: doctor.Fail, Found: what, Do: do})
+		all = append(all, doctor.Finding{Check: "token file", Verdict: doctor.Fail, Found: what, Do: do})
+		if !strings.Contains(what, "by others") { // else it works all the same
+			return all
+		}
 	}
 	switch {
 	case !answers:

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"timeclock/deploy/flash"
+	"timeclock/device/config"
 )
 
 func (c *call) flashFlags() {
@@ -118,6 +119,9 @@ func (c *call) device(k card) (d flash.Device, err error) {
 	if len(strings.Fields(string(d.Token))) != 1 {
 		return d, fmt.Errorf("%s must hold the API token and nothing else", k["token"])
 	}
+	if d.Files, err = furtherFiles(cfg, filepath.Dir(k["config"])); err != nil {
+		return d, err
+	}
 	if d.Packages, err = packages(k["package"]); err != nil {
 		return d, err
 	}
@@ -141,6 +145,29 @@ func (c *call) device(k card) (d flash.Device, err error) {
 		}
 	}
 	return d, nil
+}
+
+// furtherFiles are those that the settings name beside the token. They lie beside the
+// settings, under the names that they get on the device.
+func furtherFiles(cfg config.Config, folder string) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for key, path := range map[string]string{
+		"zeitstrom.ca_file": cfg.Zeitstrom.CAFile, "zeitstrom.admin_token_file": cfg.Zeitstrom.AdminTokenFile,
+		"web.cert_file": cfg.Web.CertFile, "web.key_file": cfg.Web.KeyFile,
+	} {
+		if path == "" {
+			continue
+		}
+		if filepath.Dir(path) != filepath.Dir(config.DefaultPath) {
+			return nil, fmt.Errorf("%s names %s, which will not be on a new device: use a name in %s, and put the file beside the settings", key, path, filepath.Dir(config.DefaultPath))
+		}
+		text, err := os.ReadFile(filepath.Join(folder, filepath.Base(path)))
+		if err != nil {
+			return nil, fmt.Errorf("%s names %s: put that file beside the settings: %w", key, path, err)
+		}
+		files[filepath.Base(path)] = text
+	}
+	return files, nil
 }
 
 // packages are a package, or those of a folder.

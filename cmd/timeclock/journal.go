@@ -165,8 +165,8 @@ func (c *call) mayReset(ctx context.Context, cfg config.Config, export string) e
 	return err
 }
 
-// undelivered prints how many bookings Zeitstrom does not have, for the package's
-// scripts: they run when the clock has stopped.
+// undelivered prints how many bookings, and taps that may become some, Zeitstrom does
+// not have, for the package's scripts: they run when the clock has stopped.
 func undelivered(_ context.Context, c *call) error {
 	if err := c.want(0, 0); err != nil {
 		return err
@@ -176,6 +176,9 @@ func undelivered(_ context.Context, c *call) error {
 		return err
 	}
 	if _, err := os.Stat(queuePath(cfg)); errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(snapshotPath(cfg)); err == nil {
+			return fmt.Errorf("%s is gone, what it had is in %s as far as it goes: start the clock once", queuePath(cfg), snapshotPath(cfg))
+		}
 		_, err = fmt.Fprintln(c.stdout, 0)
 		return err
 	}
@@ -190,6 +193,7 @@ func undelivered(_ context.Context, c *call) error {
 	}
 	defer s.Close()
 	st := s.Stats()
-	_, err = fmt.Fprintln(c.stdout, st.Pending+st.Quarantined)
+	taps, _ := s.Unclaimed()
+	_, err = fmt.Fprintln(c.stdout, st.Pending+st.Quarantined+len(taps))
 	return err
 }

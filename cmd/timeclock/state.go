@@ -99,14 +99,19 @@ func actAsOwner(path string) error {
 // tokenWarning says what is wrong with the token file; empty if nothing is.
 func tokenWarning(cfg config.Config) string {
 	path := cfg.Zeitstrom.TokenFile
-	info, err := os.Stat(path)
+	mend := fmt.Sprintf("sudo chown timeclock: %s && sudo chmod 600 %s", path, path)
+	f, err := os.Open(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Sprintf("there is no token: put the API token into %s (mode 600)", path)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Sprintf("the token in %s may not be read by the clock's user: %s", path, mend)
 	case err != nil:
 		return fmt.Sprintf("the token cannot be read: %v", err)
-	case info.Mode().Perm()&0o077 != 0:
-		return fmt.Sprintf("the token in %s can be read by others (mode %o): chmod 600 %s", path, info.Mode().Perm(), path)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Mode().Perm()&0o077 != 0 {
+		return fmt.Sprintf("the token in %s can be read by others (mode %o): %s", path, info.Mode().Perm(), mend)
 	}
 	return ""
 }

@@ -19,6 +19,8 @@ import (
 
 	"timeclock/device/config"
 	"timeclock/device/control"
+	"timeclock/device/roster"
+	"timeclock/device/web"
 )
 
 // journalEnds is how many entries of the journal's head and tail go into a bundle.
@@ -57,16 +59,23 @@ func runSupport(ctx context.Context, c *call) error {
 	return err
 }
 
-// gather returns the bundle.
+// gather returns the bundle. What cannot be had is said in it: the worse a clock is, the
+// more the rest may help.
 func gather(ctx context.Context, cfg config.Config) ([]byte, error) {
-	clock, stop, err := anyClock(ctx, cfg)
+	log := systemLog(ctx) // before root becomes the clock's user, who may not read it
+	mask, err := newMask(cfg)
 	if err != nil {
 		return nil, err
 	}
-	defer stop()
-	mask, err := newMask(cfg, clock)
-	if err != nil {
-		return nil, err
+	clock, stop, none := anyClock(ctx, cfg)
+	if none == nil {
+		defer stop()
+	}
+	ask := func(text func() (string, error)) func() (string, error) {
+		if none != nil {
+			return func() (string, error) { return "", none }
+		}
+		return text
 	}
 	var out bytes.Buffer
 	zipped := gzip.NewWriter(&out)
@@ -76,16 +85,22 @@ func gather(ctx context.Context, cfg config.Config) ([]byte, error) {
 		text func() (string, error)
 	}{
 		{"version.txt", func() (string, error) { return theVersion(), nil }},
-		{"status.json", func() (string, error) { return asJSON(clock.Status()) }},
-		{"doctor.json", func() (string, error) { return asJSON(clock.Examine()) }},
+		{"status.json", ask(func() (string, error) { return asJSON(clock.Status()) })},
+		{"doctor.json", ask(func() (string, error) { return asJSON(clock.Examine()) })},
 		{"settings.toml", func() (string, error) { return strings.Join(cfg.Settings(), "\n"), nil }},
-		{"journal.jsonl", func() (string, error) { return journalOf(clock) }},
-		{"log.txt", func() (string, error) { return logOf(ctx, clock) }},
+		{"journal.jsonl", ask(func() (string, error) { return journalOf(clock) })},
+		{"log.txt", func() (string, error) {
+			if log != "" || none != nil {
+				return log, none
+			}
+			lines, err := clock.Log()
+			return strings.Join(lines, "\n"), err
+		}},
 		{"os-release", func() (string, error) { return content("/etc/os-release") }},
 		{"config.txt", func() (string, error) { return content("/boot/firmware/config.txt") }},
 	} {
 		text, err := part.text()
-		if err != nil { // the rest may help all the same
+		if err != nil {
 			text += "\nnot to be had: " + err.Error()
 		}
 		text = mask.Replace(text)
@@ -100,36 +115,57 @@ func gather(ctx context.Context, cfg config.Config) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// newMask takes out of a text whose names and badges it has. Where it could miss one,
-// nothing is written.
-func newMask(cfg config.Config, clock *control.Client) (*strings.Replacer, error) {
+// newMask takes names, badges and tokens out of a text: of the badge map, of the page's
+// accounts, of the token files. Where it could miss one, nothing is written.
+func newMask(cfg config.Config) (*strings.Replacer, error) {
+	badges, err := roster.Open(rosterPath(cfg))
+	if err != nil {
+		return nil, err
+	}
+	list, err := badges.List()
+	if err != nil {
+		return nil, err
+	}
 	secrets := map[string]string{}
-	badges, err := clock.List()
+	hide := func(secret, as string, n int) {
+		if len(secret) < 3 { // what is shorter is in everything
+			return
+		}
+		text, err := json.Marshal(secret)
+		if err != nil {
+			return
+		}
+		for _, form := range []string{secret, strings.Trim(string(text), `"`)} {
+			secrets[form] = fmt.Sprintf("%s-%d", as, n)
+		}
+	}
+	for i, b := range list {
+		hide(b.UID.Hex(), "BADGE", i+1)
+		hide(strings.ToLower(b.UID.Hex()), "BADGE", i+1)
+		hide(b.Employee.Name, "NAME", i+1)
+		for _, part := range strings.Fields(b.Employee.Name) {
+			if len(part) > 3 { // a shorter one is in many words
+				hide(part, "NAME", i+1)
+			}
+		}
+	}
+	accounts, err := web.AccountNames(cfg.StateDir)
 	if err != nil {
 		return nil, err
 	}
-	for i, b := range badges {
-		secrets[b.UID.Hex()] = fmt.Sprintf("BADGE-%d", i+1)
-		secrets[b.Employee.Name] = fmt.Sprintf("NAME-%d", i+1)
+	for i, name := range accounts {
+		hide(name, "ACCOUNT", i+1)
 	}
-	unclaimed, _, err := clock.Unclaimed()
-	if err != nil {
-		return nil, err
-	}
-	for i, u := range unclaimed {
-		secrets[u.UID] = fmt.Sprintf("UNCLAIMED-%d", i+1)
-	}
-	for _, file := range []string{cfg.Zeitstrom.TokenFile, cfg.Zeitstrom.AdminTokenFile} {
+	for i, file := range []string{cfg.Zeitstrom.TokenFile, cfg.Zeitstrom.AdminTokenFile} {
 		token, err := os.ReadFile(file)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && file != "" {
 			return nil, err
 		}
-		secrets[strings.TrimSpace(string(token))] = "TOKEN"
+		hide(strings.TrimSpace(string(token)), "TOKEN", i+1)
 	}
-	delete(secrets, "")
 	var pairs []string
 	for _, secret := range slices.SortedFunc(maps.Keys(secrets), func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) }) {
-		pairs = append(pairs, secret, secrets[secret], strings.ToLower(secret), secrets[secret])
+		pairs = append(pairs, secret, secrets[secret])
 	}
 	return strings.NewReplacer(pairs...), nil
 }
@@ -144,11 +180,15 @@ func content(path string) (string, error) {
 	return string(text), err
 }
 
-// journalOf is the journal's head and tail; an entry to a line.
+// journalOf is the journal's head and tail; an entry to a line. What people have written
+// there, and who, is nobody's business.
 func journalOf(clock *control.Client) (string, error) {
 	var head, tail []string
 	n := 0
 	err := clock.Journal(func(l control.JournalLine) error {
+		if l.By != "" {
+			l.By, l.Why = "somebody", ""
+		}
 		line, err := json.Marshal(l)
 		if n++; n <= journalEnds {
 			head = append(head, string(line))
@@ -160,12 +200,12 @@ func journalOf(clock *control.Client) (string, error) {
 	return strings.Join(append(head, tail...), "\n"), err
 }
 
-// logOf is what the system has kept of the clock's log, or the clock itself.
-func logOf(ctx context.Context, clock *control.Client) (string, error) {
-	kept, err := exec.CommandContext(ctx, "journalctl", "--unit=timeclock", "--lines=2000", "--no-pager", "--output=short-iso-precise").Output()
-	if err == nil && bytes.Count(kept, []byte("\n")) > 1 {
-		return string(kept), nil
+// systemLog is what the system has kept of the clock's log; empty if it has not, or may
+// not be asked.
+func systemLog(ctx context.Context) string {
+	kept, err := exec.CommandContext(ctx, "journalctl", "--unit=timeclock", "--unit=timeclock-update", "--unit=timeclock-fetch", "--lines=2000", "--no-pager", "--output=short-iso-precise").Output()
+	if err != nil || bytes.Count(kept, []byte("\n")) < 2 {
+		return ""
 	}
-	lines, err := clock.Log()
-	return strings.Join(lines, "\n"), err
+	return string(kept)
 }

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"timeclock/device"
-	"timeclock/device/control"
 )
 
 // Names, badge numbers and tokens are masked wherever they turn up, in capitals or not;
@@ -26,7 +25,7 @@ func TestMask(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	mask, err := newMask(p.cfg, control.Dial(t.Context(), p.cfg.StateDir))
+	mask, err := newMask(p.cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

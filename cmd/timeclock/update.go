@@ -33,12 +33,15 @@ func runUpdate(ctx context.Context, c *call) error {
 	if os.Geteuid() != 0 {
 		return errors.New("only root may install packages: call it with sudo")
 	}
-	cfg, err := loadConfig(c.config)
-	if err != nil {
-		return err
+	var cfg config.Config
+	if !c.resume { // which nothing that somebody has written meanwhile shall keep from it
+		var err error
+		if cfg, err = loadConfig(c.config); err != nil {
+			return err
+		}
 	}
-	u := &update.Updater{Dir: updateDir, Key: cfg.Update.Key, Log: newLog(c.stderr), Restart: restartClock, Ask: func(ctx context.Context) (update.State, error) {
-		h, err := control.Dial(ctx, cfg.StateDir).Health()
+	u := &update.Updater{Dir: updateDir, Key: cfg.Update.Key, StateDir: cfg.StateDir, Log: newLog(c.stderr), Restart: restartClock, Ask: func(ctx context.Context, stateDir string) (update.State, error) {
+		h, err := control.Dial(ctx, stateDir).Health()
 		return update.State(h), err
 	}}
 	unlock, err := u.Lock(c.resume)

@@ -65,8 +65,9 @@ func (w Wifi) networkConfig() ([]byte, error) {
 // header is the first line of what cloud-init reads.
 const header = "#cloud-config\n"
 
-// start is how cloud-init starts our part of the first boot.
-var start = []string{"sh", "/boot/firmware/timeclock/first-boot.sh"}
+// start is how cloud-init starts our part of the first boot: at each boot, until that
+// has come to its end and nothing of it is left.
+var start = []string{"sh", "-c", "! [ -e /boot/firmware/timeclock/first-boot.sh ] || sh /boot/firmware/timeclock/first-boot.sh start"}
 
 // userData returns what cloud-init is to do, with what it was to do before.
 func userData(before []byte, d Device) ([]byte, error) {
@@ -88,7 +89,7 @@ func userData(before []byte, d Device) ([]byte, error) {
 			root.Content[0].HeadComment = strings.TrimPrefix(root.Content[0].HeadComment, strings.TrimSpace(header))
 		}
 	}
-	for _, key := range []string{"runcmd", "users"} {
+	for _, key := range []string{"bootcmd", "runcmd", "users"} {
 		if n := value(root, key); n != nil && n.Kind != yaml.SequenceNode {
 			return nil, fmt.Errorf("line %d: %s is no list", n.Line, key)
 		}
@@ -101,11 +102,10 @@ func userData(before []byte, d Device) ([]byte, error) {
 	if d.SSHKey != "" {
 		login(root, d)
 	}
-	runs := sequence(root, "runcmd")
 	if d.SSHKey != "" {
-		add(runs, "systemctl", "enable", "--now", "ssh")
+		add(sequence(root, "runcmd"), "systemctl", "enable", "--now", "ssh")
 	}
-	add(runs, start...)
+	add(sequence(root, "bootcmd"), start...)
 	var out bytes.Buffer
 	out.WriteString(header)
 	in := yaml.NewEncoder(&out)
@@ -176,7 +176,7 @@ func PreparedFor(boot string) string {
 	if yaml.Unmarshal(content, &root) != nil || len(root.Content) == 0 {
 		return ""
 	}
-	runs, name := value(root.Content[0], "runcmd"), value(root.Content[0], "hostname")
+	runs, name := value(root.Content[0], "bootcmd"), value(root.Content[0], "hostname")
 	if runs == nil || name == nil || !slices.ContainsFunc(runs.Content, func(n *yaml.Node) bool { return is(n, start) }) {
 		return ""
 	}

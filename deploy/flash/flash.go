@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -27,10 +28,11 @@ import (
 
 // Device is what becomes of a card.
 type Device struct {
-	Name     string // of the host
-	Zone     string // such as Europe/Berlin; empty: as the image has it
-	Config   []byte // the clock's settings, judged already
-	Token    []byte // Zeitstrom's
+	Name     string            // of the host
+	Zone     string            // such as Europe/Berlin; empty: as the image has it
+	Config   []byte            // the clock's settings, judged already
+	Token    []byte            // Zeitstrom's
+	Files    map[string][]byte // further ones that the settings name, by their names in /etc/timeclock
 	Packages []string
 	Wifi     *Wifi  // nil: cable only
 	User     string // who may log in by the key
@@ -41,8 +43,8 @@ type Device struct {
 type Change struct {
 	Path   string // below the boot partition
 	Before []byte // nil: there is none
-	After  []byte
-	Secret bool // its text is not for screens
+	After  []byte // nil: it is to go
+	Secret bool   // its text is not for screens
 }
 
 // folder is where what the first boot installs waits, and done is what tells that it
@@ -76,6 +78,9 @@ func Plan(boot string, d Device) ([]Change, error) {
 		{Path: filepath.Join(folder, "token"), After: append(bytes.TrimSpace(d.Token), '\n'), Secret: true},
 	}
 	all = append(all, packages...)
+	for _, name := range slices.Sorted(maps.Keys(d.Files)) {
+		all = append(all, Change{Path: filepath.Join(folder, "files", name), After: d.Files[name], Secret: true})
+	}
 	if d.Wifi != nil {
 		text, err := d.Wifi.networkConfig()
 		if err != nil {
@@ -118,9 +123,13 @@ func look(boot string) error {
 	return nil
 }
 
-// packages are the files that the first boot installs the right one of. Those that
-// wait there already do if none are given.
+// packages are the files that the first boot installs the right one of: one for each
+// architecture. Those that wait there already do if none are given, and go if some are.
 func (d Device) packages(boot string) ([]Change, error) {
+	there, _ := filepath.Glob(filepath.Join(boot, folder, "*.deb"))
+	if len(d.Packages)+len(there) == 0 {
+		return nil, errors.New("there is no package to install: name it, or the folder that deploy/package.sh has filled, with -package")
+	}
 	var all []Change
 	for _, path := range d.Packages {
 		text, err := os.ReadFile(path)
@@ -130,13 +139,23 @@ func (d Device) packages(boot string) ([]Change, error) {
 		if !bytes.HasPrefix(text, []byte("!<arch>\ndebian-binary")) {
 			return nil, fmt.Errorf("%s is no Debian package: deploy/package.sh makes them", path)
 		}
-		all = append(all, Change{Path: filepath.Join(folder, filepath.Base(path)), After: text})
+		c := Change{Path: filepath.Join(folder, filepath.Base(path)), After: text}
+		if i := slices.IndexFunc(all, func(o Change) bool { return architecture(o.Path) == architecture(c.Path) }); i >= 0 {
+			return nil, fmt.Errorf("%s and %s are for the same kind of Pi: which one shall it be? Name that with -package", filepath.Base(all[i].Path), filepath.Base(path))
+		}
+		all = append(all, c)
 	}
-	if there, _ := filepath.Glob(filepath.Join(boot, folder, "*.deb")); len(all)+len(there) == 0 {
-		return nil, errors.New("there is no package to install: name it, or the folder that deploy/package.sh has filled, with -package")
+	for _, path := range there {
+		old := filepath.Join(folder, filepath.Base(path))
+		if len(d.Packages) > 0 && !slices.ContainsFunc(all, func(c Change) bool { return c.Path == old }) {
+			all = append(all, Change{Path: old})
+		}
 	}
 	return all, nil
 }
+
+// architecture is the last part of a package's name.
+func architecture(path string) string { return path[strings.LastIndex(path, "_")+1:] }
 
 // The part of config.txt that is ours.
 const (
@@ -175,6 +194,8 @@ func firmware(before []byte) []byte {
 // Diff shows a change as people read it; of a secret only that there is one.
 func (c Change) Diff() string {
 	switch {
+	case c.After == nil:
+		return fmt.Sprintf("%s: removed\n", c.Path)
 	case c.Secret:
 		return fmt.Sprintf("%s: %d bytes, a secret\n", c.Path, len(c.After))
 	case bytes.IndexByte(c.After, 0) >= 0:
@@ -186,11 +207,17 @@ func (c Change) Diff() string {
 // Apply makes the changes, in their order. What is interrupted is finished by doing it
 // again: until the last file is there, a boot installs nothing.
 func Apply(boot string, changes []Change) error {
-	if err := os.MkdirAll(filepath.Join(boot, folder), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(boot, folder, "files"), 0o700); err != nil {
 		return err
 	}
 	for _, c := range changes {
-		if err := device.WriteFile(filepath.Join(boot, c.Path), c.After); err != nil {
+		path, err := filepath.Join(boot, c.Path), error(nil)
+		if c.After == nil {
+			err = os.Remove(path)
+		} else {
+			err = device.WriteFile(path, c.After)
+		}
+		if err != nil {
 			return fmt.Errorf("the card is not finished: %w. See that it is not write-protected, nor full, and do it again", err)
 		}
 	}

@@ -101,7 +101,8 @@ func TestFreshCard(t *testing.T) {
 			"name": "pi", "groups": "users,adm,sudo", "shell": "/bin/bash", "sudo": "ALL=(ALL) NOPASSWD:ALL", "lock_passwd": true,
 			"ssh_authorized_keys": []any{"ssh-ed25519 AAAA tech@bench"},
 		}},
-		"runcmd": []any{[]any{"systemctl", "enable", "--now", "ssh"}, []any{"sh", "/boot/firmware/timeclock/first-boot.sh"}},
+		"runcmd":  []any{[]any{"systemctl", "enable", "--now", "ssh"}},
+		"bootcmd": []any{[]any{start[0], start[1], start[2]}},
 	}
 	if got := decoded(t, boot, "user-data"); !reflect.DeepEqual(got, want) {
 		t.Errorf("user-data: %v, want %v", got, want)
@@ -116,6 +117,19 @@ func TestFreshCard(t *testing.T) {
 
 	if again, err := Plan(boot, d); err != nil || len(again) > 0 {
 		t.Errorf("doing it again would change %d files, %v", len(again), err)
+	}
+	newer := filepath.Join(t.TempDir(), "timeclock_1.10_arm64.deb")
+	if err := os.WriteFile(newer, []byte("!<arch>\ndebian-binary \x00"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	older := d.Packages
+	d.Packages = []string{newer}
+	if again := prepare(t, boot, d); len(again) != 2 || again[1].Diff() != "timeclock/timeclock_1.0_arm64.deb: removed\n" {
+		t.Errorf("another version changes %v", again)
+	}
+	d.Packages = append(older, newer)
+	if _, err := Plan(boot, d); err == nil || !strings.Contains(err.Error(), "are for the same kind of Pi") {
+		t.Errorf("two versions: %v", err)
 	}
 	d.Packages = nil // it is there already
 	d.Name = "door-2"
@@ -172,15 +186,16 @@ func TestRefused(t *testing.T) {
 		files  map[string]string
 		change func(*Device)
 	}{
-		"is no Pi's boot partition": {without("config.txt"), nil},
-		"has no cloud-init":         {without("meta-data"), nil},
-		"through its first boot":    {with(done, ""), nil},
-		`"Door 1" cannot be`:        {fresh, func(d *Device) { d.Name = "Door 1" }},
-		"there is no package":       {fresh, func(d *Device) { d.Packages = nil }},
-		"is no Debian package":      {fresh, func(d *Device) { d.Packages = []string{os.Args[0]} }},
-		"it is no YAML":             {with("user-data", "#cloud-config\n\tx: [\n"), nil},
-		"it is no cloud-config":     {with("user-data", "#!/bin/sh\necho: hello\n"), nil},
-		"line 2: users is no list":  {with("user-data", "#cloud-config\nusers: default\n"), nil},
+		"is no Pi's boot partition":  {without("config.txt"), nil},
+		"has no cloud-init":          {without("meta-data"), nil},
+		"through its first boot":     {with(done, ""), nil},
+		`"Door 1" cannot be`:         {fresh, func(d *Device) { d.Name = "Door 1" }},
+		"there is no package":        {fresh, func(d *Device) { d.Packages = nil }},
+		"is no Debian package":       {fresh, func(d *Device) { d.Packages = []string{os.Args[0]} }},
+		"it is no YAML":              {with("user-data", "#cloud-config\n\tx: [\n"), nil},
+		"it is no cloud-config":      {with("user-data", "#!/bin/sh\necho: hello\n"), nil},
+		"line 2: bootcmd is no list": {with("user-data", "#cloud-config\nbootcmd: ls\n"), nil},
+		"line 2: users is no list":   {with("user-data", "#cloud-config\nusers: default\n"), nil},
 	} {
 		boot := partition(t, c.files)
 		d := door(t)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 
 	"timeclock/device"
 )
@@ -15,9 +16,10 @@ import (
 // keep makes a package of the installed version, as it is installed, and returns its
 // version. dpkg keeps none.
 func (u *Updater) keep(ctx context.Context) (version string, err error) {
-	if version, err = u.run(ctx, "dpkg-query", "--showformat=${Version}", "--show", "timeclock"); err != nil {
+	if version, err = u.installed(ctx); err != nil {
 		return "", err
 	}
+	defer syscall.Umask(syscall.Umask(0o022)) // dpkg wants its folders readable
 	root := u.path("kept")
 	if err := os.RemoveAll(root); err != nil {
 		return "", err
@@ -30,9 +32,16 @@ func (u *Updater) keep(ctx context.Context) (version string, err error) {
 	if err := write(filepath.Join(root, "DEBIAN", "control"), []byte(ofPackage(control)), 0o644); err != nil {
 		return "", err
 	}
-	for _, name := range []string{"postinst", "prerm", "postrm", "conffiles", "md5sums"} {
-		err := copyFile(filepath.Join("/var/lib/dpkg/info", "timeclock."+name), filepath.Join(root, "DEBIAN", name))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	names, err := u.run(ctx, "dpkg-query", "--control-list", "timeclock")
+	if err != nil {
+		return "", err
+	}
+	for _, name := range strings.Fields(names) {
+		text, err := u.run(ctx, "dpkg-query", "--control-show", "timeclock", name)
+		if err != nil {
+			return "", err
+		}
+		if err := write(filepath.Join(root, "DEBIAN", name), []byte(text), scriptMode(name)); err != nil {
 			return "", err
 		}
 	}
@@ -45,7 +54,7 @@ func (u *Updater) keep(ctx context.Context) (version string, err error) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // what the admin, or a lean system, has removed
 		case err == nil && info.Mode().IsRegular():
-			err = copyFile(path, filepath.Join(root, path))
+			err = copyFile(asShipped(path), filepath.Join(root, path))
 			fallthrough
 		default:
 			if err != nil {
@@ -57,6 +66,24 @@ func (u *Updater) keep(ctx context.Context) (version string, err error) {
 		return "", err
 	}
 	return version, device.Rename(u.path(oldPackage+".new"), u.path(oldPackage))
+}
+
+// scriptMode is the mode of a file that is dpkg's own: scripts are executable.
+func scriptMode(name string) fs.FileMode {
+	if strings.HasPrefix(name, "pre") || strings.HasPrefix(name, "post") {
+		return 0o755
+	}
+	return 0o644
+}
+
+// asShipped is where a file is as it came. Of settings that is another place: a package
+// with the admin's own would have dpkg take them for untouched, and replace them by the
+// next one's.
+func asShipped(path string) string {
+	if name, ok := strings.CutPrefix(path, "/etc/timeclock/"); ok {
+		return filepath.Join("/usr/share/timeclock", name)
+	}
+	return path
 }
 
 var statusOnly = regexp.MustCompile(`(?m)^(Status|Config-Version): .*\n|^Conffiles:\n( .*\n)+`)

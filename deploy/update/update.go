@@ -53,9 +53,12 @@ const (
 type plan struct {
 	From   string `json:"from"`
 	To     string `json:"to"`
-	Reader bool   `json:"reader"` // it worked before
+	Reader bool   `json:"reader"` // it is to work, as it did before
 	Step   step   `json:"step"`
+	Tries  int    `json:"tries"`         // of this step
 	Why    string `json:"why,omitempty"` // it goes back
+	// StateDir is the clock's, so that nothing depends on settings from here on.
+	StateDir string `json:"state_dir"`
 }
 
 // State is what the running clock says of itself.
@@ -69,8 +72,10 @@ type State struct {
 type Updater struct {
 	Dir string
 	Key string // minisign's public key, as in the file that `minisign -G` writes: RW...
-	// Ask asks the running clock.
-	Ask func(context.Context) (State, error)
+	// StateDir is the clock's. Resume takes that of the update that is under way.
+	StateDir string
+	// Ask asks the clock that runs on a state directory.
+	Ask func(ctx context.Context, stateDir string) (State, error)
 	// Restart has the installed version run, and does not wait until it does.
 	Restart func(context.Context) error
 	Log     *slog.Logger
@@ -158,8 +163,19 @@ func (u *Updater) Stage(ctx context.Context, pkg, signature []byte, only string)
 	if err != nil {
 		return "", err
 	}
-	before, err := u.Ask(ctx)
-	return version, u.save(plan{From: from, To: version, Step: install, Reader: err == nil && before.Reader == ""})
+	p := plan{From: from, To: version, Step: install, Reader: u.reads(ctx), StateDir: u.StateDir}
+	return version, errors.Join(ctx.Err(), u.save(p))
+}
+
+// reads reports whether the reader works; one that nobody can say anything about is
+// expected to.
+func (u *Updater) reads(ctx context.Context) bool {
+	for end := time.Now().Add(steady / 2); ; time.Sleep(look) {
+		s, err := u.Ask(ctx, u.StateDir)
+		if err == nil || ctx.Err() != nil || time.Now().After(end) {
+			return s.Reader == ""
+		}
+	}
 }
 
 // judge reads what the new package says of itself, and returns its version.
@@ -188,69 +204,110 @@ func (u *Updater) Architecture(ctx context.Context) (string, error) {
 	return strings.TrimSpace(out), err
 }
 
+// maxTries is how often a step may be begun: a version that takes the whole device down
+// must not do so for ever.
+const maxTries = 3
+
 // Resume goes on with the update that is under way, to its end. It returns what became
 // of it; both are empty if there is none.
 func (u *Updater) Resume(ctx context.Context) (done string, err error) {
 	for {
 		p, err := u.plan()
 		if err != nil || p == nil {
-			return done, err
+			return "", err
 		}
-		u.Log.Info("update", "from", p.From, "to", p.To, "step", string(p.Step))
-		switch p.Step {
-		case install:
-			p.Step = watch
-			if err := u.install(ctx, newPackage); err != nil {
-				p.Step, p.Why = goBack, err.Error()
+		u.Log.Info("update", "from", p.From, "to", p.To, "step", string(p.Step), "try", p.Tries+1)
+		p.Tries++
+		if err := u.save(*p); err != nil {
+			return "", err
+		}
+		next := *p
+		next.Tries = 0
+		switch {
+		case p.Step == goBack:
+			return "", u.goBack(ctx, *p)
+		case p.Tries > maxTries:
+			next.Step, next.Why = goBack, fmt.Sprintf("the step %q did not come to its end %d times", p.Step, maxTries)
+		case p.Step == install:
+			next.Step = watch
+			err = u.install(newPackage)
+			if err == nil {
+				err = u.Restart(ctx)
 			}
-			err = u.save(*p)
-		case watch:
-			if err := u.watch(ctx, *p); err != nil {
-				p.Step, p.Why = goBack, err.Error()
-				if err := errors.Join(ctx.Err(), u.save(*p)); err != nil {
-					return "", err
-				}
-				continue
-			}
-			done = fmt.Sprintf("version %s runs and is healthy", p.To)
-			err = u.finish()
 		default:
-			if err := u.install(ctx, oldPackage); err != nil {
-				return "", fmt.Errorf("%s, and version %s cannot be installed again: %w", p.Why, p.From, err)
+			err = u.watch(ctx, *p)
+			if err == nil {
+				return fmt.Sprintf("version %s runs and is healthy", p.To), u.finish()
 			}
-			if err := errors.Join(device.WriteFile(u.path(failedFile), []byte(p.To)), u.finish()); err != nil {
-				return "", err
-			}
-			return "", fmt.Errorf("version %s was taken back, %s runs again: %s", p.To, p.From, p.Why)
 		}
-		if err := errors.Join(ctx.Err(), err); err != nil {
+		if ctx.Err() != nil { // whatever did not succeed: it goes on another time
+			return "", ctx.Err()
+		}
+		if errors.Is(err, errReplaced) {
+			return "", errors.Join(err, u.finish())
+		}
+		if err != nil {
+			next.Step, next.Why = goBack, err.Error()
+		}
+		if err := u.save(next); err != nil {
 			return "", err
 		}
 	}
 }
 
-// install has dpkg install a package, and starts it.
-func (u *Updater) install(ctx context.Context, name string) error {
-	for end := time.Now().Add(patience); ; {
-		// The scripts of the package leave the start to us: theirs waits until the clock
-		// is ready, which one that hangs never is.
-		_, err := u.run(ctx, "env", "TIMECLOCK_UPDATE=yes", "DEBIAN_FRONTEND=noninteractive",
-			"dpkg", "--force-confold", "--force-downgrade", "--install", u.path(name))
-		if err == nil {
-			return u.Restart(ctx)
+// goBack installs the old version, and says why in its error.
+func (u *Updater) goBack(ctx context.Context, p plan) error {
+	if installed, err := u.installed(ctx); err != nil || installed != p.To && installed != p.From {
+		return errors.Join(errReplaced, u.finish())
+	}
+	if err := u.install(oldPackage); err != nil {
+		return fmt.Errorf("%s, and version %s cannot be installed again: %w", p.Why, p.From, err)
+	}
+	if err := errors.Join(device.WriteFile(u.path(failedFile), []byte(p.To)), u.Restart(ctx), u.finish()); err != nil {
+		return err
+	}
+	back := p
+	back.To, back.Reader = p.From, false
+	for end := time.Now().Add(Probation / 4); ; time.Sleep(look) {
+		switch why := u.sick(ctx, back); {
+		case why == "":
+			return fmt.Errorf("version %s was taken back, %s runs again: %s", p.To, p.From, p.Why)
+		case ctx.Err() != nil, time.Now().After(end):
+			return fmt.Errorf("version %s was taken back, %s is installed but does not run (%s): %s", p.To, p.From, why, p.Why)
 		}
-		// One that was killed may have left a dpkg behind that still works.
-		if !strings.Contains(err.Error(), "lock") || time.Now().After(end) || ctx.Err() != nil {
-			return err
-		}
-		time.Sleep(look)
 	}
 }
+
+// install has dpkg install a package. Whoever interrupts us does not interrupt that.
+func (u *Updater) install(name string) error {
+	for end := time.Now().Add(patience); ; time.Sleep(look) {
+		// The scripts of the package leave the start to us: theirs waits until the clock
+		// is ready, which one that hangs never is.
+		_, err := u.run(context.Background(), "env", "TIMECLOCK_UPDATE=yes", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C",
+			"dpkg", "--force-confold", "--force-downgrade", "--install", u.path(name))
+		// One that was killed may have left a dpkg behind that still works.
+		if err == nil || !strings.Contains(err.Error(), "locked by another process") || time.Now().After(end) {
+			return err
+		}
+	}
+}
+
+// installed is the version that dpkg knows of.
+func (u *Updater) installed(ctx context.Context) (string, error) {
+	return u.run(ctx, "dpkg-query", "--showformat=${Version}", "--show", "timeclock")
+}
+
+// errReplaced says that somebody has installed something else meanwhile, or nothing.
+var errReplaced = errors.New("another version was installed meanwhile, or the clock was removed: this update is over")
 
 // watch waits until the new version has been healthy for a while.
 func (u *Updater) watch(ctx context.Context, p plan) error {
 	var since time.Time // it is healthy
 	for end := time.Now().Add(Probation); ; {
+		installed, err := u.installed(ctx)
+		if ctx.Err() == nil && (err != nil || installed != p.To) {
+			return errReplaced
+		}
 		why := u.sick(ctx, p)
 		now := time.Now()
 		switch {
@@ -276,7 +333,7 @@ func (u *Updater) watch(ctx context.Context, p plan) error {
 func (u *Updater) sick(ctx context.Context, p plan) string {
 	ctx, stop := context.WithTimeout(ctx, steady/2)
 	defer stop()
-	s, err := u.Ask(ctx)
+	s, err := u.Ask(ctx, p.StateDir)
 	switch {
 	case err != nil:
 		return err.Error()
@@ -338,7 +395,8 @@ func (u *Updater) run(ctx context.Context, name string, args ...string) (string,
 	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.WaitDelay = time.Second // what it has started may hold on to its output
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is for us
+	cmd.WaitDelay = time.Second                           // what it has started may hold on to its output
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
 	out, err := cmd.Output()

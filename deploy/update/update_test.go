@@ -1,13 +1,17 @@
 package update
 
 import (
+	"context"
 	"crypto/rand"
+	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"aead.dev/minisign"
 )
@@ -109,5 +113,98 @@ func TestOfPackage(t *testing.T) {
 	const want = "Package: timeclock\nPriority: optional\nVersion: 1.0\nDescription: clock\n It is one.\n"
 	if got := ofPackage(status); got != want {
 		t.Errorf("%q", got)
+	}
+}
+
+// tools are programs that stand in for dpkg and its like.
+func tools(t *testing.T, scripts map[string]string) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range scripts {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+}
+
+// under makes an update that is under way, of a clock that is healthy as version 2 or
+// not at all.
+func under(t *testing.T, p plan) *Updater {
+	t.Helper()
+	u := &Updater{
+		Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler), Restart: func(context.Context) error { return nil },
+		Ask: func(context.Context, string) (State, error) { return State{}, errors.New("nobody answers") },
+	}
+	if err := u.save(p); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// Whoever interrupts an update, by a signal or by switching off, gets one that goes on:
+// neither is a fault of the new version.
+func TestInterruptedGoesOn(t *testing.T) {
+	tools(t, map[string]string{"dpkg": "sleep 1", "dpkg-query": "printf 2"})
+	for step, want := range map[step]step{install: install, watch: watch} {
+		u := under(t, plan{From: "1", To: "2", Step: step})
+		ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		_, err := u.Resume(ctx)
+		stop()
+		if p, _ := u.plan(); !errors.Is(err, context.DeadlineExceeded) || p == nil || p.Step != want || u.Failed() != "" {
+			t.Errorf("interrupted in %s: %v, %+v", step, err, p)
+		}
+	}
+}
+
+// A version that never lets a step come to its end is taken back in the end.
+func TestTries(t *testing.T) {
+	tools(t, map[string]string{"dpkg": "exit 0", "dpkg-query": "printf 2"})
+	u := under(t, plan{From: "1", To: "2", Step: watch, Tries: maxTries})
+	ask := u.Ask
+	u.Ask = func(ctx context.Context, dir string) (State, error) {
+		if p, _ := u.plan(); p == nil || p.Step == goBack {
+			return State{Version: "1"}, nil
+		}
+		return ask(ctx, dir)
+	}
+	if _, err := u.Resume(t.Context()); err == nil || !strings.Contains(err.Error(), `2 was taken back, 1 runs again: the step "watch" did not come to its end 3 times`) {
+		t.Error(err)
+	}
+	if p, err := u.plan(); p != nil || err != nil || u.Failed() != "2" {
+		t.Errorf("%+v, %v, failed %q", p, err, u.Failed())
+	}
+}
+
+// A package that dpkg refuses is taken back at once; one of which dpkg says that another
+// process works is tried again.
+func TestRefusedByDpkg(t *testing.T) {
+	for says, most := range map[string]time.Duration{
+		"dpkg: error processing package timeclock (--install): installed timeclock package post-installation script": time.Second,
+		"dpkg: error: dpkg frontend lock was locked by another process with pid 1":                                   0,
+	} {
+		dir := t.TempDir()
+		tools(t, map[string]string{"dpkg": `[ "$4" != "` + filepath.Join(dir, newPackage) + `" ] || [ -e ` + dir + `/twice ] || { touch ` + dir + `/twice; echo "` + says + `" >&2; exit 1; }`, "dpkg-query": "printf 2"})
+		u := under(t, plan{})
+		u.Dir = dir
+		began := time.Now()
+		err := u.install(newPackage)
+		if took := time.Since(began); (most > 0) != (err != nil) || most > 0 && took > most {
+			t.Errorf("%q: %v after %v", says, err, took)
+		}
+	}
+}
+
+// Whatever was installed by others meanwhile stays.
+func TestReplaced(t *testing.T) {
+	tools(t, map[string]string{"dpkg": "exit 1", "dpkg-query": "printf 3"})
+	for _, s := range []step{watch, goBack} {
+		u := under(t, plan{From: "1", To: "2", Step: s})
+		if _, err := u.Resume(t.Context()); !errors.Is(err, errReplaced) {
+			t.Errorf("%s: %v", s, err)
+		}
+		if p, err := u.plan(); p != nil || err != nil {
+			t.Errorf("%s: %+v, %v", s, p, err)
+		}
 	}
 }

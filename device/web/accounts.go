@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -107,6 +108,23 @@ func (a *accounts) open(path string) error {
 }
 
 var errLastAdmin = errors.New("the last admin stays one")
+
+// accountsFile is in the state directory.
+const accountsFile = "accounts.json"
+
+// AccountNames returns the names of those who have an account on the page of the clock
+// with a state directory.
+func AccountNames(stateDir string) ([]string, error) {
+	var a accounts
+	if err := a.open(filepath.Join(stateDir, accountsFile)); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, x := range a.all() {
+		names = append(names, x.Name)
+	}
+	return names, nil
+}
 
 // current reports whether an account is still as it was.
 func (a *accounts) current(x account) bool {

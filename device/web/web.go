@@ -70,7 +70,7 @@ func New(o Options, clock *control.Clock, log *slog.Logger) (*Server, error) {
 
 // open loads accounts and certificate and opens the address.
 func (s *Server) open(ctx context.Context) (net.Listener, error) {
-	if err := s.accounts.open(filepath.Join(s.options.StateDir, "accounts.json")); err != nil {
+	if err := s.accounts.open(filepath.Join(s.options.StateDir, accountsFile)); err != nil {
 		return nil, err
 	}
 	cert, err := certificate(s.options)
