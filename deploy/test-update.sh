@@ -121,6 +121,7 @@ good)
 	is "and says so" says "Done: version 2.0 runs and is healthy."
 	ends_with 2.0
 	is "the version before is kept" test "$(dpkg-deb -f "$root/var/lib/timeclock-update/old.deb" Version)" = 1.0
+	is "its settings are those that it came with" sh -c "dpkg-deb --fsys-tarfile '$root/var/lib/timeclock-update/old.deb' | tar xO ./etc/timeclock/timeclock.toml | cmp - '$root/usr/share/timeclock/timeclock.toml'"
 	is "and whole" sh -c "dpkg-deb -x '$root/var/lib/timeclock-update/old.deb' '$work/x' && dpkg-deb -x '$root$(deb 1.0)' '$work/y' && diff -r '$work/x/usr' '$work/y/usr'"
 	is "the settings are as they were" grep -q simulated "$root/etc/timeclock/timeclock.toml"
 	is "it can be gone back by hand" update "$(deb 1.0)"
@@ -130,7 +131,7 @@ fetched)
 	(cd "$root/debs" && exec python3 -m http.server --bind 127.0.0.1 8000) >"$work/http.log" 2>&1 &
 	echo 'update.url = "http://127.0.0.1:8000/"
 update.hours = "00:00-23:59"' >>"$root/etc/timeclock/timeclock.toml"
-	sleep 1
+	until (: </dev/tcp/127.0.0.1/8000) 2>/dev/null; do sleep 0.2; done
 	offer() { echo "$1" >"$root/debs/latest.txt"; }
 	fetch() { (umask 077 && inside timeclock update -fetch); } # as in its unit
 	plan=$root/var/lib/timeclock-update/plan.json

@@ -24,7 +24,7 @@ fi
 
 # What is said goes to the system's log, and onto the card for whoever takes it out.
 exec 3>&1 >>"$boot/timeclock-first-boot.log" 2>&1
-log() { echo "timeclock, first boot: $*" | tee /dev/fd/3; }
+log() { echo "timeclock, first boot: $*"; echo "timeclock, first boot: $*" >&3; }
 trap '[ $? = 0 ] || log "failed; the next boot tries again: see timeclock-first-boot.log on the boot partition"' EXIT
 
 install -d /etc/timeclock

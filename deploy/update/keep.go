@@ -36,7 +36,7 @@ func (u *Updater) keep(ctx context.Context) (version string, err error) {
 	if err != nil {
 		return "", err
 	}
-	for _, name := range strings.Fields(names) {
+	for _, name := range append(strings.Fields(names), "conffiles") { // which it has, but does not list
 		text, err := u.run(ctx, "dpkg-query", "--control-show", "timeclock", name)
 		if err != nil {
 			return "", err
