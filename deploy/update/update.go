@@ -263,7 +263,7 @@ func (u *Updater) goBack(ctx context.Context, p plan) error {
 	if err := u.install(oldPackage); err != nil {
 		return fmt.Errorf("%s, and version %s cannot be installed again: %w", p.Why, p.From, err)
 	}
-	if err := errors.Join(device.WriteFile(u.path(failedFile), []byte(p.To)), u.Restart(ctx), u.finish()); err != nil {
+	if err := errors.Join(device.WriteFile(u.path(failedFile), []byte(p.To)), u.Restart(context.WithoutCancel(ctx)), u.finish()); err != nil {
 		return err
 	}
 	back := p
