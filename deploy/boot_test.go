@@ -63,10 +63,11 @@ func sh(t *testing.T, script string, args ...string) string {
 
 // machine is a computer in QEMU with a boot and a root partition.
 type machine struct {
-	t    *testing.T
-	work string
-	ssh  string // port
-	qemu *exec.Cmd
+	t       *testing.T
+	work    string
+	ssh     string // port
+	monitor string // port
+	qemu    *exec.Cmd
 }
 
 func (m *machine) powerOn() {
@@ -79,10 +80,28 @@ func (m *machine) powerOn() {
 	m.qemu = exec.Command("qemu-system-x86_64", "-M", "pc", "-cpu", "max", "-smp", "2", "-m", "1024", "-display", "none", "-serial", "stdio",
 		"-kernel", m.work+"/vmlinuz", "-initrd", m.work+"/initrd", "-append", "root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet",
 		"-drive", "file="+m.work+"/root.img,if=virtio,format=raw", "-drive", "file="+m.work+"/boot.img,if=virtio,format=raw",
-		"-netdev", "user,id=n,hostfwd=tcp:127.0.0.1:"+m.ssh+"-:22", "-device", "virtio-net-pci,netdev=n", "-device", "i6300esb")
+		"-netdev", "user,id=n,hostfwd=tcp:127.0.0.1:"+m.ssh+"-:22,hostfwd=tcp:127.0.0.1:"+m.monitor+"-:9471", "-device", "virtio-net-pci,netdev=n", "-device", "i6300esb")
 	m.qemu.Stdout, m.qemu.Stderr = console, console
 	if err := m.qemu.Start(); err != nil {
 		m.t.Fatal(err)
+	}
+}
+
+// healthy waits until there is a clock that says so.
+func (m *machine) healthy(patience time.Duration) {
+	m.t.Helper()
+	client := http.Client{Timeout: 10 * time.Second}
+	for end := time.Now().Add(patience); ; time.Sleep(time.Second) {
+		resp, err := client.Get("http://127.0.0.1:" + m.monitor + "/healthz")
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		if time.Now().After(end) {
+			m.t.Fatalf("there is no healthy clock after %v: %v", patience, err)
+		}
 	}
 }
 
@@ -187,7 +206,7 @@ func TestFirstBoot(t *testing.T) {
 		work, must(t)(filepath.Abs("..")))
 	public := strings.Fields(sh(t, `tail -n 1 "$1"`, work+"/minisign.pub"))[0]
 	for name, text := range map[string]string{
-		"door.toml": fmt.Sprintf("zeitstrom.url = \"http://10.0.2.2:%s%s\"\nzeitstrom.plain_http_host = \"10.0.2.2\"\nreader.driver = \"simulated\"\nterminal.lockout = \"0s\"\nclock.trust = \"auto\"\nclock.zone = \"Europe/Berlin\"\ndisplay.i2c = \"/dev/i2c-0\"\nupdate.key = %q\n",
+		"door.toml": fmt.Sprintf("zeitstrom.url = \"http://10.0.2.2:%s%s\"\nzeitstrom.plain_http_host = \"10.0.2.2\"\nreader.driver = \"simulated\"\nterminal.lockout = \"0s\"\nclock.trust = \"auto\"\nclock.zone = \"Europe/Berlin\"\ndisplay.i2c = \"/dev/i2c-0\"\nmonitor.listen = \":9471\"\nupdate.key = %q\n",
 			port, zeitstromtest.Base, public),
 		"token":     "very-secret-token\n",
 		"wifi.toml": "ssid = \"office\"\npassword = \"very-secret-password\"\ncountry = \"DE\"\n",
@@ -204,20 +223,22 @@ func TestFirstBoot(t *testing.T) {
 	sh(t, images, tar, work)
 	lap("the card is written")
 
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, sshPort, err := net.SplitHostPort(free.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	free.Close()
-	m := &machine{t: t, work: work, ssh: sshPort}
-	m.powerOn()
+	sshPort := freePort(t)
+	m := &machine{t: t, work: work, ssh: sshPort, monitor: freePort(t)}
 	defer func() { m.powerCut() }()
+
+	// Somebody pulls the plug of a first boot that has only begun. What cloud-init makes
+	// of that is its own affair; a clock there will be.
+	sh(t, `cd "$1" && cp --sparse=always root.img root.kept && cp boot.img boot.kept`, work)
+	m.powerOn()
 	m.consoleSays(10*time.Minute, "door-1 login:")
-	m.powerCut() // somebody pulls the plug of a first boot that has only begun
+	m.powerCut()
+	m.powerOn()
+	m.healthy(15 * time.Minute)
+	lap("a first boot that was cut off has made a clock")
+	m.powerCut()
+	sh(t, `cd "$1" && mv root.kept root.img && mv boot.kept boot.img && rm console.log`, work)
+
 	m.powerOn()
 	m.eventually(15*time.Minute, "active", "systemctl is-active timeclock")
 	lap("the first boot has made a clock")
@@ -272,6 +293,20 @@ func TestFirstBoot(t *testing.T) {
 	if got := server.Timestamps(); got[0].Intent != "checkin" || got[1].Intent != "checkout" || got[2].Intent != "checkin" {
 		t.Errorf("%+v", got)
 	}
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 // must returns a value, or ends the test with the error beside it.
