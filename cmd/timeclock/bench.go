@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"runtime"
 	"strings"
@@ -66,14 +65,14 @@ func (c *call) doctorBench(ctx context.Context, cfg config.Config) (err error) {
 			}
 		}
 	}()
-	d, err := newDaemon(ctx, cfg, slog.New(slog.DiscardHandler), extras{})
+	d, done, err := wire(ctx, &cfg)
 	if errors.Is(err, errHeld) {
 		return errors.New("the clock is running: stop it first, with `systemctl stop timeclock`, so that nobody is booked")
 	}
 	if err != nil {
 		return err
 	}
-	defer d.Close()
+	defer done()
 	running, stop := context.WithCancel(ctx)
 	var parts sync.WaitGroup
 	for _, p := range []task{d.clock.Reader, d.clock.Display, d.clock.Signal} {

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -60,10 +62,11 @@ func anyClock(ctx context.Context, cfg config.Config) (clock *control.Client, st
 	if _, err = clock.Status(); !errors.Is(err, control.ErrNoDaemon) {
 		return clock, func() {}, err
 	}
-	d, err := newDaemon(ctx, cfg, slog.New(slog.DiscardHandler), extras{})
+	d, done, err := wire(ctx, &cfg)
 	if err != nil {
 		return nil, nil, err
 	}
+	clock = control.Dial(ctx, cfg.StateDir)
 	ctx, cancel := context.WithCancel(ctx)
 	var parts sync.WaitGroup
 	for _, p := range []task{d.clock.Reader, d.clock.Display, d.server} {
@@ -72,7 +75,25 @@ func anyClock(ctx context.Context, cfg config.Config) (clock *control.Client, st
 	for end := time.Now().Add(lookTime); time.Now().Before(end) && !d.clock.Reader.Health().Healthy; {
 		time.Sleep(20 * time.Millisecond)
 	}
-	return clock, func() { cancel(); parts.Wait(); d.Close() }, nil
+	return clock, func() { cancel(); parts.Wait(); done() }, nil
+}
+
+// wire wires a clock that does not run. Where there was none before it leaves nothing,
+// least of all files that the clock to come may not read.
+func wire(ctx context.Context, cfg *config.Config) (d *daemon, done func(), err error) {
+	remove := func() {}
+	if _, err := os.Stat(cfg.StateDir); errors.Is(err, fs.ErrNotExist) {
+		dir, err := os.MkdirTemp("", "timeclock-")
+		if err != nil {
+			return nil, nil, err
+		}
+		cfg.StateDir, remove = dir, func() { os.RemoveAll(dir) }
+	}
+	if d, err = newDaemon(ctx, *cfg, slog.New(slog.DiscardHandler), extras{}); err != nil {
+		remove()
+		return nil, nil, err
+	}
+	return d, func() { d.Close(); remove() }, nil
 }
 
 // printFindings shows what was found, the graver the easier to see.
