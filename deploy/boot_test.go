@@ -206,8 +206,8 @@ func TestFirstBoot(t *testing.T) {
 		work, must(t)(filepath.Abs("..")))
 	public := strings.Fields(sh(t, `tail -n 1 "$1"`, work+"/minisign.pub"))[0]
 	for name, text := range map[string]string{
-		"door.toml": fmt.Sprintf("zeitstrom.url = \"http://10.0.2.2:%s%s\"\nzeitstrom.plain_http_host = \"10.0.2.2\"\nreader.driver = \"simulated\"\nterminal.lockout = \"0s\"\nclock.trust = \"auto\"\nclock.zone = \"Europe/Berlin\"\ndisplay.i2c = \"/dev/i2c-0\"\nmonitor.listen = \":9471\"\nupdate.key = %q\n",
-			port, zeitstromtest.Base, public),
+		"door.toml": fmt.Sprintf("zeitstrom.url = \"http://10.0.2.2:%s%s\"\nzeitstrom.plain_http_host = \"10.0.2.2\"\nreader.driver = \"simulated\"\nterminal.lockout = \"0s\"\nclock.trust = \"auto\"\nclock.zone = \"Europe/Berlin\"\ndisplay.i2c = \"/dev/i2c-0\"\nmonitor.listen = \":9471\"\n",
+			port, zeitstromtest.Base),
 		"token":     "very-secret-token\n",
 		"wifi.toml": "ssid = \"office\"\npassword = \"very-secret-password\"\ncountry = \"DE\"\n",
 	} {
@@ -282,11 +282,16 @@ func TestFirstBoot(t *testing.T) {
 	if out, err := copied.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	m.says("Done: version 2.0 runs and is healthy", "sudo timeclock update -file /tmp/new/timeclock_2.0_amd64.deb")
+	m.says("", "echo 2.0 >/tmp/new/latest.txt; sudo systemd-run -q python3 -m http.server --bind 127.0.0.1 --directory /tmp/new 8000")
+	m.says("", `printf '[update]\nurl = "http://127.0.0.1:8000/"\nhours = "00:00-23:59"\nkey = "`+public+`"\n' | sudo tee -a /etc/timeclock/timeclock.toml`)
+	m.eventually(time.Minute, "", "sudo systemctl start timeclock-fetch") // which has the rest done by the unit for updates
+	m.eventually(5*time.Minute, `"version":"2.0"`, "sudo timeclock status -json")
+	m.eventually(5*time.Minute, "none", "sudo test -e /var/lib/timeclock-update/plan.json || echo none")
 	lap("updated")
-	m.says(`"version":"2.0"`, "sudo timeclock status -json")
+	m.says("version 2.0 runs and is healthy", "sudo journalctl -u timeclock-update")
 	m.says(`"pending":1`, "sudo timeclock status -json")
 	m.says("inactive", "systemctl is-active timeclock-update || true")
+	m.says("2.0", "dpkg-query -f '${Version}' -W timeclock")
 	away.Store(false)
 	has(3)
 	lap("the booking before the update is at Zeitstrom")
