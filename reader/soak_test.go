@@ -16,7 +16,8 @@ import (
 
 var soak = flag.Duration("soak", 2*time.Hour, "how much simulated time TestSoak lasts; a week: -soak 168h")
 
-// TestSoak lives through taps, noise, brown-outs and dead buses in fast time:
+// TestSoak lives through taps, noise, brown-outs and dead buses in fast time, on a bus
+// whose clock jumps:
 //
 //	go test -v -run TestSoak ./reader -soak 168h -timeout 1h
 //
@@ -25,7 +26,7 @@ var soak = flag.Duration("soak", 2*time.Hour, "how much simulated time TestSoak 
 func TestSoak(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &soaking{t: t, rand: rand.New(rand.NewPCG(1, 2))}
-		s.sim, s.reader, s.taps = start(t)
+		s.sim, s.reader, s.taps = startOn(t, board{clock: jumping()}, everyTick)
 		s.sim.Report = nil // a driver cannot know that the supply has just come back
 		s.sim.Noise = s.noise
 		s.life(10 * time.Minute) // until everything has its size

@@ -1,6 +1,10 @@
 package mfrc522
 
-import "periph.io/x/conn/v3/spi"
+import (
+	"slices"
+
+	"periph.io/x/conn/v3/spi"
+)
 
 // batch collects register accesses that go to the chip in one transfer of the
 // host: one chip-select each, as the data sheet wants it (chapter 8.1.2).
@@ -25,9 +29,17 @@ func (b *batch) read(regs ...byte) []byte {
 	return in[1:]
 }
 
+// run does what a batch says, in one transfer of the host, or in one for each
+// chip-select where several do not work.
 func (d *Dev) run(b batch) error {
-	if err := d.conn.TxPackets(b.packets); err != nil {
-		return &Error{Op: "bus", Err: ErrBus, Cause: err}
+	n := len(b.packets)
+	if d.single {
+		n = 1
+	}
+	for packets := range slices.Chunk(b.packets, n) {
+		if err := d.conn.TxPackets(packets); err != nil {
+			return &Error{Op: "bus", Err: ErrBus, Cause: err}
+		}
 	}
 	return nil
 }

@@ -1,6 +1,9 @@
 package mfrc522
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Times on the air at 106 kbit/s (ISO/IEC 14443-3): one elementary time unit
 // is 128 periods of 13.56 MHz, and a badge answers 1236 periods after the
@@ -28,64 +31,74 @@ func (r request) airTime() time.Duration {
 	return time.Duration(out+in)*etu + frameDelay
 }
 
-func (r request) start(b *batch) {
-	b.write(commandReg, cmdIdle, cmdTransceive)
-	b.write(comIrqReg, irqAll)
-	b.write(fifoLevelReg, flushFIFO)
+// start puts a frame into the FIFO and sends it. After an answer Transceive waits for
+// the next frame by itself (chapter 10.3.1.8): that takes two chip-selects, where starting
+// it anew takes five.
+func (d *Dev) start(r request) error {
+	var b batch
+	if !d.chained {
+		b.write(commandReg, cmdIdle, cmdTransceive)
+		b.write(comIrqReg, irqAll)
+		b.write(fifoLevelReg, flushFIFO)
+	}
 	b.write(fifoDataReg, r.data...)
 	framing := byte(r.align)<<4 | byte(r.lastBits)
 	b.write(bitFramingReg, framing, startSend|framing) // it starts with the step from 0 to 1
+	d.chained, d.sent = false, true
+	return d.run(b)
 }
 
 // send transmits a frame that no badge answers.
 func (d *Dev) send(r request) error {
-	var b batch
-	r.start(&b)
-	if err := d.run(b); err != nil {
-		return err
-	}
-	d.sent = true
+	err := d.start(r)
 	time.Sleep(r.airTime())
-	return nil
+	return err
 }
 
 // slack is what badges and clocks may add to the nominal times.
-const slack = 60 * time.Microsecond
+const slack = 80 * time.Microsecond
+
+// looks are the pauses before each look at a frame that should have come to its end.
+// The chip's timer ends silence; only a chip that hangs needs them all.
+var looks = [...]time.Duration{0, silence, 2 * time.Millisecond, 8 * time.Millisecond, 32 * time.Millisecond}
 
 // exchange sends a frame and returns the answer. An answer of another length
 // than expected is ErrProtocol. With ErrCollision the answer is valid up to bit
 // position coll, counted from 1 in the received bits; 0 means out of range.
+//
+// Where a chain goes on, ComIrqReg still has the answer before: what is in the FIFO
+// tells them apart.
 func (d *Dev) exchange(r request) (answer []byte, coll int, err error) {
 	d.drainIRQ()
-	var b batch
-	r.start(&b)
-	if err := d.run(b); err != nil {
+	if err := d.start(r); err != nil {
 		return nil, 0, err
 	}
-	d.sent = true
 	wait := r.airTime() + slack
-	// The chip's timer ends silence; only a chip that hangs takes longer.
-	deadline := time.Now().Add(wait + silence + 20*time.Millisecond)
-	for {
-		signalled := d.await(wait)
-		b = batch{}
-		status := b.read(comIrqReg, errorReg, fifoLevelReg, controlReg, collReg)
-		data := b.read(repeat(fifoDataReg, r.answer)...)
+	for _, pause := range looks {
+		signalled := d.await(wait + pause)
+		var b batch
+		status := b.read(append([]byte{comIrqReg, errorReg, fifoLevelReg, controlReg, collReg}, repeat(fifoDataReg, r.answer)...)...)
 		if err := d.run(b); err != nil {
 			return nil, 0, err
 		}
-		switch irq := status[0]; {
+		switch irq, level := status[0], status[2]; {
+		case irq&irqTimer != 0 && level == 0:
+			return nil, 0, &Error{Op: r.op, Err: ErrTimeout}
 		case irq&irqRx != 0:
-			return d.judge(r, status, data)
+			answer, coll, err = d.judge(r, status[:5], status[5:])
+			d.chained = err == nil && d.chains
+			return answer, coll, err
 		case irq&irqTimer != 0:
 			return nil, 0, &Error{Op: r.op, Err: ErrTimeout}
-		case time.Now().After(deadline):
-			return nil, 0, &Error{Op: r.op, Err: ErrHung}
 		case signalled:
 			d.irq = nil // it signals what did not happen: poll from now on
 		}
-		wait = silence / 2
+		wait = 0
 	}
+	if err := d.Check(); err != nil {
+		return nil, 0, err
+	}
+	return nil, 0, &Error{Op: r.op, Err: ErrProtocol, Cause: errors.New("neither an answer nor silence")}
 }
 
 // await sleeps, or waits for the interrupt where one is wired and honest; true

@@ -1,10 +1,6 @@
 package mfrc522
 
-import (
-	"time"
-
-	"periph.io/x/conn/v3/physic"
-)
+import "time"
 
 // fieldGuard is how long a badge may need from field on to its first REQA
 // (ISO/IEC 14443-3, clause 5.1: 5 ms) and a little more.
@@ -29,7 +25,7 @@ func (d *Dev) FieldOff() error {
 	if !d.field {
 		return nil
 	}
-	d.field = false
+	d.field, d.chained = false, false
 	var b batch
 	b.write(txControlReg, antennaOff)
 	b.write(commandReg, cmdIdle)
@@ -37,20 +33,23 @@ func (d *Dev) FieldOff() error {
 	return d.run(b)
 }
 
-// Sniff sends one REQA and looks whether anybody answers. The slow bus is its
-// clock: reading ComIrqReg five times at 100 kHz takes 400 µs, and REQA with its
-// answer is over after 374 µs. So the same transfer that sends can look, and
-// switch the field off.
-const (
-	sniffSpeed = 100 * physic.KiloHertz
-	sniffLooks = 5
-	sniffLead  = 3 // bytes of that transfer before the frame starts
-)
+// sniffTime is how long Sniff waits after its frame: REQA and its answer take 374 µs,
+// and where nobody answers the chip's timer ends the silence after 420 µs.
+const sniffTime = 560 * time.Microsecond
 
 // Sniff reports whether a badge is in front of the antenna, or something that
-// sounds like one, in two transfers of 20 bytes. The field is on for that and
-// off afterwards: Newcomers tells which badge it is.
+// sounds like one, in three transfers of 22 bytes. The field is on for that and
+// off afterwards: Newcomers tells which badge it is. It notices what Check notices.
 func (d *Dev) Sniff() (bool, error) {
+	batched := !d.single
+	someone, err := d.sniff()
+	if batched && d.single { // it was sent in batches, which do not work here
+		return d.sniff()
+	}
+	return someone, err
+}
+
+func (d *Dev) sniff() (bool, error) {
 	var b batch
 	b.write(txControlReg, antennaOn)
 	b.write(commandReg, cmdIdle, cmdTransceive)
@@ -59,24 +58,30 @@ func (d *Dev) Sniff() (bool, error) {
 	if err := d.run(b); err != nil {
 		return false, err
 	}
-	time.Sleep(fieldGuard - sniffLead*8*sniffSpeed.Period())
+	time.Sleep(fieldGuard)
 	b = batch{}
 	b.write(bitFramingReg, 7, startSend|7)
-	looks := b.read(repeat(comIrqReg, sniffLooks)...)
+	if err := d.run(b); err != nil {
+		return false, err
+	}
+	time.Sleep(sniffTime)
+	b = batch{}
+	got := b.read(comIrqReg, fifoLevelReg, fifoDataReg, fifoDataReg, versionReg, txASKReg, tPrescalerReg)
 	b.write(txControlReg, antennaOff)
-	err := d.runAt(sniffSpeed, b)
-	d.field, d.sent = false, true
-	return looks[sniffLooks-1]&irqRx != 0, err
-}
-
-// runAt runs a batch with another clock on the bus.
-func (d *Dev) runAt(speed physic.Frequency, b batch) error {
-	if err := d.port.LimitSpeed(speed); err != nil {
-		return &Error{Op: "bus speed", Err: ErrBus, Cause: err}
-	}
 	err := d.run(b)
-	if back := d.port.LimitSpeed(d.opts.Speed); err == nil && back != nil {
-		err = &Error{Op: "bus speed", Err: ErrBus, Cause: back}
+	d.field, d.sent, d.chained = false, true, false
+	if err != nil {
+		return false, err
 	}
-	return err
+	irq, level := got[0], got[1]
+	if irq&(irqRx|irqTimer) == 0 || !d.isSetUp(got[4], got[5], got[6]) {
+		return false, d.Check()
+	}
+	if level > 2 { // noise; the next frame shall not begin with it
+		b = batch{}
+		b.write(fifoLevelReg, flushFIFO)
+		return irq&irqRx != 0, d.run(b)
+	}
+	d.chained = irq&(irqRx|irqTimer) == irqRx
+	return irq&irqRx != 0, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,21 +35,27 @@ func newChip(t *testing.T) (*mfrc522test.Chip, *mfrc522.Dev) {
 	return chip, dev
 }
 
+// newcomers collects what the driver finds.
+func newcomers(dev *mfrc522.Dev) (uids [][]byte, err error) {
+	err = dev.Newcomers(func(uid []byte) { uids = append(uids, uid) })
+	return uids, err
+}
+
 func TestReadsEveryLength(t *testing.T) {
 	for _, uid := range [][]byte{uid4, uid7, uid10} {
 		synctest.Test(t, func(t *testing.T) {
 			chip, dev := newChip(t)
 			card := &mfrc522test.Card{UID: uid}
-			if got, err := dev.Newcomers(); err != nil || len(got) != 0 {
+			if got, err := newcomers(dev); err != nil || len(got) != 0 {
 				t.Fatalf("empty field: %X, %v", got, err)
 			}
 			chip.Place(card)
 			time.Sleep(10 * time.Millisecond)
-			got, err := dev.Newcomers()
+			got, err := newcomers(dev)
 			if err != nil || len(got) != 1 || !bytes.Equal(got[0], uid) {
 				t.Fatalf("read %X, %v; want %X", got, err, uid)
 			}
-			if got, err := dev.Newcomers(); err != nil || len(got) != 0 {
+			if got, err := newcomers(dev); err != nil || len(got) != 0 {
 				t.Fatalf("the same badge came twice: %X, %v", got, err)
 			}
 			for range 3 {
@@ -68,7 +75,7 @@ func TestBadgeNeedsItsGuardTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		chip, dev := newChip(t)
 		chip.Place(&mfrc522test.Card{UID: uid4})
-		if got, err := dev.Newcomers(); err != nil || len(got) != 1 {
+		if got, err := newcomers(dev); err != nil || len(got) != 1 {
 			t.Fatalf("first poll after field on: %X, %v", got, err)
 		}
 		if err := dev.FieldOff(); err != nil {
@@ -78,7 +85,7 @@ func TestBadgeNeedsItsGuardTime(t *testing.T) {
 		if time.Sleep(time.Second); chip.FieldTime() != on {
 			t.Error("the field is on after FieldOff")
 		}
-		if got, err := dev.Newcomers(); err != nil || len(got) != 1 {
+		if got, err := newcomers(dev); err != nil || len(got) != 1 {
 			t.Fatalf("after the field was off the badge is new again: %X, %v", got, err)
 		}
 	})
@@ -98,7 +105,7 @@ func TestSeveralBadgesAreReadWhole(t *testing.T) {
 			for _, uid := range want {
 				chip.Place(&mfrc522test.Card{UID: uid})
 			}
-			got, err := dev.Newcomers()
+			got, err := newcomers(dev)
 			if err != nil || len(got) != len(want) {
 				t.Fatalf("read %X, %v; want %X", got, err, want)
 			}
@@ -158,7 +165,7 @@ func TestResetAndIRQPins(t *testing.T) {
 			t.Fatal(err)
 		}
 		start := time.Now()
-		got, err := dev.Newcomers()
+		got, err := newcomers(dev)
 		if err != nil || len(got) != 1 || !bytes.Equal(got[0], uid7) {
 			t.Fatalf("with both pins: %X, %v", got, err)
 		}
@@ -181,11 +188,58 @@ func TestClones(t *testing.T) {
 				t.Fatalf("version %02X: %v, %v; want %s", version, dev, err, want)
 			}
 			chip.Place(&mfrc522test.Card{UID: uid7})
-			if got, err := dev.Newcomers(); err != nil || len(got) != 1 {
+			if got, err := newcomers(dev); err != nil || len(got) != 1 {
 				t.Errorf("%s read %X, %v", want, got, err)
 			}
 			if err := dev.Check(); err != nil {
 				t.Error(err)
+			}
+		})
+	}
+}
+
+// A chip that claims to be NXP's is named by its self-test. No answer is refused.
+func TestSelfTest(t *testing.T) {
+	other := bytes.Repeat([]byte{0x5A}, 64)
+	for want, chip := range map[string]*mfrc522test.Chip{
+		"MFRC522 v2.0": {Version: 0x92},
+		"MFRC522 v1.0": {Version: 0x91},
+		"MFRC522 v2.0 (a clone, by its self-test)": {Version: 0x92, SelfTest: other},
+		"MFRC522 v1.0 (without a self-test)":       {Version: 0x91, SelfTest: []byte{}},
+		"MFRC522 v2.0 (without a self-test)":       {Version: 0x92, SelfTest: other[:63]},
+		"FM17522 (clone)":                          {Version: 0x88, SelfTest: other},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			chip.Report = func(v string) { t.Error("violation:", v) }
+			dev, err := mfrc522.New(chip, mfrc522.Opts{})
+			if err != nil || dev.Name() != want {
+				t.Fatalf("%v, %v; want %s", dev, err, want)
+			}
+			chip.Place(&mfrc522test.Card{UID: uid7})
+			if got, err := newcomers(dev); err != nil || len(got) != 1 {
+				t.Errorf("%s read %X, %v", want, got, err)
+			}
+		})
+	}
+}
+
+// What can be told of a chip that is deaf is told, at once and later.
+func TestToldOfDeafness(t *testing.T) {
+	for want, fail := range map[string]func(*mfrc522test.Chip){
+		"its timer does not fire": (*mfrc522test.Chip).StopTimer,
+		"its frame does not end":  func(c *mfrc522test.Chip) { c.IgnoreReset(true); c.Hang() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			chip, dev := newChip(t)
+			fail(chip)
+			if _, err := dev.Sniff(); !errors.Is(err, mfrc522.ErrHung) || !strings.Contains(err.Error(), want) {
+				t.Errorf("Sniff: %v, want %q", err, want)
+			}
+			if _, err := newcomers(dev); !errors.Is(err, mfrc522.ErrHung) || !strings.Contains(err.Error(), want) {
+				t.Errorf("Newcomers: %v, want %q", err, want)
+			}
+			if _, err := mfrc522.New(chip, mfrc522.Opts{}); !errors.Is(err, mfrc522.ErrHung) || !strings.Contains(err.Error(), want) {
+				t.Errorf("New: %v, want %q", err, want)
 			}
 		})
 	}
@@ -230,9 +284,9 @@ func TestAnyIRQLine(t *testing.T) {
 					card := &mfrc522test.Card{UID: uid}
 					chip.Place(card)
 					time.Sleep(10 * time.Millisecond)
-					got, err := dev.Newcomers()
+					got, err := newcomers(dev)
 					if len(got) == 0 { // the line may be found out in the middle of a read
-						got, err = dev.Newcomers()
+						got, err = newcomers(dev)
 					}
 					if err != nil || len(got) != 1 || !bytes.Equal(got[0], uid) {
 						t.Errorf("read %X, %v; want %X", got, err, uid)

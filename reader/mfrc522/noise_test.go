@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"timeclock/reader/mfrc522"
 	"timeclock/reader/mfrc522/mfrc522test"
@@ -60,6 +61,12 @@ func TestNeverAWrongUID(t *testing.T) {
 			chip := &mfrc522test.Chip{
 				Report:         func(v string) { t.Error("violation:", v) },
 				AlignedCollPos: rapid.Bool().Draw(t, "aligned CollPos"),
+				OneShot:        rapid.Bool().Draw(t, "Transceive ends by itself"),
+			}
+			ratio := rapid.Float64Range(0.25, 2.5).Draw(t, "bus clock")
+			chip.Clock = func() float64 { return ratio }
+			if late := rapid.IntRange(0, 3).Draw(t, "host late, ms"); late > 0 {
+				chip.Delay = func() time.Duration { return time.Duration(late) * time.Millisecond }
 			}
 			dev, err := mfrc522.New(chip, mfrc522.Opts{})
 			if err != nil {
@@ -83,7 +90,7 @@ func TestNeverAWrongUID(t *testing.T) {
 			}
 			read := map[string]bool{}
 			for poll := 0; poll < 40 && (disturbed > 0 || len(read) < len(there)); poll++ {
-				uids, err := dev.Newcomers()
+				uids, err := newcomers(dev)
 				if mfrc522.Fatal(err) {
 					t.Fatalf("noise on the air is no fault of the chip: %v", err)
 				}

@@ -25,16 +25,22 @@ const (
 	tPrescalerReg = 0x2B
 	tReloadRegHi  = 0x2C
 	tReloadRegLo  = 0x2D
+	autoTestReg   = 0x36
 	versionReg    = 0x37
 
 	cmdIdle       = 0x00
+	cmdMem        = 0x01
+	cmdCalcCRC    = 0x03
 	cmdTransceive = 0x0C
 	cmdSoftReset  = 0x0F
 
 	powerDown = 0x10 // CommandReg: still starting up
 	flushFIFO = 0x80 // FIFOLevelReg
 	startSend = 0x80 // BitFramingReg
+	selfTest  = 0x09 // AutoTestReg
+	noTest    = 0x40 // AutoTestReg: its reset value
 
+	irqTx    = 0x40 // ComIrqReg: the end of a frame to the badges
 	irqRx    = 0x20 // ComIrqReg: the end of an answer
 	irqTimer = 0x01 // ComIrqReg: nobody began to answer in time
 	irqAll   = 0x7F
@@ -49,23 +55,26 @@ const (
 
 	antennaOn  = 0x83 // TxControlReg: its reset value with Tx1RFEn and Tx2RFEn
 	antennaOff = 0x80
+
+	prescaler = 169  // TPrescalerReg: 25 µs ticks
+	fullASK   = 0x40 // TxASKReg: 100 % modulation, as type A wants
 )
 
 // config is what the registers hold while the driver works. It also names
 // registers whose reset value is right: some clones ignore SoftReset, and
 // another program may have left them as it liked.
 var config = [][2]byte{
-	{txModeReg, 0x00},    // 106 kbit/s, checksums are the driver's
-	{rxModeReg, 0x00},    // the same
-	{status2Reg, 0x00},   // no MIFARE encryption
-	{modWidthReg, 0x26},  // Miller modulation of type A
-	{tModeReg, 0x80},     // TAuto: the timer starts when a frame is out
-	{tPrescalerReg, 169}, // 25 µs ticks
-	{tReloadRegHi, 0},    //
-	{tReloadRegLo, 12},   // 325 µs of silence: cards answer after 91 µs
-	{txASKReg, 0x40},     // 100 % modulation, as type A wants
-	{modeReg, 0x3D},      // send only with the field on; CRC preset 6363
-	{collReg, 0x00},      // bits after a collision read as 0
+	{txModeReg, 0x00},   // 106 kbit/s, checksums are the driver's
+	{rxModeReg, 0x00},   // the same
+	{status2Reg, 0x00},  // no MIFARE encryption
+	{modWidthReg, 0x26}, // Miller modulation of type A
+	{tModeReg, 0x80},    // TAuto: the timer starts when a frame is out
+	{tPrescalerReg, prescaler},
+	{tReloadRegHi, 0},  //
+	{tReloadRegLo, 12}, // 325 µs of silence: cards answer after 91 µs
+	{txASKReg, fullASK},
+	{modeReg, 0x3D}, // send only with the field on; CRC preset 6363
+	{collReg, 0x00}, // bits after a collision read as 0
 	{txControlReg, antennaOff},
 }
 

@@ -2,6 +2,7 @@ package mfrc522
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -22,52 +23,66 @@ const (
 	attempts = 3                // at reading one badge before giving up for this poll
 )
 
-// Newcomers returns the UIDs of the badges that came into the field since it
-// was switched on, each once: a badge that was read is sent to sleep (HLTA) and
-// stays silent until it leaves or Present asks for it. The field stays on.
+// Newcomers calls found for each badge that came into the field since it was switched
+// on, each once: a badge that was read is sent to sleep (HLTA) and stays silent until it
+// leaves or Present asks for it. The field stays on.
 //
-// A badge that could not be read whole and twice consistent is never returned;
-// err then says why, beside the UIDs of those that were read.
-func (d *Dev) Newcomers() (uids [][]byte, err error) {
+// A badge that could not be read whole and twice consistent is never found; the error
+// then says why.
+func (d *Dev) Newcomers(found func(uid []byte)) error {
 	if err := d.fieldOn(); err != nil {
-		return nil, err
+		return err
 	}
-	for tries := 0; len(uids) < maxCards && tries < attempts; {
-		switch woken := d.wake(reqA); {
-		case errors.Is(woken, ErrTimeout) && tries > 0:
-			// A badge that was disturbed falls silent once before it
-			// answers again (clause 6.3.2, READY to IDLE).
-			if woken = d.wake(reqA); woken == nil {
-				break
-			}
-			fallthrough
-		case errors.Is(woken, ErrTimeout):
-			return uids, err
-		case woken != nil:
-			return uids, woken
+	var failed error
+	for n, tries := 0, 0; n < maxCards && tries < attempts; {
+		d.chain(tries == 0) // what fails in a chain is tried again without
+		if someone, err := d.anybody(tries > 0); err != nil || !someone {
+			return cmp.Or(err, failed)
 		}
-		uid, failed := d.readUID()
-		if failed != nil {
-			if err = failed; Fatal(failed) {
-				return uids, failed
+		var uid []byte
+		if uid, failed = d.readUID(); failed != nil {
+			if Fatal(failed) {
+				return failed
 			}
 			tries++
 			continue
 		}
-		if err = d.halt(); err != nil {
-			return uids, err
+		found(uid)
+		if err := d.halt(); err != nil {
+			return err
 		}
-		uids, tries = append(uids, uid), 0
+		n, tries = n+1, 0
 	}
-	return uids, err
+	return failed
 }
 
-// Present reports whether a badge that Newcomers returned is still there,
-// without disturbing the others.
+// chain says whether frames may follow each other without starting Transceive anew. With
+// an interrupt line they may not: its signal would stay from the first to the last.
+func (d *Dev) chain(yes bool) {
+	d.chains = yes && d.irq == nil
+	d.chained = d.chained && d.chains
+}
+
+// anybody reports whether a badge that does not sleep answers. One that was disturbed
+// falls silent once before it answers again (clause 6.3.2, READY to IDLE).
+func (d *Dev) anybody(disturbed bool) (bool, error) {
+	err := d.wake(reqA)
+	if disturbed && errors.Is(err, ErrTimeout) {
+		err = d.wake(reqA)
+	}
+	if errors.Is(err, ErrTimeout) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Present reports whether a badge that was a newcomer is still there, without disturbing
+// the others.
 func (d *Dev) Present(uid []byte) (bool, error) {
 	if err := d.fieldOn(); err != nil {
 		return false, err
 	}
+	d.chain(false)
 	err := d.wake(wupA)
 	for level := 0; err == nil; level++ {
 		frame, last := uidLevel(uid, level)

@@ -1,7 +1,9 @@
 package mfrc522test
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"time"
 
 	"periph.io/x/conn/v3"
@@ -59,50 +61,105 @@ func (w *wire) Tx(out, in []byte) error {
 	return w.TxPackets([]spi.Packet{{W: out, R: in}})
 }
 
+// TxPackets implements spi.Conn: one transfer, with a chip-select per packet.
+func (w *wire) TxPackets(packets []spi.Packet) error {
+	speed := w.speed
+	if limit := w.chip.speedLimit(); limit != 0 {
+		speed = min(speed, limit)
+	}
+	selects := make([]Select, len(packets))
+	for i, p := range packets {
+		selects[i] = Select{W: p.W, R: p.R, KeepCS: p.KeepCS, Speed: speed}
+	}
+	return w.chip.Transfer(selects)
+}
+
+func (c *Chip) speedLimit() physic.Frequency {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.limit
+}
+
+// Select is one chip-select of a transfer.
+type Select struct {
+	W, R   []byte           // of the same length; R may be nil
+	Speed  physic.Frequency // that the host asks for; Clock says what it gets
+	KeepCS bool             // a violation: each access needs its own chip-select
+}
+
 // ioctlTime is what a host needs for a transfer beside the bytes: a fast Pi's.
 const ioctlTime = 40 * time.Microsecond
 
-// TxPackets implements spi.Conn: one ioctl, a chip-select per packet. It takes
-// as long as on a Pi.
-func (w *wire) TxPackets(packets []spi.Packet) error {
-	took, err := w.chip.transfer(packets, w.speed)
-	time.Sleep(took)
-	return err
+// Transfer is what the host does in one call (one ioctl on Linux). It takes as long
+// as on a Pi, and longer by Delay.
+func (c *Chip) Transfer(selects []Select) error {
+	c.mu.Lock()
+	c.traffic.Transfers++
+	for _, s := range selects {
+		c.traffic.Bytes += len(s.W)
+	}
+	noNode := c.bus == NoNode
+	c.mu.Unlock()
+	if noNode {
+		return errNoNode
+	}
+	at := time.Now().Add(ioctlTime)
+	for i, s := range selects {
+		if c.Delay != nil {
+			at = at.Add(c.Delay())
+			time.Sleep(time.Until(at)) // so that badges can come and go in between
+		}
+		took, err := c.chipSelect(at, s, i == len(selects)-1)
+		if err != nil {
+			return err
+		}
+		at = at.Add(took)
+	}
+	time.Sleep(time.Until(at))
+	return nil
 }
 
-func (c *Chip) transfer(packets []spi.Packet, speed physic.Frequency) (time.Duration, error) {
+// chipSelect does one chip-select and returns how long it takes on the bus.
+func (c *Chip) chipSelect(at time.Time, s Select, last bool) (time.Duration, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.traffic.Transfers++
-	for _, p := range packets {
-		c.traffic.Bytes += max(len(p.W), len(p.R))
-	}
-	if c.bus == NoNode {
-		return 0, errNoNode
-	}
-	if c.limit != 0 {
-		speed = min(speed, c.limit)
+	speed := s.Speed
+	if c.Clock != nil {
+		speed = physic.Frequency(float64(speed) * c.Clock())
 	}
 	if speed > 10*physic.MegaHertz {
 		c.violate("SPI at %s: the chip takes at most 10 MHz", speed)
 	}
-	c.byteTime = 8 * speed.Period()
-	start := time.Now()
-	c.now = start.Add(ioctlTime)
-	for _, p := range packets {
-		in := p.R
-		if in == nil {
-			in = make([]byte, len(p.W))
-		}
-		switch {
-		case len(p.W) != len(in):
-			return 0, errors.New("mfrc522test: read and write buffers differ in length")
-		case p.KeepCS:
-			c.violate("KeepCS: each access needs its own chip-select")
-		}
-		c.selected(p.W, in)
+	in := s.R
+	if in == nil {
+		in = make([]byte, len(s.W))
 	}
-	return c.now.Sub(start), nil
+	if len(s.W) != len(in) {
+		return 0, errors.New("mfrc522test: read and write buffers differ in length")
+	}
+	if s.KeepCS {
+		c.violate("KeepCS: each access needs its own chip-select")
+	}
+	c.now, c.byteTime = at, 8*speed.Period()
+	if c.endsEarly && !last {
+		c.cutShort(s.W, in)
+	} else {
+		c.selected(s.W, in)
+	}
+	return c.now.Sub(at), nil
+}
+
+// cutShort is a chip-select that ends before its last byte: a read loses that, a
+// write does not happen.
+func (c *Chip) cutShort(out, in []byte) {
+	n := len(out) - 1
+	clear(in)
+	if n > 1 && out[0]&0x80 != 0 {
+		read := append(slices.Clone(out[:n-1]), 0) // the chip cannot tell it from a shorter one
+		c.selected(read, in[:n])
+		return
+	}
+	c.now = c.now.Add(time.Duration(n) * c.byteTime)
 }
 
 // selected is one chip-select: a write of n bytes to one address, or a read of
@@ -205,13 +262,12 @@ func (c *Chip) read(addr byte, now time.Time) byte {
 		}
 		return byte(count)
 	case regVersion:
-		if c.Version != 0 {
-			return c.Version
-		}
-		return 0x92
+		return c.version()
 	}
 	return c.regs[addr]
 }
+
+func (c *Chip) version() byte { return cmp.Or(c.Version, 0x92) }
 
 // irq is the level of the interrupt line before IRqInv (table 24).
 func (c *Chip) irq() bool { return c.regs[regComIEn]&c.regs[regComIrq]&0x7F != 0 }
@@ -280,7 +336,15 @@ func (c *Chip) setCommand(v byte, now time.Time) {
 	case cmdIdle, cmdTransceive, cmdReceive:
 	case cmdTransmit:
 		c.transmit(now)
+	case cmdMem: // the FIFO's bytes go into the internal buffer (chapter 10.3.1.2)
+		c.fifo = nil
+		c.regs[regCommand] &^= 0x0F
 	case cmdCalcCRC:
+		if c.regs[regAutoTest]&0x0F == autoTest {
+			c.fifo = nil
+			c.testEnds = now.Add(selfTestTime)
+			return
+		}
 		crc := crcA(c.crcPreset(), c.fifo)
 		c.fifo = nil
 		c.regs[regCRCResultH], c.regs[regCRCResultL] = byte(crc>>8), byte(crc)

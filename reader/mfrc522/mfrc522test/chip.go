@@ -30,7 +30,8 @@ const (
 )
 
 // Chip is a simulated MFRC522. The zero Chip is powered, wired and has no
-// badge in its field; configure its fields before its first use.
+// badge in its field, on a bus that is what the host asked for; configure its
+// fields before its first use.
 type Chip struct {
 	// Version is what VersionReg says; 0 means 0x92, version 2.0.
 	Version byte
@@ -44,12 +45,27 @@ type Chip struct {
 	AlignedCollPos bool
 	// Noise disturbs what badges answer; nil leaves it as it is.
 	Noise func(*Answer)
+	// Clock is how fast the bus really is, as a multiple of what the host asked for:
+	// 0.5 to 1.6 on a Pi before the 5, and another one at any moment. It is asked at each
+	// chip-select; nil means 1.
+	Clock func() float64
+	// Delay is what a busy host adds before a transfer and between its chip-selects; nil
+	// means nothing.
+	Delay func() time.Duration
+	// SelfTest is what the chip's self-test leaves in the FIFO (chapter 16.1.1). Nil means
+	// NXP's answer for NXP's versions; the others have no self-test then.
+	SelfTest []byte
+	// OneShot makes Transceive end with the first answer, against the data sheet
+	// (chapter 10.3.1.8).
+	OneShot bool
 
 	mu         sync.Mutex
 	booted     bool
 	inReset    bool // NRSTPD is low
 	hung       bool
 	stubborn   bool // no reset ends that
+	timeless   bool // its timer does not fire
+	endsEarly  bool // see EndChipSelectsEarly
 	wakes      time.Time
 	bus        Bus
 	regs       [64]byte
@@ -57,6 +73,7 @@ type Chip struct {
 	cards      []*Card
 	air        *exchange
 	timerEnds  time.Time // zero: not running
+	testEnds   time.Time // of the self-test; zero: not running
 	violations []string
 	traffic    Traffic
 	fieldTime  time.Duration    // with the field on, until it was last switched
@@ -141,6 +158,22 @@ func (c *Chip) Hang() {
 	c.hung = true
 }
 
+// StopTimer makes the chip's timer never fire. A reset does not end that.
+func (c *Chip) StopTimer() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.timeless = true
+}
+
+// EndChipSelectsEarly makes each chip-select of a transfer but the last end one byte
+// early, as a Pi 4 may (raspberrypi/linux issue 5655): a read loses its last byte, a write
+// does not happen.
+func (c *Chip) EndChipSelectsEarly(yes bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.endsEarly = yes
+}
+
 // IgnoreReset makes a chip that hangs stay so, whatever resets it.
 func (c *Chip) IgnoreReset(yes bool) {
 	c.mu.Lock()
@@ -195,7 +228,7 @@ func (c *Chip) reset(now time.Time, start time.Duration) {
 	for r, v := range resetValues {
 		c.regs[r] = v
 	}
-	c.fifo, c.timerEnds = nil, time.Time{}
+	c.fifo, c.timerEnds, c.testEnds = nil, time.Time{}, time.Time{}
 	c.powerCards(now)
 }
 
@@ -262,9 +295,15 @@ func (c *Chip) next() (at time.Time, happen func()) {
 			consider(x.rxEnd, c.received)
 		}
 	}
-	consider(c.timerEnds, func() {
-		c.timerEnds = time.Time{}
-		c.regs[regComIrq] |= irqTimer
+	if !c.timeless {
+		consider(c.timerEnds, func() {
+			c.timerEnds = time.Time{}
+			c.regs[regComIrq] |= irqTimer
+		})
+	}
+	consider(c.testEnds, func() {
+		c.testEnds = time.Time{}
+		c.fifo = slices.Clone(c.selfTest())
 	})
 	return at, happen
 }
@@ -346,7 +385,7 @@ func (c *Chip) received() {
 	if errs != 0 {
 		c.regs[regComIrq] |= irqErr
 	}
-	if c.command() == cmdReceive {
+	if c.command() == cmdReceive || c.OneShot {
 		c.regs[regCommand] &^= 0x0F
 		c.regs[regComIrq] |= irqIdle
 	}
@@ -368,6 +407,10 @@ func (c *Chip) transmit(now time.Time) {
 	}
 	if len(c.fifo) == 0 {
 		c.violate("StartSend with an empty FIFO")
+		return
+	}
+	if c.regs[regAutoTest]&0x0F != 0 {
+		c.violate("StartSend in a self-test")
 		return
 	}
 	c.regs[regError] &= errWr

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"timeclock/reader/mfrc522/mfrc522test"
+
 	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/physic"
 	"periph.io/x/conn/v3/spi"
@@ -20,21 +22,20 @@ import (
 // Device is the SPI device of one program.
 type Device struct {
 	path     string
-	port     spi.PortCloser
-	conn     spi.Conn
+	chip     *mfrc522test.Chip
 	listener int
 	done     chan struct{}
 	ioctls   atomic.Int64
 }
 
-// Start starts cmd with a device at path, such as /dev/spidev0.0, that port
+// Start starts cmd with a device at path, such as /dev/spidev0.0, that chip
 // answers. Launch must be called in TestMain. The device lives as long as cmd.
-func Start(cmd *exec.Cmd, path string, port spi.PortCloser) (*Device, error) {
+func Start(cmd *exec.Cmd, path string, chip *mfrc522test.Chip) (*Device, error) {
 	listener, err := start(cmd)
 	if err != nil {
 		return nil, fmt.Errorf("spidevtest: %w", err)
 	}
-	d := &Device{path: path, port: port, listener: listener, done: make(chan struct{})}
+	d := &Device{path: path, chip: chip, listener: listener, done: make(chan struct{})}
 	go d.serve()
 	return d, nil
 }
@@ -113,12 +114,10 @@ func (d *Device) open(n notification, r *response) (answered bool) {
 		r.Flags = unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE
 		return false
 	}
-	conn, err := d.port.Connect(10*physic.MegaHertz, spi.Mode0, 8)
-	if err != nil {
+	if _, err := d.chip.Connect(10*physic.MegaHertz, spi.Mode0, 8); err != nil {
 		r.Error = -int32(unix.ENOENT)
 		return false
 	}
-	d.conn = conn
 	stand, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		r.Error = -int32(unix.EMFILE)
@@ -146,25 +145,25 @@ func (d *Device) ioctl(n notification) unix.Errno {
 	if len(raw)%transferSize != 0 || peek(n.PID, n.Args[2], raw) != nil {
 		return unix.EFAULT
 	}
-	var packets []spi.Packet
+	var selects []mfrc522test.Select
 	for at := 0; at < len(raw); at += transferSize {
 		t := raw[at : at+transferSize]
 		last := at+transferSize == len(raw)
 		length := binary.NativeEndian.Uint32(t[16:])
-		if err := d.port.LimitSpeed(physic.Frequency(binary.NativeEndian.Uint32(t[20:])) * physic.Hertz); err != nil {
-			return unix.EINVAL
+		x := mfrc522test.Select{
+			W: make([]byte, length), R: make([]byte, length), KeepCS: (t[27] == 0) != last,
+			Speed: physic.Frequency(binary.NativeEndian.Uint32(t[20:])) * physic.Hertz,
 		}
-		p := spi.Packet{W: make([]byte, length), R: make([]byte, length), KeepCS: (t[27] == 0) != last}
-		if from := binary.NativeEndian.Uint64(t); from != 0 && peek(n.PID, from, p.W) != nil {
+		if from := binary.NativeEndian.Uint64(t); from != 0 && peek(n.PID, from, x.W) != nil {
 			return unix.EFAULT
 		}
-		packets = append(packets, p)
+		selects = append(selects, x)
 	}
-	if err := d.conn.TxPackets(packets); err != nil {
+	if err := d.chip.Transfer(selects); err != nil {
 		return unix.ENODEV
 	}
-	for i, p := range packets {
-		if to := binary.NativeEndian.Uint64(raw[i*transferSize+8:]); to != 0 && poke(n.PID, to, p.R) != nil {
+	for i, x := range selects {
+		if to := binary.NativeEndian.Uint64(raw[i*transferSize+8:]); to != 0 && poke(n.PID, to, x.R) != nil {
 			return unix.EFAULT
 		}
 	}
