@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"timeclock/device"
+	"timeclock/device/clock"
 	"timeclock/device/config"
 	"timeclock/device/control"
 	"timeclock/queue"
@@ -50,9 +51,11 @@ func (k *wrongClock) Synchronised() (bool, error) {
 	return k.synced, nil
 }
 
-func (k *wrongClock) Uptime() time.Duration         { return time.Since(k.start) }
-func (k *wrongClock) BootID() device.BootID         { return device.BootID{k.boot} }
-func (k *wrongClock) ClockChip() (time.Time, error) { return time.Time{}, errors.New("no clock chip") }
+func (k *wrongClock) Uptime() time.Duration { return time.Since(k.start) }
+func (k *wrongClock) BootID() device.BootID { return device.BootID{k.boot} }
+func (k *wrongClock) ClockChip() (clock.Chip, error) {
+	return clock.Chip{}, errors.New("no clock chip")
+}
 
 // place is where a clock lives: its settings, state directory and Zeitstrom.
 type place struct {

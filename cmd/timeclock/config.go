@@ -62,6 +62,9 @@ func configCheck(_ context.Context, c *call) error {
 	if warning := tokenWarning(cfg); warning != "" {
 		fmt.Fprintf(c.stdout, "warning: zeitstrom.token_file: %s\n", warning)
 	}
+	if warning := speedWarning(cfg); warning != "" {
+		fmt.Fprintf(c.stdout, "warning: %s\n", warning)
+	}
 	_, err = fmt.Fprintf(c.stdout, "%s is good\n", path)
 	return err
 }

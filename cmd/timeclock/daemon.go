@@ -133,7 +133,7 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	d.clock.Display, d.clock.Signal = show, signal
 	screens = append(screens, show, signal)
 	if cfg.Monitor.Listen != "" {
-		watch := newMonitor(cfg.Monitor.Listen, cfg.StateDir, d.clock, log)
+		watch := newMonitor(cfg, d.clock, log)
 		screens = append(screens, watch)
 		d.tasks = append(d.tasks, watch)
 	}

@@ -114,6 +114,7 @@ type hearing struct {
 	Healthy  bool   `json:"healthy"`
 	Chip     string `json:"chip"`
 	Problem  string `json:"problem"`
+	Note     string `json:"note"`
 	Reads    int    `json:"reads"`    // badges read
 	Errors   int    `json:"errors"`   // badges read badly
 	Asked    int    `json:"asked"`    // how often a resting badge was asked whether it is there
@@ -127,6 +128,9 @@ func (s hearing) since(before hearing) hearing {
 	s.Answered -= before.Answered
 	return s
 }
+
+// listenEvery is how soon it shows that a badge was heard.
+const listenEvery = 200 * time.Millisecond
 
 // doctorReader shows how well badges are heard while one is held to the reader.
 func doctorReader(ctx context.Context, c *call) error {
@@ -147,22 +151,31 @@ func doctorReader(ctx context.Context, c *call) error {
 		return err
 	}
 	if !c.json {
-		fmt.Fprintf(c.stdout, "reader  %s\ngain    %d dB; SPI %d kHz; a look every %v\n\nHold a badge to the reader for %v.\n",
-			before.Chip, cfg.Reader.Gain, cfg.Reader.SPIKHz, cfg.Reader.Poll, c.lasting)
+		fmt.Fprintf(c.stdout, "reader  %s\ngain    %d dB; SPI %d kHz; a look every %v\n", before.Chip, cfg.Reader.Gain, cfg.Reader.SPIKHz, cfg.Reader.Poll)
+		for _, odd := range []string{before.Note, speedWarning(cfg)} {
+			if odd != "" {
+				fmt.Fprintf(c.stdout, "NOTICE  %s\n", odd)
+			}
+		}
+		fmt.Fprintf(c.stdout, "\nHold a badge to the reader for %v.\n", c.lasting)
 	}
-	first, last := before, before
-	for end := time.Now().Add(c.lasting); time.Now().Before(end) && ctx.Err() == nil; {
+	start, first, last := time.Now(), before, before
+	for second, end := start, start.Add(c.lasting); time.Now().Before(end) && ctx.Err() == nil; {
 		select {
 		case <-ctx.Done():
-		case <-time.After(min(time.Second, time.Until(end))):
+		case <-time.After(min(listenEvery, time.Until(end))):
 		}
+		read := last.Reads
 		if last, err = ask(); err != nil {
 			return err
 		}
-		if !c.json {
-			fmt.Fprintln(c.stdout, bar(last.since(before)))
+		if !c.json && read == first.Reads && last.Reads > read {
+			fmt.Fprintf(c.stdout, "  A badge was heard, after %.1f s.\n", time.Since(start).Seconds())
 		}
-		before = last
+		if now := time.Now(); !c.json && now.Sub(second) >= time.Second-listenEvery/2 {
+			fmt.Fprintln(c.stdout, bar(last.since(before)))
+			second, before = now, last
+		}
 	}
 	return c.verdict(last.since(first))
 }
@@ -173,7 +186,7 @@ func (c *call) hear(ctx context.Context, cfg config.Config) (ask func() (hearing
 	ask = func() (hearing, error) {
 		s, err := client.Status()
 		r := s.Reader
-		return hearing{r.Healthy, r.Chip, r.Problem, r.Reads, r.Errors, r.Asked, r.Answered}, err
+		return hearing{r.Healthy, r.Chip, r.Problem, r.Note, r.Reads, r.Errors, r.Asked, r.Answered}, err
 	}
 	if _, err := client.Status(); err == nil {
 		if !c.json {
@@ -207,7 +220,7 @@ func (c *call) hear(ctx context.Context, cfg config.Config) (ask func() (hearing
 	}()
 	ask = func() (hearing, error) {
 		h := r.Health()
-		return hearing{h.Healthy, h.Chip, h.Problem, h.Reads, h.Errors, h.Asked, h.Answered}, nil
+		return hearing{h.Healthy, h.Chip, h.Problem, h.Note, h.Reads, h.Errors, h.Asked, h.Answered}, nil
 	}
 	return ask, func() { cancel(); <-done; state.Close() }, nil
 }
@@ -256,7 +269,7 @@ func (c *call) verdict(s hearing) error {
 	word, advice := "good", "the badge is heard well"
 	switch share := s.share(); {
 	case s.Asked+s.Reads+s.Errors == 0:
-		word, advice = "no badge", "nothing was held to the reader, or it is not heard at all: try another badge, and the flat side of the antenna"
+		word, advice = "no badge", "nothing was held to the reader, or it is not heard at all: try another badge, the flat side of the antenna, and no metal behind it (the Pi is metal too)"
 	case s.Reads == 0 && s.Asked == 0:
 		word, advice = "unreadable", "something is there but cannot be read: bring it nearer; is there metal behind the antenna, or are there several badges?"
 	case share < weakShare:
@@ -267,10 +280,11 @@ func (c *call) verdict(s hearing) error {
 	if c.json {
 		return json.NewEncoder(c.stdout).Encode(struct {
 			hearing
+			Heard   bool    `json:"heard"`
 			Share   float64 `json:"share"`
 			Verdict string  `json:"verdict"`
 			Advice  string  `json:"advice"`
-		}{s, s.share(), word, advice})
+		}{s, s.Reads+s.Answered > 0, s.share(), word, advice})
 	}
 	_, err := fmt.Fprintf(c.stdout, "\n%s: %s\n", word, advice)
 	return err

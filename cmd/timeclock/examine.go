@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"timeclock/device/clock"
 	"timeclock/device/config"
 	"timeclock/device/control"
 	"timeclock/device/doctor"
@@ -45,7 +46,8 @@ func (x examination) here() []doctor.Finding {
 		all = append(all, x.host.Watchdog())
 	}
 	if x.cfg.Clock.Trust != config.Always {
-		all = append(all, x.host.ClockChip())
+		chip, err := x.clock.Clock.Chip()
+		all = append(all, clockChip(chip, err, x.host.Setting("dtoverlay=i2c-rtc,ds3231")))
 	}
 	all = append(all, systemTime(s), doctor.Zone(x.cfg.Clock.Zone, time.Now()), holders(s), bookings(s))
 	if x.cfg.Web.Listen != "" {
@@ -75,9 +77,15 @@ func (x examination) reader(s control.Status) (all []doctor.Finding) {
 	if x.cfg.Reader.Driver == config.Simulated {
 		return []doctor.Finding{doctor.Good("reader", "%s", s.Reader.Chip)}
 	}
-	node := x.host.Node("spi", x.cfg.Reader.SPI, "spi", "dtparam=spi=on")
+	node := x.host.Node("spi", x.cfg.Reader.SPI, doctor.SPI)
 	if all = append(all, node); node.Verdict == doctor.Fail {
 		return all
+	}
+	if warning := speedWarning(x.cfg); warning != "" {
+		all = append(all, doctor.Finding{Check: "spi speed", Verdict: doctor.Warn, Found: warning, Do: "set spi_khz to 4000 or less"})
+	}
+	if s.Reader.Problem == "" && s.Reader.Note != "" {
+		return append(all, doctor.Finding{Check: "reader", Verdict: doctor.Warn, Found: s.Reader.Note, Do: "nothing, if badges are read; a newer kernel may mend it"})
 	}
 	return append(all, judge("reader", s.Reader.Problem, s.Reader.Chip, wires))
 }
@@ -87,14 +95,33 @@ func (x examination) display(s control.Status) (all []doctor.Finding) {
 	case x.cfg.Display.Driver == config.NoDisplay:
 		all = append(all, doctor.Good("display", "none is configured"))
 	case x.cfg.Display.SPI != "":
-		all = append(all, x.host.Node("display bus", x.cfg.Display.SPI, "spi", "dtparam=spi=on"))
+		all = append(all, x.host.Node("display bus", x.cfg.Display.SPI, doctor.SPI))
 	default:
-		all = append(all, x.host.Node("i2c", x.cfg.Display.I2C, "i2c", "dtparam=i2c_arm=on"))
+		all = append(all, x.host.Node("i2c", x.cfg.Display.I2C, doctor.I2C))
 	}
 	if x.cfg.Display.Driver != config.NoDisplay && all[0].Verdict == doctor.OK {
 		all = append(all, judge("display", s.Display.Problem, "it takes pictures", "check its wires; on the I2C bus it has the address 3C (i2cdetect -y 1 shows what is there)"))
 	}
 	return append(all, judge("signal", s.Signal.Problem, "no trouble", "see [signal] in the settings, and the wires"))
+}
+
+// clockChip judges what goes on without power. Setting says how a wired one is enabled.
+func clockChip(chip clock.Chip, err error, setting string) doctor.Finding {
+	warn := func(found, do string) doctor.Finding {
+		return doctor.Finding{Check: "rtc", Verdict: doctor.Warn, Found: found, Do: do + "; or see that a time server is always reached"}
+	}
+	switch {
+	case err != nil:
+		return warn(err.Error()+": after a power cut the time is unknown until a time server answers", "wire a DS3231 with a battery, and "+setting)
+	case !chip.OnBoard:
+		return doctor.Good("rtc", "%s", chip.Name)
+	case chip.Battery == clock.BatteryGone:
+		return warn("the Pi's own clock chip lost its time when it had no power: it has no battery, or an empty one",
+			"connect its battery (ML-2020, at the connector J5 \"BAT\"), or wire a DS3231 and "+setting)
+	case chip.Battery == clock.BatteryHolds:
+		return doctor.Good("rtc", "%s, the Pi's own: its battery holds", chip.Name)
+	}
+	return doctor.Good("rtc", "%s, the Pi's own: whether it has a battery is unknown until the Pi has been without power", chip.Name)
 }
 
 func systemTime(s control.Status) doctor.Finding {

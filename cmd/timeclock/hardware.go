@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"sync"
 
 	"timeclock/device/config"
 	"timeclock/device/doctor"
@@ -13,11 +12,9 @@ import (
 	"timeclock/reader/mfrc522/mfrc522test"
 
 	"periph.io/x/conn/v3/gpio"
-	"periph.io/x/conn/v3/gpio/gpioreg"
 	"periph.io/x/conn/v3/i2c"
 	"periph.io/x/conn/v3/physic"
 	"periph.io/x/conn/v3/spi"
-	"periph.io/x/host/v3"
 	"periph.io/x/host/v3/sysfs"
 )
 
@@ -67,7 +64,7 @@ func openSPI(path string) (spi.PortCloser, error) {
 	if _, err := fmt.Sscanf(path, "/dev/spidev%d.%d", &bus, &cs); err != nil {
 		return nil, fmt.Errorf("%s is no SPI device", path)
 	}
-	if err := openable(path, "spi", "dtparam=spi=on"); err != nil {
+	if err := openable(path, doctor.SPI); err != nil {
 		return nil, err
 	}
 	return sysfs.NewSPI(bus, cs)
@@ -78,39 +75,18 @@ func openI2C(path string) (i2c.BusCloser, error) {
 	if _, err := fmt.Sscanf(path, "/dev/i2c-%d", &bus); err != nil {
 		return nil, fmt.Errorf("%s is no I2C bus", path)
 	}
-	if err := openable(path, "i2c", "dtparam=i2c_arm=on"); err != nil {
+	if err := openable(path, doctor.I2C); err != nil {
 		return nil, err
 	}
 	return sysfs.NewI2C(bus)
 }
 
 // openable says in a technician's words why a device cannot be opened.
-func openable(path, group, setting string) error {
-	if f := (doctor.Host{}).Node("", path, group, setting); f.Verdict != doctor.OK {
+func openable(path string, kind doctor.Kind) error {
+	if f := (doctor.Host{}).Node("", path, kind); f.Verdict != doctor.OK {
 		return fmt.Errorf("%s: %s", f.Found, f.Do)
 	}
 	return nil
-}
-
-// hostInit finds the GPIO pins, once.
-var hostInit = sync.OnceValue(func() error {
-	_, err := host.Init()
-	return err
-})
-
-// pin finds a GPIO by its name; nil for a line that is not wired.
-func pin(name, key string) (gpio.PinIO, error) {
-	if name == "" {
-		return nil, nil
-	}
-	if err := hostInit(); err != nil {
-		return nil, fmt.Errorf("%s: GPIO cannot be used: %w", key, err)
-	}
-	p := gpioreg.ByName(name)
-	if p == nil {
-		return nil, fmt.Errorf("%s: this computer has no pin %s; empty means not wired", key, name)
-	}
-	return p, nil
 }
 
 // panels returns the display that is configured.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"timeclock/device"
+	"timeclock/device/config"
 	"timeclock/device/control"
 	"timeclock/device/doctor"
 	"timeclock/sync/zeitstrom"
@@ -24,10 +25,10 @@ import (
 // monitor serves numbers for Prometheus, and one answer for simpler tools. It knows
 // no names and no badges.
 type monitor struct {
-	listen string
-	clock  *control.Clock
-	state  string // directory
-	log    *slog.Logger
+	cfg     config.Config
+	clock   *control.Clock
+	log     *slog.Logger
+	started time.Time
 
 	registry *prometheus.Registry
 	taps     *prometheus.CounterVec
@@ -36,9 +37,9 @@ type monitor struct {
 
 var _ device.Screen = (*monitor)(nil)
 
-func newMonitor(listen, state string, clock *control.Clock, log *slog.Logger) *monitor {
+func newMonitor(cfg config.Config, clock *control.Clock, log *slog.Logger) *monitor {
 	m := &monitor{
-		listen: listen, clock: clock, state: state, log: log, registry: prometheus.NewRegistry(),
+		cfg: cfg, clock: clock, log: log, started: time.Now(), registry: prometheus.NewRegistry(),
 		taps: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "timeclock_taps_total", Help: "Taps since the start, by the answer that they got."}, []string{"answer"}),
 		answers: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "timeclock_tap_answer_seconds", Help: "Time from the badge in the field to the answer.",
@@ -72,7 +73,7 @@ func (m *monitor) Run(ctx context.Context) error {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 2, Timeout: 10 * time.Second}))
 	mux.HandleFunc("GET /healthz", m.health)
 	server := &http.Server{Handler: mux, ReadTimeout: 5 * time.Second, WriteTimeout: 15 * time.Second, IdleTimeout: time.Minute}
-	l, err := net.Listen("tcp", m.listen)
+	l, err := net.Listen("tcp", m.cfg.Monitor.Listen)
 	if err != nil {
 		m.log.Error("no monitoring: mend [monitor] listen and restart the clock", "error", err)
 		return nil
@@ -119,6 +120,17 @@ func (c present) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
+// silent is how long no badge was read. It is counted back by the monotonic clock: the
+// system's may have been set since.
+func (m *monitor) silent() time.Duration {
+	last := m.started
+	if read := m.clock.Reader.Health().LastRead; !read.IsZero() {
+		last = read
+	}
+	now := time.Now()
+	return silence(m.cfg.Monitor.Hours, m.cfg.Clock.Zone, now.Round(0).Add(-now.Sub(last)), now.Round(0))
+}
+
 func (c present) numbers() []gauge {
 	s := c.clock.Status()
 	is := func(yes bool) float64 {
@@ -147,10 +159,15 @@ func (c present) numbers() []gauge {
 		{"reader_restarts_total", "How often a reader that had worked was set up again.", ever, float64(s.Reader.Restarts), nil},
 		{"reader_reads_total", "Badges that were read.", ever, float64(s.Reader.Reads), nil},
 		{"reader_errors_total", "Badges that were read badly, and tried again.", ever, float64(s.Reader.Errors), nil},
+		{"reader_silent_seconds", "Time within [monitor] hours since a badge was read, or since the start.", now, c.silent().Seconds(), nil},
+		{"reader_silent_after_seconds", "[monitor] silent_after: when that is odd; 0: never.", now, c.cfg.Monitor.SilentAfter.Seconds(), nil},
 		{"display_healthy", "Whether the display works.", now, is(s.Display.Healthy), nil},
 		{"uplink_online", "Whether Zeitstrom answers and takes the token.", now, is(s.Uplink.Online), nil},
 		{"clock_trusted", "Whether the system clock is believed.", now, is(s.Clock.Trusted), nil},
 		{"clock_offset_seconds", "How far the system clock is from the time server's, as far as the kernel knows.", now, c.clock.Clock.Offset().Seconds(), nil},
+	}
+	if read := s.Reader.LastRead; read != nil {
+		all = append(all, gauge{"reader_last_read_timestamp_seconds", "When the last badge was read; missing: none since the start.", now, float64(read.Unix()), nil})
 	}
 	for kind, n := range c.clock.Uplink.Status().Errors {
 		all = append(all, gauge{"uplink_errors_total", "Requests to Zeitstrom that failed, by kind.", ever, float64(n), prometheus.Labels{"kind": zeitstrom.Kind(kind).String()}})
@@ -160,7 +177,7 @@ func (c present) numbers() []gauge {
 		all = append(all, gauge{"self_check_findings", "What the last examination has found, by verdict.", now, float64(doctor.Count(x.Findings, v)), prometheus.Labels{"verdict": string(v)}})
 	}
 	var disk syscall.Statfs_t
-	if syscall.Statfs(c.state, &disk) == nil {
+	if syscall.Statfs(c.cfg.StateDir, &disk) == nil {
 		all = append(all,
 			gauge{"disk_free_bytes", "Room for bookings.", now, float64(disk.Bavail) * float64(disk.Bsize), nil},
 			gauge{"disk_size_bytes", "Size of the disk that has the bookings.", now, float64(disk.Blocks) * float64(disk.Bsize), nil})

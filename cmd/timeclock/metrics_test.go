@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"timeclock/reader/mfrc522/mfrc522test"
 )
@@ -55,7 +56,11 @@ func fetch(t *testing.T, url string) (status int, body string) {
 
 func TestMetrics(t *testing.T) {
 	p := newPlace(t)
+	p.cfg.Monitor.SilentAfter = 4 * time.Hour
 	d, address := monitored(t, p)
+	if _, text := fetch(t, address+"/metrics"); strings.Contains(text, "timeclock_reader_last_read_timestamp_seconds") {
+		t.Error("nothing was read yet")
+	}
 	p.tap(t, d, 0) // nobody's badge: the roster is empty
 	p.api.down()
 	d.clock.ExamineNow(t.Context())
@@ -65,7 +70,7 @@ func TestMetrics(t *testing.T) {
 	}
 	for _, want := range []string{
 		`timeclock_taps_total{answer="unknown"} 1`, `timeclock_taps_total{answer="checkin"} 0`, `timeclock_tap_answer_seconds_count 1`,
-		`timeclock_pending_punches 0`, `timeclock_unclaimed_taps 1`, `timeclock_reader_healthy 1`, `timeclock_clock_trusted 1`,
+		`timeclock_pending_punches 0`, `timeclock_unclaimed_taps 1`, `timeclock_reader_healthy 1`, `timeclock_reader_silent_after_seconds 14400`, `timeclock_clock_trusted 1`,
 		`timeclock_self_check_findings{verdict="fail"} 1`, `timeclock_uplink_errors_total{kind="unauthorized"} 0`,
 	} {
 		if !strings.Contains(text, "\n"+want+"\n") {
@@ -74,6 +79,11 @@ func TestMetrics(t *testing.T) {
 	}
 	if uid := badgeOf(0).Hex(); strings.Contains(text, uid) || strings.Contains(text, uid[4:]) {
 		t.Error("a badge's number is among the metrics")
+	}
+	for _, name := range []string{"timeclock_reader_silent_seconds", "timeclock_reader_last_read_timestamp_seconds"} {
+		if !regexp.MustCompile(`(?m)^` + name + ` [0-9.e+-]+$`).MatchString(text) {
+			t.Errorf("the metrics lack %s", name)
+		}
 	}
 	judged(t, text)
 	used(t, text)

@@ -31,6 +31,9 @@ func runDaemon(ctx context.Context, c *call) error {
 	if warning := tokenWarning(cfg); warning != "" {
 		log.Warn("token file", "problem", warning)
 	}
+	if warning := speedWarning(cfg); warning != "" {
+		log.Warn("bus speed", "problem", warning)
+	}
 	s := d.clock.Status()
 	log.Info("timeclock runs", "version", s.Version, "badges", s.Badges, "pending", s.Pending, "reader", cfg.Reader.Driver)
 	defer log.Info("timeclock stopped")

@@ -17,7 +17,7 @@ import (
 )
 
 // maxIdleRate is how many SPI transfers a second an idle clock may ask for.
-const maxIdleRate = 60.0
+const maxIdleRate = 90.0
 
 // TestSpidev runs the program as it is shipped, with a real reader configured,
 // on a /dev/spidev0.0 that a simulated chip answers: badges of every length,

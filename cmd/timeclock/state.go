@@ -115,3 +115,15 @@ func tokenWarning(cfg config.Config) string {
 	}
 	return ""
 }
+
+// safeKHz is the fastest that [reader] spi_khz may be on any Pi: before the 5 the bus runs
+// at up to 1.6 times of it, and in their first minute at 2.5 times; the chip takes 10 MHz.
+const safeKHz = 4000
+
+// speedWarning says what is wrong with the speed of the reader's bus; empty if nothing is.
+func speedWarning(cfg config.Config) string {
+	if cfg.Reader.SPIKHz <= safeKHz || cfg.Reader.Driver != config.Hardware {
+		return ""
+	}
+	return fmt.Sprintf("reader.spi_khz = %d: on Pis before the 5 the bus may run faster than that, and the chip takes 10000 at most", cfg.Reader.SPIKHz)
+}

@@ -53,6 +53,14 @@ func runStatus(ctx context.Context, c *call) error {
 		fmt.Fprintf(w, "\tNOTICE: %s\n", s.Storage.Notice)
 	}
 	fmt.Fprintf(w, "reader\t%s\n", describe(s.Reader.Healthy, s.Reader.Chip, s.Reader.Problem))
+	if s.Reader.Note != "" {
+		fmt.Fprintf(w, "\tNOTICE: %s\n", s.Reader.Note)
+	}
+	if s.Reader.LastRead != nil {
+		fmt.Fprintf(w, "\tread the last badge at %s\n", s.Reader.LastRead.Local().Format(time.DateTime))
+	} else {
+		fmt.Fprintln(w, "\thas read no badge since the start")
+	}
 	if s.Reader.Restarts+s.Reader.Errors > 0 {
 		fmt.Fprintf(w, "\t%d restarts, %d bad reads\n", s.Reader.Restarts, s.Reader.Errors)
 	}

@@ -33,10 +33,28 @@ type Kernel interface {
 	// Offset is how far the wall clock still is from the time server's, as far as the
 	// kernel knows (adjtimex(2)).
 	Offset() time.Duration
-	// ClockChip is the time of the clock chip (RTC); an error if there is none, or
-	// none that holds.
-	ClockChip() (time.Time, error)
+	// ClockChip is the clock chip (RTC); an error if there is none, or none that holds.
+	// Its Battery is not for the kernel to know.
+	ClockChip() (Chip, error)
 }
+
+// Chip is a clock chip (RTC).
+type Chip struct {
+	Name    string // the kernel's
+	OnBoard bool   // a Pi 5's own, which may have no battery
+	Time    time.Time
+	Battery Battery
+}
+
+// Battery is what is known of the battery of a Pi's own clock chip.
+type Battery uint8
+
+// A battery is unknown until the Pi has been without power between two bookings.
+const (
+	BatteryUnknown Battery = iota
+	BatteryHolds           // the chip's time survived that
+	BatteryGone            // it did not
+)
 
 // Punches are the bookings of this clock.
 type Punches interface {
@@ -77,7 +95,8 @@ type Clock struct {
 
 	mu     sync.Mutex
 	start  time.Time // of this run of the computer, as the last synchronised clock had it; zero: it never was
-	chip   time.Time // when the computer was started, by the clock chip
+	chip   Chip      // as it was read last
+	booted time.Time // when the computer was started, by the clock chip
 	noChip error     // why there is none to ask
 }
 
@@ -86,7 +105,27 @@ type Clock struct {
 func New(k Kernel, p Punches, always bool, log *slog.Logger) *Clock {
 	c := &Clock{kernel: k, punches: p, always: always, log: log}
 	c.askChip()
+	if c.chip.OnBoard {
+		c.chip.Battery = c.battery()
+	}
 	return c
+}
+
+// battery judges a Pi's own clock chip by what it shows at the start. If the newest
+// booking is of an earlier run of the computer, a chip that shows less has lost its time
+// since; one that shows more has kept it, unless a time server has set it already.
+func (c *Clock) battery() Battery {
+	newest := c.punches.Newest()
+	synchronised, err := c.kernel.Synchronised()
+	switch {
+	case newest.ID == 0 || newest.Stamp.Boot == c.kernel.BootID():
+		return BatteryUnknown
+	case c.chip.Time.Before(newest.Time):
+		return BatteryGone
+	case synchronised || err != nil:
+		return BatteryUnknown
+	}
+	return BatteryHolds
 }
 
 // askChip reads the clock chip, which may take its time: never while somebody waits.
@@ -94,11 +133,19 @@ func (c *Clock) askChip() {
 	if c.always {
 		return
 	}
-	now, err := c.kernel.ClockChip()
-	start := now.Add(-c.kernel.Uptime())
+	chip, err := c.kernel.ClockChip()
+	booted := chip.Time.Add(-c.kernel.Uptime())
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.chip, c.noChip = start, err
+	chip.Battery = c.chip.Battery
+	c.chip, c.booted, c.noChip = chip, booted, err
+}
+
+// Chip returns the clock chip as it was read last, or why there is none.
+func (c *Clock) Chip() (Chip, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.chip, c.noChip
 }
 
 func (c *Clock) String() string { return "clock" }
@@ -139,10 +186,10 @@ func (c *Clock) Trust() Trust {
 		return Trust{true, "it was synchronised since the device was started, and has run on since"}
 	}
 	switch {
-	case c.noChip == nil && start.Sub(c.chip).Abs() < sameTime:
+	case c.noChip == nil && start.Sub(c.booted).Abs() < sameTime:
 		return Trust{true, "the clock chip (RTC) says the same"}
 	case c.noChip == nil:
-		shows := c.chip.Add(c.kernel.Uptime())
+		shows := c.booted.Add(c.kernel.Uptime())
 		return Trust{Source: fmt.Sprintf("not synchronised, and the clock chip (RTC) shows %s: is there a time server that the device reaches (timedatectl)?", shows.Local().Format(time.DateTime))}
 	case err != nil:
 		return Trust{Source: fmt.Sprintf("the kernel does not say whether it is synchronised (%v), and %v", err, c.noChip)}

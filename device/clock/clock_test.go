@@ -3,6 +3,7 @@ package clock
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -30,6 +31,7 @@ type state struct {
 	synced  bool
 	chip    time.Duration // how far the clock chip is ahead of the bubble's time
 	chipErr error
+	onBoard bool // it is a Pi 5's own
 }
 
 var errNoChip = errors.New("there is no clock chip (RTC)")
@@ -60,9 +62,9 @@ func (m *machine) BootID() device.BootID { return m.get().boot }
 func (m *machine) Offset() time.Duration { return 0 }
 
 func (m *machine) Synchronised() (bool, error) { return m.get().synced, nil }
-func (m *machine) ClockChip() (time.Time, error) {
+func (m *machine) ClockChip() (Chip, error) {
 	c := m.get()
-	return time.Now().Add(c.chip), c.chipErr
+	return Chip{Name: "rtc", OnBoard: c.onBoard, Time: time.Now().Add(c.chip)}, c.chipErr
 }
 
 // bench is a machine with a queue, at a known true time.
@@ -296,16 +298,78 @@ func TestSystem(t *testing.T) {
 	if _, err := s.Synchronised(); err != nil {
 		t.Errorf("adjtimex: %v", err)
 	}
-	dir := t.TempDir() + "/"
-	if _, err := clockChip(dir); err == nil || err.Error() != errNoChip.Error() {
-		t.Errorf("no clock chip: %v", err)
+}
+
+// The clock chip is chosen by its name: a Pi 5 has one of its own, mostly without a
+// battery, and may have a better one under any number.
+func TestChooseClockChip(t *testing.T) {
+	const own, wired = "rpi-rtc soc:rpi_rtc\n", "rtc-ds1307 1-0068\n"
+	for name, c := range map[string]struct {
+		chips   []string // name and since_epoch in turn
+		want    string
+		onBoard bool
+		seconds int64
+		err     string
+	}{
+		"none":              {err: errNoChip.Error()},
+		"one":               {chips: []string{wired, "1790000000\n"}, want: "rtc-ds1307 1-0068", seconds: 1790000000},
+		"a Pi 5's own":      {chips: []string{own, "5\n"}, want: "rpi-rtc soc:rpi_rtc", onBoard: true, seconds: 5},
+		"wired to a Pi 5":   {chips: []string{own, "5\n", wired, "1790000000\n"}, want: "rtc-ds1307 1-0068", seconds: 1790000000},
+		"its battery empty": {chips: []string{own, "7\n", wired, ""}, want: "rpi-rtc soc:rpi_rtc", onBoard: true, seconds: 7},
+		"garbled":           {chips: []string{wired, "soon"}, err: "cannot be read"},
+		"no battery at all": {chips: []string{wired, ""}, err: "has lost its time"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for i := 0; i < len(c.chips); i += 2 {
+				chip := filepath.Join(dir, fmt.Sprint("rtc", i/2))
+				if err := errors.Join(os.Mkdir(chip, 0o755), os.WriteFile(filepath.Join(chip, "name"), []byte(c.chips[i]), 0o600)); err != nil {
+					t.Fatal(err)
+				}
+				if c.chips[i+1] == "" { // the kernel refuses to read it
+					continue
+				}
+				if err := os.WriteFile(filepath.Join(chip, "since_epoch"), []byte(c.chips[i+1]), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, err := clockChip(dir)
+			if c.err != "" {
+				if err == nil || !strings.Contains(err.Error(), c.err) {
+					t.Errorf("%v, %v", got, err)
+				}
+				return
+			}
+			if err != nil || got.Name != c.want || got.OnBoard != c.onBoard || got.Time.Unix() != c.seconds {
+				t.Errorf("%+v, %v", got, err)
+			}
+		})
 	}
-	for text, want := range map[string]int64{"1790000000\n": 1790000000, "soon": 0} {
-		if err := os.WriteFile(dir+"since_epoch", []byte(text), 0o600); err != nil {
-			t.Fatal(err)
+}
+
+// Whether a Pi 5 has a battery shows when it has been without power.
+func TestBattery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, monday)
+		battery := func(want Battery) {
+			t.Helper()
+			c := New(b.machine, b.store, false, slog.New(slog.DiscardHandler))
+			if chip, err := c.Chip(); err != nil || chip.Battery != want {
+				t.Errorf("%+v, %v; want %v", chip, err, want)
+			}
 		}
-		if at, err := clockChip(dir); want != 0 && (err != nil || at.Unix() != want) || want == 0 && err == nil {
-			t.Errorf("a chip that says %q: %v, %v", text, at, err)
-		}
-	}
+		b.with(func(m *machine) { m.onBoard, m.chipErr, m.synced, m.ahead = true, nil, true, 0 })
+		battery(BatteryUnknown) // nothing is booked
+		b.punch(device.CheckIn)
+		battery(BatteryUnknown) // it was not started anew
+		time.Sleep(time.Hour)
+		b.wake(time.Now())
+		battery(BatteryHolds)
+		b.with(func(m *machine) { m.synced = true })
+		battery(BatteryUnknown) // a time server may have set it
+		b.with(func(m *machine) { m.synced, m.chip = false, -24*365*50*time.Hour })
+		battery(BatteryGone)
+		b.with(func(m *machine) { m.onBoard = false })
+		battery(BatteryUnknown) // one that was wired says itself that it lost its power
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -59,19 +60,47 @@ func (System) Offset() time.Duration {
 
 // ClockChip implements Kernel. A chip that lost its power says so, and cannot be
 // read.
-func (System) ClockChip() (time.Time, error) { return clockChip("/sys/class/rtc/rtc0/") }
+func (System) ClockChip() (Chip, error) { return clockChip("/sys/class/rtc") }
 
-func clockChip(dir string) (time.Time, error) {
-	text, err := os.ReadFile(dir + "since_epoch")
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return time.Time{}, errors.New("there is no clock chip (RTC)")
-	case err != nil:
-		return time.Time{}, fmt.Errorf("the clock chip (RTC) has lost its time (is its battery empty?): %w", err)
+// clockChip chooses among those that the kernel knows: one that was wired before the
+// computer's own, whatever their numbers.
+func clockChip(dir string) (Chip, error) {
+	names, _ := filepath.Glob(filepath.Join(dir, "rtc*", "name"))
+	var wired, own []string
+	for _, path := range names {
+		if onBoard(path) {
+			own = append(own, path)
+		} else {
+			wired = append(wired, path)
+		}
+	}
+	err := errors.New("there is no clock chip (RTC)")
+	for _, path := range append(wired, own...) {
+		var c Chip
+		if c, err = readChip(path); err == nil {
+			return c, nil
+		}
+	}
+	return Chip{}, err
+}
+
+// onBoard reports whether a chip is that of a Pi 5, by its name in sysfs: driver and
+// device are called after raspberrypi,rpi-rtc (drivers/rtc/rtc-rpi.c of Raspberry Pi's
+// kernel).
+func onBoard(path string) bool {
+	name, _ := os.ReadFile(path)
+	return strings.Contains(strings.ReplaceAll(string(name), "_", "-"), "rpi-rtc")
+}
+
+func readChip(path string) (Chip, error) {
+	name, _ := os.ReadFile(path)
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(path), "since_epoch"))
+	if err != nil {
+		return Chip{}, fmt.Errorf("the clock chip (RTC) has lost its time (is its battery empty?): %w", err)
 	}
 	seconds, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("the clock chip (RTC) cannot be read: %w", err)
+		return Chip{}, fmt.Errorf("the clock chip (RTC) cannot be read: %w", err)
 	}
-	return time.Unix(seconds, 0), nil
+	return Chip{Name: strings.TrimSpace(string(name)), OnBoard: onBoard(path), Time: time.Unix(seconds, 0)}, nil
 }

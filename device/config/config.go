@@ -93,7 +93,9 @@ type Config struct {
 		KeyFile  string
 	}
 	Monitor struct {
-		Listen string // empty: nowhere
+		Listen      string        // empty: nowhere
+		SilentAfter time.Duration // without a badge read; 0: never
+		Hours       Hours         // in which that is counted; none: always
 	}
 	Update struct {
 		Key   string // minisign's public key; empty: no update is taken
@@ -241,6 +243,8 @@ func (c *Config) fields() []field {
 		text("web.cert_file", &c.Web.CertFile, emptyOr(absolute)),
 		text("web.key_file", &c.Web.KeyFile, emptyOr(absolute), c.pair),
 		text("monitor.listen", &c.Monitor.Listen, emptyOr(listenAddress)),
+		duration("monitor.silent_after", &c.Monitor.SilentAfter, 0, 366*24*time.Hour),
+		hours("monitor.hours", &c.Monitor.Hours),
 		text("update.key", &c.Update.Key, emptyOr(matches(`^RW[0-9A-Za-z+/]{54}$`, "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"))),
 		text("update.url", &c.Update.URL, emptyOr(packageFolder)),
 		hours("update.hours", &c.Update.Hours),

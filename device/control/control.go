@@ -109,14 +109,16 @@ type Status struct {
 		Notice  string `json:"notice"` // what happened to the file before the start
 	} `json:"storage"`
 	Reader struct {
-		Healthy  bool   `json:"healthy"`
-		Chip     string `json:"chip"`
-		Problem  string `json:"problem"`
-		Restarts int    `json:"restarts"`
-		Reads    int    `json:"reads"`
-		Errors   int    `json:"errors"`
-		Asked    int    `json:"asked"`    // how often a resting badge was asked whether it is there
-		Answered int    `json:"answered"` // how often it said so
+		Healthy  bool       `json:"healthy"`
+		Chip     string     `json:"chip"`
+		Problem  string     `json:"problem"`
+		Note     string     `json:"note"` // what is odd about it, though it works
+		Restarts int        `json:"restarts"`
+		Reads    int        `json:"reads"`
+		LastRead *time.Time `json:"last_read"` // null: none since the start
+		Errors   int        `json:"errors"`
+		Asked    int        `json:"asked"`    // how often a resting badge was asked whether it is there
+		Answered int        `json:"answered"` // how often it said so
 	} `json:"reader"`
 	Uplink struct {
 		Online  bool       `json:"online"`
@@ -158,7 +160,8 @@ func (c *Clock) Status() Status {
 	s.Roster.Zeitstrom, s.Roster.Compared, s.Roster.Problem, s.Roster.Conflicts = c.Sync.Every > 0, optional(r.At), r.Problem, len(r.Merged.Conflicts)
 	s.Storage.Healthy, s.Storage.Problem, s.Storage.Notice = q.Problem == "", q.Problem, c.Notice
 	h := c.Reader.Health()
-	s.Reader.Healthy, s.Reader.Chip, s.Reader.Problem = h.Healthy, h.Chip, h.Problem
+	s.Reader.Healthy, s.Reader.Chip, s.Reader.Problem, s.Reader.Note = h.Healthy, h.Chip, h.Problem, h.Note
+	s.Reader.LastRead = optional(h.LastRead)
 	s.Reader.Restarts, s.Reader.Reads, s.Reader.Errors = h.Restarts, h.Reads, h.Errors
 	s.Reader.Asked, s.Reader.Answered = h.Asked, h.Answered
 	u := c.Uplink.Status()

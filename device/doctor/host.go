@@ -2,9 +2,7 @@ package doctor
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -67,42 +65,12 @@ func (h Host) Setting(line string) string {
 	return fmt.Sprintf("put %s into /%s and restart the Pi", line, configTxt[0])
 }
 
-// Node looks whether a device can be opened. Setting is the line of config.txt that
-// brings it about, group the one that owns it.
-func (h Host) Node(check, path, group, setting string) Finding {
-	f, err := os.OpenFile(filepath.Join("/", h.Root, path), os.O_RDWR, 0)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return Finding{check, Fail, path + " does not exist", h.Setting(setting)}
-	case errors.Is(err, fs.ErrPermission):
-		return Finding{check, Fail, path + " may not be opened by this user", fmt.Sprintf("add it to the group %s (usermod -aG %s USER)", group, group)}
-	case err != nil:
-		return Finding{check, Fail, fmt.Sprintf("%s cannot be opened: %v", path, err), "restart the Pi; if it stays so, its system is damaged"}
-	}
-	f.Close()
-	return Good(check, "%s can be opened", path)
-}
-
 // Watchdog looks for the chip that starts the Pi anew when its kernel hangs.
 func (h Host) Watchdog() Finding {
 	if _, err := os.Stat(filepath.Join("/", h.Root, "dev/watchdog")); err != nil {
 		return Finding{"watchdog", Warn, "there is no /dev/watchdog: a Pi whose kernel hangs stays so", h.Setting("dtparam=watchdog=on")}
 	}
 	return Good("watchdog", "the hardware has one")
-}
-
-// ClockChip looks for a clock that goes on without power.
-func (h Host) ClockChip() Finding {
-	if names, _ := filepath.Glob(filepath.Join("/", h.Root, "sys/class/rtc/rtc*/name")); len(names) > 0 {
-		path, err := filepath.Rel(filepath.Join("/", h.Root), names[0])
-		if err == nil {
-			return Good("rtc", "%s", h.read(path))
-		}
-	}
-	return Finding{
-		"rtc", Warn, "there is no clock chip: after a power cut the time is unknown until a time server answers",
-		"wire a DS3231, and " + h.Setting("dtoverlay=i2c-rtc,ds3231") + "; or see that a time server is always reached",
-	}
 }
 
 // What the firmware says of the supply: bits of get_throttled, as the Raspberry Pi
