@@ -46,6 +46,7 @@ for arch in ${ARCHS:-armhf arm64 amd64}; do
 	put 644 watchdog.conf usr/lib/systemd/system.conf.d/50-timeclock.conf
 	put 644 sysusers.conf usr/lib/sysusers.d/timeclock.conf
 	put 644 tmpfiles.conf usr/lib/tmpfiles.d/timeclock.conf
+	put 644 modules-load.conf usr/lib/modules-load.d/timeclock.conf
 	put 644 udev.rules usr/lib/udev/rules.d/60-timeclock.rules
 	put 644 "$work/timeclock.toml" etc/timeclock/timeclock.toml
 	put 644 "$work/timeclock.toml" usr/share/timeclock/timeclock.toml # an update keeps this one

@@ -23,7 +23,7 @@ const (
 	maxMemory = 25 << 20               // bytes of anonymous memory, running
 	maxStart  = 300 * time.Millisecond // until it answers, on an empty store
 	maxStop   = 2 * time.Second        // after SIGTERM
-	maxIdle   = 0.01                   // of one core, simulated chip included
+	maxIdle   = 0.015                  // of one core, simulated chip included
 	maxBare   = 4                      // times the cost of waking up as often and doing nothing
 )
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -25,6 +26,7 @@ type Wifi struct {
 // ParseWifi reads what a technician has written: ssid, password and country, in TOML.
 func ParseWifi(text []byte) (*Wifi, error) {
 	w := &Wifi{}
+	control := func(r rune) bool { return r < ' ' || r == 0x7F }
 	in := toml.NewDecoder(bytes.NewReader(text))
 	in.DisallowUnknownFields()
 	err := in.Decode(w)
@@ -33,6 +35,8 @@ func ParseWifi(text []byte) (*Wifi, error) {
 		return nil, fmt.Errorf("%w: it takes ssid = \"...\", password = \"...\", country = \"DE\", and hidden = true if it is", err)
 	case w.SSID == "" || len(w.SSID) > 32:
 		return nil, errors.New("ssid must have 1 to 32 bytes")
+	case strings.ContainsFunc(w.SSID, control) || strings.ContainsFunc(w.Password, control):
+		return nil, errors.New("ssid and password take no control characters")
 	case w.Password != "" && (len(w.Password) < 8 || len(w.Password) > 64):
 		return nil, errors.New("password must have 8 to 63 characters, or 64 hex digits")
 	case len(w.Country) != 2 || w.Country != strings.ToUpper(w.Country):
@@ -43,9 +47,9 @@ func ParseWifi(text []byte) (*Wifi, error) {
 
 // networkConfig is the file in which cloud-init finds it, in netplan's form.
 func (w Wifi) networkConfig() ([]byte, error) {
-	point := map[string]any{}
-	if w.Password != "" {
-		point["password"] = w.Password
+	point := map[string]any{"password": w.Password}
+	if w.Password == "" { // as Raspberry Pi Imager writes it (its issue 1396)
+		point = map[string]any{"auth": map[string]any{"key-management": "none"}}
 	}
 	if w.Hidden {
 		point["hidden"] = true
@@ -95,14 +99,13 @@ func userData(before []byte, d Device) ([]byte, error) {
 		}
 	}
 	set(root, "hostname", text(d.Name))
-	set(root, "manage_etc_hosts", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
+	set(root, "manage_etc_hosts", truth(true))
 	if d.Zone != "" {
 		set(root, "timezone", text(d.Zone))
 	}
+	makeUser(root, d)
 	if d.SSHKey != "" {
-		login(root, d)
-	}
-	if d.SSHKey != "" {
+		set(root, "ssh_pwauth", truth(false))
 		add(sequence(root, "runcmd"), "systemctl", "enable", "--now", "ssh")
 	}
 	add(sequence(root, "bootcmd"), start...)
@@ -128,24 +131,36 @@ func aliased(n *yaml.Node) bool {
 	return n.Kind == yaml.AliasNode || slices.ContainsFunc(n.Content, aliased)
 }
 
-// login lets one user in, by key only.
-func login(root *yaml.Node, d Device) {
+// groups are those of the first user of Raspberry Pi OS (pi-gen at 314262cb,
+// stage2/01-sys-tweaks/01-run.sh). What cloud-init is told replaces them.
+const groups = "adm,dialout,cdrom,audio,users,sudo,video,games,plugdev,input,gpio,spi,i2c,netdev,render"
+
+// makeUser makes the one user that there is. It always does: Raspberry Pi OS asks for one
+// at the console otherwise, and waits. Only a key lets anybody in.
+func makeUser(root *yaml.Node, d Device) {
 	users := sequence(root, "users")
 	i := slices.IndexFunc(users.Content, func(n *yaml.Node) bool { u := value(n, "name"); return u != nil && u.Value == d.User })
 	if i < 0 {
 		u := &yaml.Node{Kind: yaml.MappingNode}
 		set(u, "name", text(d.User))
-		set(u, "groups", text("users,adm,sudo"))
+		set(u, "groups", text(groups))
 		set(u, "shell", text("/bin/bash"))
 		set(u, "sudo", text("ALL=(ALL) NOPASSWD:ALL"))
-		set(u, "lock_passwd", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
+		set(u, "lock_passwd", truth(true))
 		users.Content = append(users.Content, u)
 		i = len(users.Content) - 1
+	}
+	if d.SSHKey == "" {
+		return
 	}
 	keys := sequence(users.Content[i], "ssh_authorized_keys")
 	if !slices.ContainsFunc(keys.Content, func(n *yaml.Node) bool { return n.Value == d.SSHKey }) {
 		keys.Content = append(keys.Content, text(d.SSHKey))
 	}
+}
+
+func truth(yes bool) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: strconv.FormatBool(yes)}
 }
 
 func text(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }

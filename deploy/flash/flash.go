@@ -35,7 +35,7 @@ type Device struct {
 	Files    map[string][]byte // further ones that the settings name, by their names in /etc/timeclock
 	Packages []string
 	Wifi     *Wifi  // nil: cable only
-	User     string // who may log in by the key
+	User     string // who is made on the device, and may log in by the key
 	SSHKey   string // public; empty: nobody may
 }
 
@@ -50,14 +50,19 @@ type Change struct {
 // folder is where what the first boot installs waits, and done is what tells that it
 // has.
 const (
-	folder = "timeclock"
-	done   = "timeclock-installed.txt"
+	folder   = "timeclock"
+	onDevice = "/boot/firmware/" + folder
+	done     = "timeclock-installed.txt"
 )
 
 //go:embed first-boot.sh
 var firstBoot []byte
 
-var hostName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+var (
+	hostName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	userName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`) // as Raspberry Pi OS takes them (userconf-service)
+	zoneName = regexp.MustCompile(`^[A-Za-z0-9_+/-]*$`)
+)
 
 // Plan says what is to change on the partition in a directory. It changes nothing.
 func Plan(boot string, d Device) ([]Change, error) {
@@ -67,6 +72,12 @@ func Plan(boot string, d Device) ([]Change, error) {
 	if !hostName.MatchString(d.Name) {
 		return nil, fmt.Errorf("%q cannot be a device's name: use lower-case letters, digits and hyphens, 63 at most", d.Name)
 	}
+	if !userName.MatchString(d.User) || d.User == "root" {
+		return nil, fmt.Errorf("%q cannot be the user's name: use lower-case letters, digits and hyphens, 32 at most, a letter first; and not root", d.User)
+	}
+	if !zoneName.MatchString(d.Zone) {
+		return nil, fmt.Errorf("%q is no time zone: it looks like Europe/Berlin", d.Zone)
+	}
 	packages, err := d.packages(boot)
 	if err != nil {
 		return nil, err
@@ -74,6 +85,8 @@ func Plan(boot string, d Device) ([]Change, error) {
 	all := []Change{
 		{Path: "config.txt", After: nil},
 		{Path: filepath.Join(folder, "first-boot.sh"), After: firstBoot},
+		{Path: filepath.Join(folder, "device"), After: d.variables()},
+		{Path: filepath.Join(folder, "authorized_keys"), After: []byte(d.SSHKey + "\n")},
 		{Path: filepath.Join(folder, "timeclock.toml"), After: d.Config},
 		{Path: filepath.Join(folder, "token"), After: append(bytes.TrimSpace(d.Token), '\n'), Secret: true},
 	}
@@ -88,13 +101,21 @@ func Plan(boot string, d Device) ([]Change, error) {
 		}
 		all = append(all, Change{Path: "network-config", After: text, Secret: true})
 	}
-	all = append(all, Change{Path: "user-data"}) // last: it starts all the rest
+	all = append(all, Change{Path: preseedFile, After: d.preseed(), Secret: true}, Change{Path: "user-data"}) // last: they start all the rest
 	for i := range all {
 		c := &all[i]
 		if c.Before, err = os.ReadFile(filepath.Join(boot, c.Path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 		switch c.Path {
+		case filepath.Join(folder, "authorized_keys"):
+			if d.SSHKey == "" {
+				c.After = nil
+			}
+		case preseedFile:
+			if c.Before != nil && !bytes.HasPrefix(c.Before, []byte(preseedHeader)) {
+				return nil, fmt.Errorf("%s is not by this program: write the card again, without customisation", filepath.Join(boot, c.Path))
+			}
 		case "config.txt":
 			c.After = firmware(c.Before)
 		case "user-data":
@@ -103,7 +124,9 @@ func Plan(boot string, d Device) ([]Change, error) {
 			}
 		}
 	}
-	return slices.DeleteFunc(all, func(c Change) bool { return c.Before != nil && bytes.Equal(c.Before, c.After) }), nil
+	return slices.DeleteFunc(all, func(c Change) bool {
+		return (c.Before == nil) == (c.After == nil) && bytes.Equal(c.Before, c.After)
+	}), nil
 }
 
 // look makes sure that a directory is the boot partition of a fresh card.
@@ -117,10 +140,19 @@ func look(boot string) error {
 		return fmt.Errorf("%s is no Pi's boot partition: it has no config.txt and cmdline.txt. Write Raspberry Pi OS Lite to the card, put it in again, and name the folder where its partition bootfs is mounted", boot)
 	case has(done):
 		return fmt.Errorf("this card has been through its first boot already (%s): write it anew, or change the running device", done)
-	case !has("meta-data"):
-		return fmt.Errorf("the image on the card has no cloud-init (%s has no meta-data): take Raspberry Pi OS Lite of October 2025 or later", boot)
+	case !has("meta-data"): // in its images since pi-gen cb05dfcc
+		return fmt.Errorf("the image on the card has no cloud-init (%s has no meta-data): take Raspberry Pi OS Lite of 24 November 2025 or later", boot)
 	}
 	return nil
+}
+
+// variables are what first-boot.sh reads: names that need no quoting.
+func (d Device) variables() []byte {
+	wifi := ""
+	if d.Wifi != nil {
+		wifi = "yes"
+	}
+	return fmt.Appendf(nil, "name=%s\nzone=%s\nuser=%s\nwifi=%s\n", d.Name, d.Zone, d.User, wifi)
 }
 
 // packages are the files that the first boot installs the right one of: one for each

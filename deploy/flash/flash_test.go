@@ -1,12 +1,14 @@
 package flash
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/pelletier/go-toml/v2"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -98,11 +100,12 @@ func TestFreshCard(t *testing.T) {
 	want := map[string]any{
 		"hostname": "door-1", "manage_etc_hosts": true, "timezone": "Europe/Berlin",
 		"users": []any{map[string]any{
-			"name": "pi", "groups": "users,adm,sudo", "shell": "/bin/bash", "sudo": "ALL=(ALL) NOPASSWD:ALL", "lock_passwd": true,
+			"name": "pi", "groups": groups, "shell": "/bin/bash", "sudo": "ALL=(ALL) NOPASSWD:ALL", "lock_passwd": true,
 			"ssh_authorized_keys": []any{"ssh-ed25519 AAAA tech@bench"},
 		}},
-		"runcmd":  []any{[]any{"systemctl", "enable", "--now", "ssh"}},
-		"bootcmd": []any{[]any{start[0], start[1], start[2]}},
+		"ssh_pwauth": false,
+		"runcmd":     []any{[]any{"systemctl", "enable", "--now", "ssh"}},
+		"bootcmd":    []any{[]any{start[0], start[1], start[2]}},
 	}
 	if got := decoded(t, boot, "user-data"); !reflect.DeepEqual(got, want) {
 		t.Errorf("user-data: %v, want %v", got, want)
@@ -133,7 +136,7 @@ func TestFreshCard(t *testing.T) {
 	}
 	d.Packages = nil // it is there already
 	d.Name = "door-2"
-	if again := prepare(t, boot, d); len(again) != 1 || PreparedFor(boot) != "door-2" {
+	if again := prepare(t, boot, d); len(again) != 3 || PreparedFor(boot) != "door-2" {
 		t.Errorf("another name changes %d files", len(again))
 	}
 }
@@ -166,6 +169,98 @@ func TestPreparedByOthers(t *testing.T) {
 	}
 }
 
+// Without a key there is a user all the same, into whom nobody can log in: else the image
+// asks for one at the console, and waits.
+func TestNoKey(t *testing.T) {
+	boot := partition(t, fresh)
+	d := door(t)
+	d.SSHKey = ""
+	prepare(t, boot, d)
+	got := decoded(t, boot, "user-data")
+	users, _ := got["users"].([]any)
+	if len(users) != 1 {
+		t.Fatalf("users: %v", got["users"])
+	}
+	want := map[string]any{"name": "pi", "groups": groups, "shell": "/bin/bash", "sudo": "ALL=(ALL) NOPASSWD:ALL", "lock_passwd": true}
+	if !reflect.DeepEqual(users[0], want) || got["runcmd"] != nil {
+		t.Errorf("user-data: %v", got)
+	}
+	if _, err := os.Stat(filepath.Join(boot, folder, "authorized_keys")); err == nil {
+		t.Error("there are keys")
+	}
+	if text := read(t, boot, preseedFile); !strings.Contains(text, "[ssh]\nenabled = false\n") {
+		t.Errorf("%s:\n%s", preseedFile, text)
+	}
+	// A card that had one loses it.
+	boot = partition(t, fresh)
+	prepare(t, boot, door(t))
+	prepare(t, boot, d)
+	if _, err := os.Stat(filepath.Join(boot, folder, "authorized_keys")); err == nil {
+		t.Error("the key of another preparation stays")
+	}
+}
+
+// An open network is written as Raspberry Pi Imager writes it.
+func TestOpenWifi(t *testing.T) {
+	boot := partition(t, fresh)
+	d := door(t)
+	d.Wifi = &Wifi{SSID: "guests", Country: "DE"}
+	prepare(t, boot, d)
+	wlan := decoded(t, boot, "network-config")["network"].(map[string]any)["wifis"].(map[string]any)["wlan0"].(map[string]any)
+	want := map[string]any{"guests": map[string]any{"auth": map[string]any{"key-management": "none"}}}
+	if !reflect.DeepEqual(wlan["access-points"], want) {
+		t.Errorf("%v", wlan)
+	}
+	if text := read(t, boot, preseedFile); !strings.Contains(text, `key_mgmt = "none"`) || strings.Contains(text, "password =") {
+		t.Errorf("%s:\n%s", preseedFile, text)
+	}
+}
+
+// What rpi-preseed gets is the TOML of its schema, and says what cloud-init gets.
+func TestPreseed(t *testing.T) {
+	d := door(t)
+	d.Wifi = &Wifi{SSID: `Bü"ro\\1`, Password: `pass"word\`, Country: "DE", Hidden: true}
+	var got struct {
+		Version string `toml:"config_version"`
+		System  struct{ Hostname string }
+		User    struct {
+			Name             string
+			Groups           []string
+			PasswordlessSudo bool `toml:"passwordless_sudo"`
+		}
+		SSH struct {
+			Enabled      bool
+			PasswordAuth bool     `toml:"password_authentication"`
+			Keys         []string `toml:"authorized_keys"`
+		}
+		Wlan struct {
+			SSID, Password, Country string
+			Hidden                  bool
+			Encrypted               bool `toml:"password_encrypted"`
+		}
+		Locale     struct{ Timezone string }
+		Interfaces struct{ I2C, SPI bool }
+		Runcmd     struct {
+			Early   []string
+			Timeout int `toml:"early_cmd_timeout"`
+		}
+	}
+	in := toml.NewDecoder(bytes.NewReader(d.preseed())).DisallowUnknownFields()
+	if err := in.Decode(&got); err != nil {
+		t.Fatalf("%v\n%s", err, d.preseed())
+	}
+	if got.Version != "1.1" || got.System.Hostname != d.Name || got.User.Name != d.User || strings.Join(got.User.Groups, ",") != groups || !got.User.PasswordlessSudo ||
+		!got.SSH.Enabled || got.SSH.PasswordAuth || len(got.SSH.Keys) != 1 || got.SSH.Keys[0] != d.SSHKey || got.Locale.Timezone != d.Zone ||
+		got.Wlan.SSID != d.Wifi.SSID || got.Wlan.Password != d.Wifi.Password || got.Wlan.Country != "DE" || !got.Wlan.Hidden || got.Wlan.Encrypted ||
+		!got.Interfaces.I2C || !got.Interfaces.SPI || len(got.Runcmd.Early) != 1 || got.Runcmd.Early[0] != "sh /boot/firmware/timeclock/first-boot.sh start" {
+		t.Errorf("%+v from\n%s", got, d.preseed())
+	}
+	d.Wifi.Password = strings.Repeat("0aF1", 16)
+	if !bytes.Contains(d.preseed(), []byte("password_encrypted = true")) {
+		t.Errorf("a raw key is no passphrase:\n%s", d.preseed())
+	}
+}
+
 // What cannot become a clock is refused, and left as it is.
 func TestRefused(t *testing.T) {
 	without := func(name string) map[string]string {
@@ -190,6 +285,11 @@ func TestRefused(t *testing.T) {
 		"has no cloud-init":          {without("meta-data"), nil},
 		"through its first boot":     {with(done, ""), nil},
 		`"Door 1" cannot be`:         {fresh, func(d *Device) { d.Name = "Door 1" }},
+		`"Pi" cannot be the user`:    {fresh, func(d *Device) { d.User = "Pi" }},
+		`"root" cannot be the user`:  {fresh, func(d *Device) { d.User = "root" }},
+		`is no time zone`:            {fresh, func(d *Device) { d.Zone = "$(reboot)" }},
+		"is not by this program":     {with(preseedFile, "config_version = \"1.1\"\n"), nil},
+		"of 24 November 2025 or":     {without("meta-data"), nil},
 		"there is no package":        {fresh, func(d *Device) { d.Packages = nil }},
 		"is no Debian package":       {fresh, func(d *Device) { d.Packages = []string{os.Args[0]} }},
 		"it is no YAML":              {with("user-data", "#cloud-config\n\tx: [\n"), nil},
@@ -266,6 +366,7 @@ func TestParseWifi(t *testing.T) {
 		`password = "12345678"` + "\ncountry = \"DE\"":            "ssid must have",
 		"ssid = \"x\"\npassword = \"short\"\ncountry = \"DE\"":    "password must have 8",
 		"ssid = \"x\"\npassword = \"12345678\"\ncountry = \"de\"": "two capital letters",
+		"ssid = \"x\\ny\"\ncountry = \"DE\"":                      "control characters",
 	} {
 		if _, err := ParseWifi([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
