@@ -1,0 +1,135 @@
+// Command chip is the simulated reader chip behind /dev/spichip, a bus of the real kernel
+// (deploy/board/spichip.c). It takes commands from its standard input, one to a line:
+//
+//	clock RATIO      the bus runs at RATIO times what was asked for; "jumps": it never stays
+//	early            from now on each chip-select but the last of a transfer ends early
+//	tap UID          a badge comes, stays for 150 ms, and leaves
+//	wait DURATION
+//
+// It is for tests on a board in QEMU, and in no package.
+package main
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"timeclock/reader/mfrc522/mfrc522test"
+
+	"periph.io/x/conn/v3/physic"
+)
+
+func main() {
+	if err := run(os.Stdin); err != nil {
+		fmt.Fprintln(os.Stderr, "chip:", err)
+		os.Exit(1)
+	}
+}
+
+func run(commands io.Reader) error {
+	bus, err := os.OpenFile("/dev/spichip", os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	b := &bench{chip: &mfrc522test.Chip{}}
+	b.clock.Store(func() float64 { return 1 })
+	b.chip.Clock = func() float64 { return b.clock.Load().(func() float64)() }
+	failed := make(chan error)
+	go func() { failed <- b.serve(bus) }()
+	go func() { failed <- b.obey(commands) }()
+	return <-failed
+}
+
+// bench is the chip and how fast its bus is.
+type bench struct {
+	chip  *mfrc522test.Chip
+	clock atomic.Value // of func() float64
+}
+
+// obey carries out commands; it goes on serving when they end.
+func (b *bench) obey(commands io.Reader) error {
+	for lines := bufio.NewScanner(commands); lines.Scan(); {
+		if err := b.do(strings.Fields(lines.Text())); err != nil {
+			return fmt.Errorf("%q: %w", lines.Text(), err)
+		}
+		fmt.Println("done:", lines.Text())
+	}
+	select {}
+}
+
+func (b *bench) do(words []string) error {
+	switch {
+	case len(words) == 1 && words[0] == "early":
+		b.chip.EndChipSelectsEarly(true)
+		return nil
+	case len(words) != 2:
+		return errors.New("no such command")
+	}
+	switch word := words[1]; words[0] {
+	case "clock":
+		if word == "jumps" {
+			b.clock.Store(func() float64 { return 0.25 + 2.25*rand.Float64() })
+			return nil
+		}
+		ratio, err := strconv.ParseFloat(word, 64)
+		b.clock.Store(func() float64 { return ratio })
+		return err
+	case "tap":
+		uid, err := hex.DecodeString(word)
+		card := &mfrc522test.Card{UID: uid}
+		b.chip.Place(card)
+		time.Sleep(150 * time.Millisecond)
+		b.chip.Remove(card)
+		return err
+	case "wait":
+		d, err := time.ParseDuration(word)
+		time.Sleep(d)
+		return err
+	}
+	return errors.New("no such command")
+}
+
+// serve answers the messages of the bus, each transfer at its own speed.
+func (b *bench) serve(bus *os.File) error {
+	const head = 16
+	for buffer := make([]byte, 1<<16); ; {
+		n, err := bus.Read(buffer)
+		switch {
+		case errors.Is(err, syscall.EAGAIN): // it was too late for that one
+			continue
+		case err != nil:
+			return err
+		}
+		var selects []mfrc522test.Select
+		for at := 0; at < n; {
+			number := func(i int) uint32 { return binary.NativeEndian.Uint32(buffer[at+4*i:]) }
+			size := int(number(0))
+			next := at + head + size
+			selects = append(selects, mfrc522test.Select{
+				W: buffer[at+head : next], R: make([]byte, size), Speed: physic.Frequency(number(1)) * physic.Hertz,
+				KeepCS: (number(2) == 0) != (next == n),
+			})
+			at = next
+		}
+		if err := b.chip.Transfer(selects); err != nil {
+			return err
+		}
+		var answer []byte
+		for _, s := range selects {
+			answer = append(answer, s.R...)
+		}
+		if _, err := bus.Write(answer); err != nil && !errors.Is(err, syscall.EAGAIN) {
+			return err
+		}
+	}
+}
