@@ -17,154 +17,118 @@ import (
 	"timeclock/sync/zeitstrom/zeitstromtest"
 )
 
-var bootIt = flag.Bool("boot", false, "boot a whole Debian in QEMU, driven by what flash wrote; takes root, mmdebstrap, mtools, and about ten minutes")
+var bootIt = flag.Bool("boot", false, "boot whole Debians in QEMU, driven by what flash wrote; takes root, mmdebstrap, mtools, qemu, and up to an hour and a half the first time")
 
-// debianForPi makes a Debian that finds its first boot's orders where Raspberry Pi OS
-// does: on the FAT partition, by cloud-init. It is kept for the next time.
-const debianForPi = `
-set -eu
-tar=$1
-[ ! -f "$tar" ] || exit 0
-mkdir -p "$(dirname "$tar")"
-mmdebstrap --quiet --variant=minbase \
-	--include=systemd-sysv,linux-image-amd64,initramfs-tools,cloud-init,netplan.io,wpasupplicant,openssh-server,sudo,dbus,udev,kmod,ca-certificates,tzdata,init-system-helpers,iproute2 \
-	--customize-hook='printf "LABEL=bootfs /boot/firmware vfat defaults 0 2\n/dev/vda / ext4 defaults 0 1\n" >"$1/etc/fstab"
-		mkdir -p "$1/boot/firmware"
-		printf "datasource_list: [NoCloud]\ndatasource: {NoCloud: {seedfrom: /boot/firmware/}}\n" >"$1/etc/cloud/cloud.cfg.d/99-pi.cfg"
-		printf "i2c-dev\ni2c-piix4\n" >"$1/etc/modules-load.d/i2c.conf"
-		chroot "$1" systemctl enable systemd-networkd
-		chroot "$1" systemctl disable ssh' \
-	"$(. /etc/os-release && echo "$VERSION_CODENAME")" "${tar%.tar}-part.tar"
-mv "${tar%.tar}-part.tar" "$tar"
-`
-
-// images makes the root and boot partitions.
-const images = `
-set -eu
-tar=$1 work=$2
-mkdir "$work/root"
-tar x -C "$work/root" -f "$tar" --exclude='./dev/*'
-cp "$work"/root/boot/vmlinuz-* "$work/vmlinuz"
-cp "$work"/root/boot/initrd.img-* "$work/initrd"
-mkfs.ext4 -q -d "$work/root" "$work/root.img" 3G
-rm -rf "$work/root"
-mkfs.vfat -C -n bootfs "$work/boot.img" 131072 >/dev/null
-mcopy -s -i "$work/boot.img" "$work"/bootfs/* ::
-`
-
-func sh(t *testing.T, script string, args ...string) string {
+// needsBoot skips a test that boots a Debian, unless it is asked for.
+func needsBoot(t *testing.T, programs ...string) {
 	t.Helper()
-	out, err := exec.Command("bash", append([]string{"-c", script, "sh"}, args...)...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s\n%s", err, script, out)
+	if !*bootIt {
+		t.Skipf("SKIPPED: booting a Debian takes minutes: go test -v -run %s ./deploy -boot -timeout 2h", t.Name())
 	}
-	return string(out)
+	needs(t, append(programs, "mmdebstrap", "qemu-img", "mcopy", "mkfs.vfat", "ssh")...)
 }
 
-// machine is a computer in QEMU with a boot and a root partition.
-type machine struct {
-	t       *testing.T
-	work    string
-	ssh     string // port
-	monitor string // port
-	qemu    *exec.Cmd
-}
-
-func (m *machine) powerOn() {
-	m.t.Helper()
-	console, err := os.OpenFile(filepath.Join(m.work, "console.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	defer console.Close()
-	m.qemu = exec.Command("qemu-system-x86_64", "-M", "pc", "-cpu", "max", "-smp", "2", "-m", "1024", "-display", "none", "-serial", "stdio",
-		"-kernel", m.work+"/vmlinuz", "-initrd", m.work+"/initrd", "-append", "root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet",
-		"-drive", "file="+m.work+"/root.img,if=virtio,format=raw", "-drive", "file="+m.work+"/boot.img,if=virtio,format=raw",
-		"-netdev", "user,id=n,hostfwd=tcp:127.0.0.1:"+m.ssh+"-:22,hostfwd=tcp:127.0.0.1:"+m.monitor+"-:9471", "-device", "virtio-net-pci,netdev=n", "-device", "i6300esb")
-	m.qemu.Stdout, m.qemu.Stderr = console, console
-	if err := m.qemu.Start(); err != nil {
-		m.t.Fatal(err)
-	}
-}
-
-// healthy waits until there is a clock that says so.
-func (m *machine) healthy(patience time.Duration) {
-	m.t.Helper()
-	client := http.Client{Timeout: 10 * time.Second}
-	for end := time.Now().Add(patience); ; time.Sleep(time.Second) {
-		resp, err := client.Get("http://127.0.0.1:" + m.monitor + "/healthz")
-		if err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return
+// A first boot makes a clock with an SSH key and without, with Wi-Fi and without, on a network
+// and without one, and when its power is cut, at whatever moment. Nothing waits for a keyboard.
+func TestFirstBoot(t *testing.T) {
+	needsBoot(t, "qemu-system-x86_64")
+	for i, c := range []struct {
+		key, wifi bool
+		cut       string // until when the power stays on at first; empty: it stays on
+	}{
+		{key: true, wifi: true},
+		{key: true, wifi: false},
+		{key: false, wifi: true},
+		{key: false, wifi: false},
+		{key: true, wifi: true, cut: "systemctl is-active -q cloud-init-local"},
+		{key: true, wifi: false, cut: "systemctl show -p ActiveState timeclock-first-boot | grep -q activating"},
+		{key: false, wifi: true, cut: "[ -e /usr/bin/timeclock ]"},
+		{key: false, wifi: false, cut: "[ -e /boot/firmware/timeclock-installed.txt ]"},
+	} {
+		name := fmt.Sprint(i + 1)
+		for _, part := range []struct {
+			what string
+			has  bool
+		}{{"-key", c.key}, {"-wifi", c.wifi}, {"-cut", c.cut != ""}} {
+			if part.has {
+				name += part.what
 			}
 		}
-		if time.Now().After(end) {
-			m.t.Fatalf("there is no healthy clock after %v: %v", patience, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			work := t.TempDir()
+			card{settings: "reader.driver = \"simulated\"\ndisplay.driver = \"none\"\n", arch: "amd64", key: c.key, wifi: c.wifi}.write(t, work)
+			m := newMachine(t, work, "amd64")
+			if !c.key {
+				m.network = []string{"-nic", "none"}
+			}
+			began := time.Now()
+			m.powerOn()
+			defer func() { m.powerCut() }() // also of one that was powered on anew
+			const patience = 10 * time.Minute
+			if c.cut != "" {
+				m.root(patience, "until "+c.cut+"; do sleep 0.1; done")
+				m.powerCut()
+				t.Logf("the power is cut after %v", time.Since(began).Round(time.Second))
+				m.powerOn()
+			}
+			m.root(patience, `until timeclock status -json | grep '"reader":{"healthy":true'; do sleep 1; done`)
+			t.Logf("a clock after %v", time.Since(began).Round(time.Second))
+			m.root(patience, "until [ -e /boot/firmware/timeclock-installed.txt ] && ! [ -e /boot/firmware/timeclock ] && ! systemctl list-jobs --no-legend | grep -q .; do sleep 1; done")
+			t.Logf("nothing is left to do after %v", time.Since(began).Round(time.Second))
+			m.isClock(c.key, c.wifi)
+			m.root(patience, "sync")
+			m.powerCut()
+			// Wiped is wiped: not only no file has them.
+			raw, err := os.ReadFile(work + "/boot.img")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, secret := range []string{"very-secret-token", "very-secret-password"} {
+				if bytes.Contains(raw, []byte(secret)) {
+					t.Errorf("%s is left on the boot partition", secret)
+				}
+			}
+		})
 	}
 }
 
-// consoleSays waits for a text on the console.
-func (m *machine) consoleSays(patience time.Duration, want string) {
+// isClock looks at what a first boot has made.
+func (m *machine) isClock(key, wifi bool) {
 	m.t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
-		log, err := os.ReadFile(filepath.Join(m.work, "console.log"))
-		if err == nil && bytes.Contains(log, []byte(want)) {
-			return
-		}
-		if time.Now().After(end) {
-			m.t.Fatalf("the console does not say %q, %v:\n%s", want, err, log[max(0, len(log)-6000):])
+	wants := func(want, command string) {
+		m.t.Helper()
+		if out := m.root(time.Minute, command); !strings.Contains(out, want) {
+			m.t.Errorf("%s says\n%s\nwant %s", command, out, want)
 		}
 	}
-}
-
-// powerCut is what a tripped fuse does.
-func (m *machine) powerCut() {
-	m.qemu.Process.Kill()
-	m.qemu.Wait()
-}
-
-func (m *machine) try(command string) (string, error) {
-	out, err := exec.Command("ssh", "-q", "-i", m.work+"/key", "-p", m.ssh, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
-		"-o", "ConnectTimeout=20", "-o", "BatchMode=yes", "pi@127.0.0.1", command).CombinedOutput()
-	return string(out), err
-}
-
-// eventually waits for a command to succeed and to say something.
-func (m *machine) eventually(patience time.Duration, want, command string) {
-	m.t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(2 * time.Second) {
-		out, err := m.try(command)
-		if err == nil && strings.Contains(out, want) {
-			return
-		}
-		if time.Now().After(end) {
-			log, _ := os.ReadFile(filepath.Join(m.work, "console.log"))
-			m.t.Fatalf("%s, after %v: %v\n%s\nconsole:\n%s", command, patience, err, out, log[max(0, len(log)-6000):])
-		}
+	wants("active", "systemctl is-active timeclock")
+	wants("door-1", "hostname")
+	wants("Europe/Berlin", "readlink /etc/localtime")
+	wants("masked", "systemctl is-enabled userconfig")
+	wants("none", "systemctl list-jobs --no-legend | grep . || echo none")
+	wants("none", "[ -e /etc/systemd/system/timeclock-first-boot.service ] || echo none")
+	wants("pi L ", "passwd -S pi")
+	for _, group := range []string{"adm", "dialout", "sudo", "video", "plugdev", "input", "gpio", "spi", "i2c"} {
+		wants("has "+group, "id -nG pi | tr ' ' '\\n' | sed 's/^/has /'")
+	}
+	wants("NOPASSWD: ALL", "sudo -l -U pi")
+	wants("600 timeclock", "stat -c '%a %U' /etc/timeclock/token")
+	if wifi {
+		wants("very-secret-password", "netplan get wifis.wlan0.access-points.office")
+	}
+	if key {
+		m.eventually(time.Minute, "root", "sudo -n id -un")
+		wants("no", "sshd -T 2>/dev/null | sed -n 's/^passwordauthentication //p'")
+	} else {
+		wants("inactive", "systemctl is-active ssh")
 	}
 }
 
-func (m *machine) says(want, command string) {
-	m.t.Helper()
-	if out, err := m.try(command); err != nil || !strings.Contains(out, want) {
-		m.t.Errorf("%s: %v\n%s\nwant %s", command, err, out, want)
-	}
-}
-
-// A Debian whose first boot is driven by what flash wrote ends as a clock that books, at
-// an API outside of it; also after a power cut, and after an update.
-func TestFirstBoot(t *testing.T) {
-	if !*bootIt {
-		t.Skip("SKIPPED: booting a Debian takes minutes: go test -v -run TestFirstBoot ./deploy -boot -timeout 1h")
-	}
-	needs(t, "mmdebstrap", "qemu-system-x86_64", "mcopy", "mkfs.vfat", "ssh", "minisign")
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	work, tar := t.TempDir(), filepath.Join(cache, "timeclock", "boot.tar")
+// A clock that a first boot has made books, at an API outside of it, through a power cut and
+// an update.
+func TestLifeOfAClock(t *testing.T) {
+	needsBoot(t, "qemu-system-x86_64", "minisign")
+	work := t.TempDir()
 	began := time.Now()
 	lap := func(what string) {
 		t.Logf("%s after %v", what, time.Since(began).Round(time.Second))
@@ -197,48 +161,17 @@ func TestFirstBoot(t *testing.T) {
 		}
 	}
 
-	// The packages, and the card.
-	sh(t, debianForPi, tar)
-	lap("there is a Debian")
-	sh(t, `set -eu; cd "$1"; minisign -G -W -p minisign.pub -s key.sec >/dev/null; ssh-keygen -q -t ed25519 -N '' -f key; go build -C "$2" -o "$1/timeclock" ./cmd/timeclock
-		VERSION=1.0 ARCHS=amd64 "$2/deploy/package.sh" "$1/debs" >/dev/null; VERSION=2.0 ARCHS=amd64 "$2/deploy/package.sh" "$1/new" >/dev/null
-		minisign -S -s key.sec -m new/*.deb </dev/null >/dev/null; mkdir bootfs; touch bootfs/config.txt bootfs/cmdline.txt; echo "instance-id: rpios-image" >bootfs/meta-data`,
-		work, must(t)(filepath.Abs("..")))
+	card{
+		settings: fmt.Sprintf("zeitstrom.url = \"http://10.0.2.2:%s%s\"\nzeitstrom.plain_http_host = \"10.0.2.2\"\nreader.driver = \"simulated\"\ndisplay.i2c = \"/dev/i2c-0\"\nmonitor.listen = \":9471\"\n", port, zeitstromtest.Base),
+		arch:     "amd64", key: true, wifi: true,
+	}.write(t, work)
+	sh(t, `set -eu; cd "$1"; minisign -G -W -p minisign.pub -s key.sec >/dev/null
+		VERSION=2.0 ARCHS=amd64 "$2/deploy/package.sh" "$1/new" >/dev/null; minisign -S -s key.sec -m new/*.deb </dev/null >/dev/null`, work, must(t)(filepath.Abs("..")))
 	public := strings.Fields(sh(t, `tail -n 1 "$1"`, work+"/minisign.pub"))[0]
-	for name, text := range map[string]string{
-		"door.toml": fmt.Sprintf("zeitstrom.url = \"http://10.0.2.2:%s%s\"\nzeitstrom.plain_http_host = \"10.0.2.2\"\nreader.driver = \"simulated\"\nterminal.lockout = \"0s\"\nclock.trust = \"auto\"\nclock.zone = \"Europe/Berlin\"\ndisplay.i2c = \"/dev/i2c-0\"\nmonitor.listen = \":9471\"\n",
-			port, zeitstromtest.Base),
-		"token":     "very-secret-token\n",
-		"wifi.toml": "ssid = \"office\"\npassword = \"very-secret-password\"\ncountry = \"DE\"\n",
-	} {
-		if err := os.WriteFile(filepath.Join(work, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	flash := exec.Command("./timeclock", "flash", "-boot", "bootfs", "-config", "door.toml", "-token", "token", "-wifi", "wifi.toml", "-package", "debs", "-name", "door-1", "-ssh-key", "key.pub")
-	flash.Dir = work
-	if out, err := flash.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("the card is ready")) {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	sh(t, images, tar, work)
 	lap("the card is written")
 
-	sshPort := freePort(t)
-	m := &machine{t: t, work: work, ssh: sshPort, monitor: freePort(t)}
+	m := newMachine(t, work, "amd64")
 	defer func() { m.powerCut() }()
-
-	// Somebody pulls the plug of a first boot that has only begun. What cloud-init makes
-	// of that is its own affair; a clock there will be.
-	sh(t, `cd "$1" && cp --sparse=always root.img root.kept && cp boot.img boot.kept`, work)
-	m.powerOn()
-	m.consoleSays(10*time.Minute, "door-1 login:")
-	m.powerCut()
-	m.powerOn()
-	m.healthy(15 * time.Minute)
-	lap("a first boot that was cut off has made a clock")
-	m.powerCut()
-	sh(t, `cd "$1" && mv root.kept root.img && mv boot.kept boot.img && rm console.log`, work)
-
 	m.powerOn()
 	m.eventually(15*time.Minute, "active", "systemctl is-active timeclock")
 	lap("the first boot has made a clock")
@@ -278,7 +211,7 @@ func TestFirstBoot(t *testing.T) {
 	// An update under the real systemd, with a booking that waits.
 	away.Store(true)
 	m.says(`"outcome":"checkin"`, "sudo timeclock tap -json 01020304")
-	copied := exec.Command("bash", "-c", `tar c -C "$1/new" . | ssh -q -i "$1/key" -p "$2" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null pi@127.0.0.1 'mkdir /tmp/new && tar x -C /tmp/new'`, "sh", work, sshPort)
+	copied := exec.Command("bash", "-c", `tar c -C "$1/new" . | ssh -q -i "$1/key" -p "$2" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null pi@127.0.0.1 'mkdir /tmp/new && tar x -C /tmp/new'`, "sh", work, m.ssh)
 	if out, err := copied.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -297,30 +230,5 @@ func TestFirstBoot(t *testing.T) {
 	lap("the booking before the update is at Zeitstrom")
 	if got := server.Timestamps(); got[0].Intent != "checkin" || got[1].Intent != "checkout" || got[2].Intent != "checkin" {
 		t.Errorf("%+v", got)
-	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
-}
-
-// must returns a value, or ends the test with the error beside it.
-func must(t *testing.T) func(string, error) string {
-	return func(s string, err error) string {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
 	}
 }

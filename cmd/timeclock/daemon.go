@@ -118,11 +118,6 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	}
 
 	screens := append(audience{}, x.screens...)
-	if chip != nil {
-		hand := newHand(chip, rd)
-		d.clock.Bring = hand.Bring
-		screens = append(screens, hand)
-	}
 	care := display.Care{AnswerTime: cfg.Display.AnswerTime, DimHours: display.Hours(cfg.Display.DimHours), OffAfter: cfg.Display.OffAfter}
 	show := display.New(style, care, d.facts, log, shown...)
 	pins, missing := signalPins(cfg)
@@ -136,6 +131,11 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 		watch := newMonitor(cfg, d.clock, log)
 		screens = append(screens, watch)
 		d.tasks = append(d.tasks, watch)
+	}
+	if chip != nil { // the last: whoever brings a badge gets the answer when all have it
+		hand := newHand(chip, rd)
+		d.clock.Bring = hand.Bring
+		screens = append(screens, hand)
 	}
 	terminal := &device.Terminal{
 		Roster: badges, Queue: d.queue, Clock: wall, Elsewhere: up, Office: enrol, Field: rd, Screen: screens,

@@ -2,9 +2,13 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"timeclock/device/clock"
 	"timeclock/device/doctor"
 )
 
@@ -57,5 +61,61 @@ func TestStartCheck(t *testing.T) {
 	}
 	if n := p.api.server.Questions(); n != 0 {
 		t.Errorf("a start asked Zeitstrom %d times", n)
+	}
+}
+
+// A bus on which the reader must go register by register is told where people look; and when
+// a badge was read last.
+func TestReaderNote(t *testing.T) {
+	p := newPlace(t)
+	d, _ := p.start(t, extras{})
+	settings := filepath.Join(t.TempDir(), "timeclock.toml")
+	if err := os.WriteFile(settings, fmt.Appendf(nil, "state_dir = %q\nreader.driver = \"simulated\"\n", p.cfg.StateDir), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() error {
+		if s := d.clock.Status(); !s.Reader.Healthy || s.Reader.Note != "" || s.Reader.LastRead != nil {
+			return fmt.Errorf("at the start: %+v", s.Reader)
+		}
+		return nil
+	})
+	if text := printed(t, "status", "-config", settings); !strings.Contains(text, "has read no badge since the start") {
+		t.Errorf("status: %s", text)
+	}
+	d.chip.EndChipSelectsEarly(true)
+	p.tap(t, d, 0)
+	eventually(t, func() error {
+		if s := d.clock.Status(); !s.Reader.Healthy || !strings.Contains(s.Reader.Note, "register by register") || s.Reader.LastRead == nil {
+			return fmt.Errorf("on that bus: %+v", s.Reader)
+		}
+		return nil
+	})
+	if text := printed(t, "status", "-config", settings); !strings.Contains(text, "NOTICE: the SPI bus ends chip-selects early") || !strings.Contains(text, "read the last badge at ") {
+		t.Errorf("status: %s", text)
+	}
+	if text := printed(t, "doctor", "reader", "-config", settings, "-for", "10ms"); !strings.Contains(text, "NOTICE  the SPI bus ends chip-selects early") {
+		t.Errorf("doctor reader: %s", text)
+	}
+}
+
+// What goes on without power is judged by what it is.
+func TestClockChipFinding(t *testing.T) {
+	const setting = "put dtoverlay=i2c-rtc,ds3231 into /boot/firmware/config.txt"
+	for name, c := range map[string]struct {
+		chip      clock.Chip
+		err       error
+		verdict   doctor.Verdict
+		found, do string
+	}{
+		"none":                 {err: errors.New("there is no clock chip (RTC)"), verdict: doctor.Warn, found: "there is no clock chip", do: setting},
+		"wired":                {chip: clock.Chip{Name: "rtc-ds1307 1-0068"}, verdict: doctor.OK, found: "rtc-ds1307 1-0068"},
+		"a Pi 5's, unknown":    {chip: clock.Chip{Name: "rpi-rtc", OnBoard: true}, verdict: doctor.OK, found: "is unknown until the Pi has been without power"},
+		"a Pi 5's, with":       {chip: clock.Chip{Name: "rpi-rtc", OnBoard: true, Battery: clock.BatteryHolds}, verdict: doctor.OK, found: "its battery holds"},
+		"a Pi 5's, without it": {chip: clock.Chip{Name: "rpi-rtc", OnBoard: true, Battery: clock.BatteryGone}, verdict: doctor.Warn, found: "it has no battery", do: "J5"},
+	} {
+		f := clockChip(c.chip, c.err, setting)
+		if f.Verdict != c.verdict || !strings.Contains(f.Found, c.found) || !strings.Contains(f.Do, c.do) || (f.Verdict == doctor.OK) != (f.Do == "") {
+			t.Errorf("%s: %+v", name, f)
+		}
 	}
 }

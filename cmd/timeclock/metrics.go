@@ -64,6 +64,9 @@ func (m *monitor) Show(o device.Outcome) {
 	}
 }
 
+// listenAgain is how soon an address that could not be had is tried again.
+const listenAgain = 5 * time.Second
+
 func (m *monitor) String() string { return "monitor" }
 
 // Run serves until ctx ends. An address that cannot be had does not keep the clock
@@ -75,8 +78,15 @@ func (m *monitor) Run(ctx context.Context) error {
 	server := &http.Server{Handler: mux, ReadTimeout: 5 * time.Second, WriteTimeout: 15 * time.Second, IdleTimeout: time.Minute}
 	l, err := net.Listen("tcp", m.cfg.Monitor.Listen)
 	if err != nil {
-		m.log.Error("no monitoring: mend [monitor] listen and restart the clock", "error", err)
-		return nil
+		m.log.Error("no monitoring yet, trying again: is [monitor] listen an address of this device?", "error", err)
+	}
+	for err != nil { // its network may not be there yet
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(listenAgain):
+			l, err = net.Listen("tcp", m.cfg.Monitor.Listen)
+		}
 	}
 	m.log.Info("monitoring", "address", l.Addr().String())
 	defer context.AfterFunc(ctx, func() { server.Close() })()

@@ -30,7 +30,11 @@ func pin(name, key string) (gpio.PinIO, error) {
 	if err := findPins(); err != nil {
 		return nil, fmt.Errorf("%s: GPIO cannot be used: %w", key, err)
 	}
-	if line := choosePin(gpioioctl.Chips, name); line != nil {
+	chips := make([]gpioChip, len(gpioioctl.Chips))
+	for i, c := range gpioioctl.Chips {
+		chips[i] = c
+	}
+	if line := choosePin(chips, name); line != nil {
 		return line, nil
 	}
 	if len(gpioioctl.Chips) == 0 {
@@ -39,10 +43,19 @@ func pin(name, key string) (gpio.PinIO, error) {
 	return nil, fmt.Errorf("%s: this computer has no pin %s; empty means not wired", key, name)
 }
 
+// gpioChip is what is to be known of a *gpioioctl.GPIOChip.
+type gpioChip interface {
+	Name() string
+	Label() string // the driver's
+	LineCount() int
+	ByName(string) *gpioioctl.GPIOLine
+	ByNumber(int) *gpioioctl.GPIOLine
+}
+
 // choosePin finds a line by the name that the kernel gives it, else by its number on the
 // chip that a Pi's header is wired to. Where periph's registry had such a name already,
 // the line's begins with that of its chip.
-func choosePin(chips []*gpioioctl.GPIOChip, name string) gpio.PinIO {
+func choosePin(chips []gpioChip, name string) *gpioioctl.GPIOLine {
 	for _, chip := range chips {
 		for _, spelled := range []string{name, chip.Name() + "-" + name} {
 			if line := chip.ByName(spelled); line != nil {

@@ -10,13 +10,13 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 dir=$(mkdir -p "$1" && cd "$1" && pwd)
-mirror=$(grep -hs '^URIs' /etc/apt/sources.list.d/*.sources | head -1 | awk '{print $2}')
-mirror=${mirror:-http://deb.debian.org/debian}
 cd "$dir"
 
 # Packages of another release and processor, without touching this system's lists.
 mkdir -p lists/partial
-echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror trixie main" >sources.list
+for suite in "debian trixie" "debian-security trixie-security"; do
+	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/$suite main"
+done >sources.list
 apt=(-o Dir::Etc::sourcelist="$dir/sources.list" -o Dir::Etc::sourceparts=- -o Dir::State::lists="$dir/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
 	-o APT::Architecture=arm64 -o APT::Architectures=arm64 -o APT::Sandbox::User=root)
 fetch() { # PACKAGE... into a directory
@@ -69,7 +69,7 @@ if [ ! -e spichip.ko ] || [ "$here/spichip.c" -nt spichip.ko ]; then
 	if [ ! -e toolchain.done ]; then
 		rm -rf toolchain
 		common=${version%-arm64}
-		mmdebstrap --quiet --variant=minbase --include="gcc-aarch64-linux-gnu,make,kmod,bc,xz-utils,linux-kbuild-$common,linux-headers-$common-common" trixie toolchain "$mirror"
+		mmdebstrap --quiet --variant=minbase --include="gcc-aarch64-linux-gnu,make,kmod,bc,xz-utils,linux-kbuild-$common,linux-headers-$common-common" trixie toolchain
 		fetch toolchain "linux-headers-$version"
 		touch toolchain.done
 	fi

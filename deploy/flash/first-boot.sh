@@ -90,7 +90,8 @@ package=$(ls "$from"/*_"$arch".deb 2>/dev/null || true)
 [ -n "$package" ] || { log "there is no package for $arch"; exit 1; }
 log "installing $(basename "$package")"
 tries=0
-until dpkg --configure -a && dpkg --force-confold -i "$package"; do # somebody else may be installing
+# The package need not wait until the clock runs. Somebody else may be installing.
+until dpkg --configure -a && TIMECLOCK_UPDATE=first-boot dpkg --force-confold -i "$package"; do
 	tries=$((tries + 1))
 	[ $tries -lt 8 ] || exit 1
 	sleep 15
