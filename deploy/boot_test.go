@@ -162,7 +162,7 @@ func TestLifeOfAClock(t *testing.T) {
 	}
 
 	card{
-		settings: fmt.Sprintf("zeitstrom.url = \"http://10.0.2.2:%s%s\"\nzeitstrom.plain_http_host = \"10.0.2.2\"\nreader.driver = \"simulated\"\ndisplay.i2c = \"/dev/i2c-0\"\nmonitor.listen = \":9471\"\n", port, zeitstromtest.Base),
+		settings: fmt.Sprintf("zeitstrom.url = \"http://10.0.2.2:%s%s\"\nzeitstrom.plain_http_host = \"10.0.2.2\"\nreader.driver = \"simulated\"\ndisplay.i2c = \"/dev/i2c-0\"\n", port, zeitstromtest.Base),
 		arch:     "amd64", key: true, wifi: true,
 	}.write(t, work)
 	sh(t, `set -eu; cd "$1"; minisign -G -W -p minisign.pub -s key.sec >/dev/null

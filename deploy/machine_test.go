@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -147,15 +146,14 @@ type machine struct {
 	board   string   // of arm64: the directory of its kit
 	network []string // QEMU's words for it
 	ssh     string   // port
-	monitor string   // port
 	qemu    *exec.Cmd
 	shell   *bufio.ReadWriter // root's, of a PC: it needs no network, no user and no key
 	said    int
 }
 
 func newMachine(t *testing.T, work, arch string) *machine {
-	m := &machine{t: t, work: work, arch: arch, ssh: freePort(t), monitor: freePort(t)}
-	m.network = []string{"-netdev", "user,id=n,hostfwd=tcp:127.0.0.1:" + m.ssh + "-:22,hostfwd=tcp:127.0.0.1:" + m.monitor + "-:9471", "-device", "virtio-net-pci,netdev=n"}
+	m := &machine{t: t, work: work, arch: arch, ssh: freePort(t)}
+	m.network = []string{"-netdev", "user,id=n,hostfwd=tcp:127.0.0.1:" + m.ssh + "-:22", "-device", "virtio-net-pci,netdev=n"}
 	return m
 }
 
@@ -262,24 +260,6 @@ func (m *machine) hear(patience time.Duration, last string) string {
 func (m *machine) console() string {
 	log, _ := os.ReadFile(filepath.Join(m.work, "console.log"))
 	return "console:\n" + string(log[max(0, len(log)-6000):])
-}
-
-// healthy waits until there is a clock that says so.
-func (m *machine) healthy(patience time.Duration) {
-	m.t.Helper()
-	client := http.Client{Timeout: 10 * time.Second}
-	for end := time.Now().Add(patience); ; time.Sleep(time.Second) {
-		resp, err := client.Get("http://127.0.0.1:" + m.monitor + "/healthz")
-		if err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return
-			}
-		}
-		if time.Now().After(end) {
-			m.t.Fatalf("there is no healthy clock after %v: %v", patience, err)
-		}
-	}
 }
 
 // powerCut is what a tripped fuse does.

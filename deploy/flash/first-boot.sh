@@ -89,12 +89,14 @@ arch=$(dpkg --print-architecture)
 package=$(ls "$from"/*_"$arch".deb 2>/dev/null || true)
 [ -n "$package" ] || { log "there is no package for $arch"; exit 1; }
 log "installing $(basename "$package")"
+# The package need not wait until the clock runs. Where dpkg was cut off it goes on from
+# whatever state that left; and somebody else may be installing.
 tries=0
-# The package need not wait until the clock runs. Somebody else may be installing.
-until dpkg --configure -a && TIMECLOCK_UPDATE=first-boot dpkg --force-confold -i "$package"; do
+until TIMECLOCK_UPDATE=first-boot dpkg --force-confold -i "$package"; do
 	tries=$((tries + 1))
 	[ $tries -lt 8 ] || exit 1
 	sleep 15
+	dpkg --configure -a || true
 done
 for file in "$from"/files/*; do
 	[ ! -e "$file" ] || install -m 600 -o timeclock -g timeclock "$file" /etc/timeclock/
