@@ -87,11 +87,13 @@ func TestBoard(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := os.Mkdir(filepath.Join(root, "bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	buildChip(t, filepath.Join(root, "bin", "chip"))
 	sh(t, `set -eu; root=$1 kit=$2
 		mkdir -p "$root/bin" "$root/mod"
-		for program in timeclock:../cmd/timeclock chip:./board/chip; do
-			CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -ldflags="-s -w" -o "$root/bin/${program%%:*}" "${program#*:}"
-		done
+		CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -ldflags="-s -w" -o "$root/bin/timeclock" ../cmd/timeclock
 		cp "$kit"/kernel/usr/bin/busybox "$root/bin/"; cp package/modules-load.conf "$root/"; cp "$kit/spichip.ko" "$root/mod/"
 		cd "$kit"/kernel/usr/lib/modules/*/kernel/drivers
 		for m in spi/spi-bitbang spi/spi-gpio i2c/algos/i2c-algo-bit i2c/busses/i2c-gpio i2c/i2c-dev; do xz -dc $m.ko.xz >"$root/mod/$(basename $m).ko"; done

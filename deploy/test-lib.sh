@@ -27,10 +27,10 @@ says() { grep -qF -- "$1" "$work/out"; } # what the last command printed
 
 # debian DIR makes a fresh Debian there. The first one takes the network and is kept.
 debian() {
-	local base=${XDG_CACHE_HOME:-$HOME/.cache}/timeclock/debian-kmod.tar
+	local base=${XDG_CACHE_HOME:-$HOME/.cache}/timeclock/debian-passwd.tar
 	if [ ! -f "$base" ]; then
 		mkdir -p "$(dirname "$base")"
-		mmdebstrap --quiet --variant=essential --include=systemd,kmod,init-system-helpers,ca-certificates,tzdata \
+		mmdebstrap --quiet --variant=essential --include=systemd,kmod,passwd,init-system-helpers,ca-certificates,tzdata \
 			"$(. /etc/os-release && echo "$VERSION_CODENAME")" "${base%.tar}-part.tar"
 		mv "${base%.tar}-part.tar" "$base"
 	fi

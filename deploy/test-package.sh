@@ -82,6 +82,7 @@ printf 'reader.driver = "simulated"\ndisplay.driver = "none"\n' >"$work/door.tom
 echo very-secret-token >"$work/token"
 printf 'ssid = "office"\npassword = "very-secret-password"\ncountry = "DE"\n' >"$work/wifi.toml"
 is "flashes" "$work/timeclock" flash -boot "$root/boot/firmware" -config "$work/door.toml" -token "$work/token" -wifi "$work/wifi.toml" -package "$work/debs" -name door-1
+cp -a "$root/boot/firmware" "$work/card"
 mv "$root/boot/firmware/timeclock/timeclock_${version}_$arch.deb" "$work/away"
 is "a first boot without its package fails" sh -c "! chroot '$root' sh /boot/firmware/timeclock/first-boot.sh"
 is "and says so" says "there is no package for $arch"
@@ -93,4 +94,36 @@ is "with the token, the clock's alone" test "$(cat "$root/etc/timeclock/token"; 
 is "no secret is left on the boot partition" sh -c "! grep -rq very-secret '$root/boot'"
 is "nor prepared for a second one" sh -c "! '$work/timeclock' flash -boot '$root/boot/firmware' -config '$work/door.toml' -token '$work/token' -package '$work/debs' -name door-1"
 is "which is said" says "through its first boot already"
+
+# The same, cut off before each command that changes something, and then run again.
+mkdir -p "$root/cut"
+for program in install dpkg dd rm sync; do
+	printf '#!/bin/sh\nn=$(($(cat /cut/n) + 1))\necho $n >/cut/n\n[ $n != "$(cat /cut/at)" ] || kill -9 $PPID $$\nPATH=${PATH#*:} exec %s "$@"\n' $program >"$root/cut/$program"
+	chmod +x "$root/cut/$program"
+done
+whole() { # what must be true once it has come to its end, whenever it was cut off
+	cmp "$work/door.toml" "$root/etc/timeclock/timeclock.toml" && grep -qx very-secret-token "$root/etc/timeclock/token" &&
+		! grep -rq very-secret "$root/boot" && [ ! -e "$root/boot/firmware/timeclock" ] && [ -e "$root/boot/firmware/timeclock-installed.txt" ]
+}
+cut=0
+ended=no
+while [ $ended = no ]; do
+	cut=$((cut + 1))
+	rm -rf "$root/boot/firmware"
+	cp -a "$work/card" "$root/boot/firmware"
+	echo before >"$root/etc/timeclock/token"
+	echo 0 >"$root/cut/n"
+	echo $cut >"$root/cut/at"
+	if (chroot "$root" env -i PATH=/cut:/usr/sbin:/usr/bin:/sbin:/bin sh /boot/firmware/timeclock/first-boot.sh) >"$work/now" 2>&1; then
+		ended=yes
+	elif [ -e "$root/boot/firmware/timeclock/first-boot.sh" ]; then # else nothing was left to do
+		inside sh /boot/firmware/timeclock/first-boot.sh >"$work/now" 2>&1 || cat "$work/now"
+	fi
+	whole || {
+		echo "FAIL a first boot that is cut off at command $cut"
+		cat "$work/now" "$root"/boot/firmware/timeclock-first-boot.log
+		exit 1
+	}
+done
+is "a first boot that is cut off before any of $((cut - 1)) commands ends well" test "$cut" -gt 15
 echo "$passed passed, 0 failed"

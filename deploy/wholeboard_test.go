@@ -62,8 +62,7 @@ func TestWholeBoard(t *testing.T) {
 	lap("every device is opened")
 
 	// The kernel's bus, with a chip behind it that is a program.
-	program := filepath.Join(work, "chip")
-	sh(t, `CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -ldflags="-s -w" -o "$1" ./board/chip`, program)
+	buildChip(t, filepath.Join(work, "chip"))
 	copied := exec.Command("bash", "-c", `tar c -C "$1" chip -C "$2" spichip.ko | ssh -q -i "$1/key" -p "$3" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null pi@127.0.0.1 'tar x'`, "sh", work, kit, m.ssh)
 	if out, err := copied.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

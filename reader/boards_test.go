@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"timeclock/device"
+	"timeclock/reader"
 	"timeclock/reader/mfrc522/mfrc522test"
 
 	"pgregory.net/rapid"
@@ -54,12 +55,13 @@ func (b board) soonEnough() time.Duration { return 60*time.Millisecond + 30*b.de
 
 var lengths = [][]byte{{1, 2, 3, 4}, {4, 1, 2, 3, 4, 5, 6}, {4, 1, 2, 3, 4, 5, 6, 7, 8, 9}}
 
-// A badge that is only waved past is read, whatever the board, whenever it comes.
+// A badge that is only waved past is read, whatever the board, whenever it comes; also by a
+// reader that looks a little less often than by default.
 func TestReadsOnEveryBoard(t *testing.T) {
 	for _, b := range boards() {
 		t.Run(b.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				sim, r, taps := startOn(t, b, everyTick)
+				sim, r, taps := startOn(t, b, reader.Options{Poll: 40 * time.Millisecond})
 				period := max(40*time.Millisecond, 9*b.delay)
 				step := period / 80
 				for _, uid := range lengths {
@@ -250,4 +252,79 @@ func TestOneDisturbedCheck(t *testing.T) {
 			t.Errorf("%+v", h)
 		}
 	})
+}
+
+// A bus that ends a chip-select early now and then costs no restart and books nobody twice.
+func TestChipSelectsThatEndEarlyAtTimes(t *testing.T) {
+	for _, share := range []float64{0.01, 0.05, 0.2} {
+		t.Run(fmt.Sprint(share), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				source := rand.New(rand.NewPCG(3, 4))
+				_, r, taps, stop := launch(t, func(chip *mfrc522test.Chip) {
+					chip.Report = nil // what is cut off is no whole access
+					chip.EndsEarly = func() bool { return source.Float64() < share }
+					for n := range byte(50) {
+						time.AfterFunc(time.Second+time.Duration(n)*12*time.Second, func() {
+							card := badge(n)
+							chip.Place(card)
+							time.AfterFunc(10*time.Second, func() { chip.Remove(card) })
+						})
+					}
+				}, everyTick)
+				defer stop()
+				time.Sleep(11 * time.Minute)
+				if h := r.Health(); !h.Healthy || h.Restarts > 0 || h.Note == "" || len(taps) != 50 {
+					t.Errorf("%d taps of 50 badges; %+v", len(taps), h)
+				}
+			})
+		})
+	}
+}
+
+// Whatever noise leaves in the FIFO when the field goes off, badges are read.
+func TestStrayBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := rand.New(rand.NewPCG(5, 6))
+		sim, r, taps, stop := launch(t, func(chip *mfrc522test.Chip) {
+			chip.Stray = func() []byte { return make([]byte, source.IntN(4)) }
+		}, everyTick)
+		defer stop()
+		for n := range byte(100) {
+			time.Sleep(time.Duration(source.Int64N(int64(time.Second))))
+			card := badge(n)
+			sim.Place(card)
+			time.Sleep(100 * time.Millisecond) // a poll more than without noise
+			sim.Remove(card)
+			time.Sleep(time.Second)
+			if len(taps) != 1 {
+				t.Fatalf("badge %d: %d taps; %+v", n, len(taps), r.Health())
+			}
+			<-taps
+		}
+		if h := r.Health(); h.Restarts > 0 {
+			t.Errorf("%+v", h)
+		}
+	})
+}
+
+// A badge that keeps its power for longer than the field is off between two frames is read
+// all the same.
+func TestBadgeThatKeepsItsPower(t *testing.T) {
+	for _, keeps := range []time.Duration{0, 30 * time.Microsecond, 100 * time.Microsecond, time.Millisecond, 4 * time.Millisecond, 20 * time.Millisecond, 33 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			sim, r, taps := start(t)
+			for phase := time.Duration(0); phase < 40*time.Millisecond; phase += 700 * time.Microsecond {
+				time.Sleep(time.Second + phase)
+				card := &mfrc522test.Card{UID: lengths[2], Keeps: keeps}
+				sim.Place(card)
+				time.Sleep(65 * time.Millisecond)
+				sim.Remove(card)
+				time.Sleep(time.Second)
+				if len(taps) != 1 {
+					t.Fatalf("keeps it for %v, %v into a poll: %d taps; %+v", keeps, phase, len(taps), r.Health())
+				}
+				<-taps
+			}
+		})
+	}
 }

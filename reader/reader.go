@@ -334,7 +334,7 @@ func (r *Reader) fails(err error) {
 		if h.Problem != err.Error() {
 			r.log.Error("reader does not work, trying again", "error", err)
 		}
-		h.Healthy, h.Problem = false, err.Error()
+		h.Healthy, h.Problem, h.Note = false, err.Error(), ""
 	})
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 // everyTick is how a reader reads by default.
-var everyTick = reader.Options{Poll: 40 * time.Millisecond}
+var everyTick = reader.Options{Poll: 36 * time.Millisecond}
 
 // start runs a reader on a simulated chip.
 func start(t *testing.T) (*mfrc522test.Chip, *reader.Reader, chan device.Tap) {

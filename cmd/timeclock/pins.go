@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -77,7 +78,10 @@ func choosePin(chips []gpioChip, name string) *gpioioctl.GPIOLine {
 func noChips() error {
 	nodes, _ := filepath.Glob("/dev/gpiochip*")
 	if len(nodes) == 0 {
-		return fmt.Errorf("this computer has no GPIO (/dev/gpiochip*); empty means not wired")
+		return errors.New("this computer has no GPIO (/dev/gpiochip*); empty means not wired")
 	}
-	return openable(nodes[0], doctor.GPIO)
+	if err := openable(nodes[0], doctor.GPIO); err != nil {
+		return err
+	}
+	return errors.New("GPIO could not be used when the clock was started: restart it (sudo systemctl restart timeclock)")
 }

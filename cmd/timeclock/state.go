@@ -116,8 +116,9 @@ func tokenWarning(cfg config.Config) string {
 	return ""
 }
 
-// safeKHz is the fastest that [reader] spi_khz may be on any Pi: before the 5 the bus runs
-// at up to 1.6 times of it, and in their first minute at 2.5 times; the chip takes 10 MHz.
+// safeKHz is the fastest that [reader] spi_khz is tested at, on buses of up to 2.5 times its
+// speed: the chip takes 10 MHz, and Pis before the 5 run at up to 1.6 times of what is asked for
+// (rsta2/circle issue 648).
 const safeKHz = 4000
 
 // speedWarning says what is wrong with the speed of the reader's bus; empty if nothing is.

@@ -98,15 +98,19 @@ func userData(before []byte, d Device) ([]byte, error) {
 			return nil, fmt.Errorf("line %d: %s is no list", n.Line, key)
 		}
 	}
+	if n := value(root, "user"); n != nil { // cloud-init merges it with ours
+		return nil, fmt.Errorf("line %d: there is a user by Raspberry Pi Imager's customisation already: write the card again, without customisation", n.Line)
+	}
+	forget(root)
 	set(root, "hostname", text(d.Name))
 	set(root, "manage_etc_hosts", truth(true))
 	if d.Zone != "" {
 		set(root, "timezone", text(d.Zone))
 	}
 	makeUser(root, d)
+	set(root, "ssh_pwauth", truth(false))
 	if d.SSHKey != "" {
-		set(root, "ssh_pwauth", truth(false))
-		add(sequence(root, "runcmd"), "systemctl", "enable", "--now", "ssh")
+		add(sequence(root, "runcmd"), "systemctl", "enable", "--now", "ssh").LineComment = ours
 	}
 	add(sequence(root, "bootcmd"), start...)
 	var out bytes.Buffer
@@ -142,7 +146,9 @@ func makeUser(root *yaml.Node, d Device) {
 	i := slices.IndexFunc(users.Content, func(n *yaml.Node) bool { u := value(n, "name"); return u != nil && u.Value == d.User })
 	if i < 0 {
 		u := &yaml.Node{Kind: yaml.MappingNode}
-		set(u, "name", text(d.User))
+		name := text(d.User)
+		name.LineComment = ours
+		set(u, "name", name)
 		set(u, "groups", text(groups))
 		set(u, "shell", text("/bin/bash"))
 		set(u, "sudo", text("ALL=(ALL) NOPASSWD:ALL"))
@@ -155,8 +161,30 @@ func makeUser(root *yaml.Node, d Device) {
 	}
 	keys := sequence(users.Content[i], "ssh_authorized_keys")
 	if !slices.ContainsFunc(keys.Content, func(n *yaml.Node) bool { return n.Value == d.SSHKey }) {
-		keys.Content = append(keys.Content, text(d.SSHKey))
+		key := text(d.SSHKey)
+		key.LineComment = ours
+		keys.Content = append(keys.Content, key)
 	}
+}
+
+// ours marks a user, a key and a command as what another call may take back.
+const ours = "# by timeclock flash"
+
+// forget takes back what an earlier call has added for another user or key.
+func forget(root *yaml.Node) {
+	without := func(list *yaml.Node, added func(*yaml.Node) bool) {
+		if list != nil && list.Kind == yaml.SequenceNode {
+			list.Content = slices.DeleteFunc(list.Content, added)
+		}
+	}
+	users := value(root, "users")
+	without(users, func(u *yaml.Node) bool { name := value(u, "name"); return name != nil && name.LineComment == ours })
+	if users != nil {
+		for _, u := range users.Content {
+			without(value(u, "ssh_authorized_keys"), func(key *yaml.Node) bool { return key.LineComment == ours })
+		}
+	}
+	without(value(root, "runcmd"), func(command *yaml.Node) bool { return command.LineComment == ours })
 }
 
 func truth(yes bool) *yaml.Node {
@@ -165,16 +193,17 @@ func truth(yes bool) *yaml.Node {
 
 func text(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
 
-// add adds a command to a list, if it is not there.
-func add(commands *yaml.Node, words ...string) {
-	if slices.ContainsFunc(commands.Content, func(n *yaml.Node) bool { return is(n, words) }) {
-		return
+// add adds a command to a list, if it is not there, and returns it.
+func add(commands *yaml.Node, words ...string) *yaml.Node {
+	if i := slices.IndexFunc(commands.Content, func(n *yaml.Node) bool { return is(n, words) }); i >= 0 {
+		return commands.Content[i]
 	}
 	n := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
 	for _, w := range words {
 		n.Content = append(n.Content, text(w))
 	}
 	commands.Content = append(commands.Content, n)
+	return n
 }
 
 func is(command *yaml.Node, words []string) bool {

@@ -39,12 +39,32 @@ if [ "${1:-}" = start ]; then
 	exec systemctl start --no-block $unit
 fi
 
-# What is said goes to the system's log, and onto the card for whoever takes it out.
-exec 3>&1 >>"$boot/timeclock-first-boot.log" 2>&1
+# What is said goes to the system's log, and onto the card for whoever takes it out. A card
+# that takes none makes a clock all the same.
+exec 3>&1
+if (: >>"$boot/timeclock-first-boot.log") 2>/dev/null; then
+	exec >>"$boot/timeclock-first-boot.log" 2>&1
+fi
 log() { echo "timeclock, first boot: $*"; echo "timeclock, first boot: $*" >&3; }
 trap '[ $? = 0 ] || log "failed; the next boot tries again: see timeclock-first-boot.log on the boot partition"' EXIT
 
-name= zone= user= wifi=
+# clean wipes what has secrets, and goes. It may be cut off and called again: by then nobody
+# reads what it wipes, and this file goes last.
+clean() {
+	for secret in "$from/token" "$from/timeclock.toml" "$from"/files/* "$boot/network-config" "$boot/rpi-preseed.toml"; do
+		[ ! -e "$secret" ] || dd if=/dev/zero of="$secret" bs=1 count="$(wc -c <"$secret")" conv=notrunc,fsync
+	done
+	rm -rf "$boot/network-config" "$boot/rpi-preseed.toml" "$from"/[!f]* "$from/files"
+	sync
+	rm -f /etc/systemd/system/$unit /etc/systemd/system/multi-user.target.wants/$unit
+	rm -rf "$from"
+	sync
+	log "done"
+	exit 0
+}
+[ ! -e "$boot/timeclock-installed.txt" ] || clean # this far it had come before
+
+name= zone= user=
 . "$from/device"
 
 log "name $name, user $user"
@@ -57,26 +77,29 @@ fi
 
 # The user has all groups that Raspberry Pi OS gives its first one (pi-gen:
 # stage2/01-sys-tweaks/01-run.sh), no password, and sudo without one.
-id "$user" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$user"
-for group in adm dialout cdrom audio users sudo video games plugdev input gpio spi i2c netdev render; do
-	! getent group $group >/dev/null || usermod -aG $group "$user"
-done
-install -d -m 755 /etc/sudoers.d
-echo "$user ALL=(ALL) NOPASSWD:ALL" >"/etc/sudoers.d/010_$user-nopasswd"
-chmod 440 "/etc/sudoers.d/010_$user-nopasswd"
-if [ -e "$from/authorized_keys" ]; then
+make_user() {
+	id "$user" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$user"
+	[ "$(id -u "$user")" -ge 1000 ] || return 1 # one of the system's gets no rights
+	for group in adm dialout cdrom audio users sudo video games plugdev input gpio spi i2c netdev render; do
+		! getent group $group >/dev/null || usermod -aG $group "$user"
+	done
+	install -d -m 755 /etc/sudoers.d
+	echo "$user ALL=(ALL) NOPASSWD:ALL" >"/etc/sudoers.d/010_$user-nopasswd"
+	chmod 440 "/etc/sudoers.d/010_$user-nopasswd"
+	[ -e "$from/authorized_keys" ] || return 0
 	home=$(getent passwd "$user" | cut -d: -f6)
+	keys=$home/.ssh/authorized_keys
 	install -d -m 700 -o "$user" -g "$(id -g "$user")" "$home/.ssh"
-	install -m 600 -o "$user" -g "$(id -g "$user")" "$from/authorized_keys" "$home/.ssh/authorized_keys"
-	if [ -d /run/systemd/system ]; then
-		ssh-keygen -A
-		systemctl enable --now --no-block ssh
-	fi
-fi
+	[ -e "$keys" ] || install -m 600 -o "$user" -g "$(id -g "$user")" /dev/null "$keys"
+	grep -qxF -f "$from/authorized_keys" "$keys" || cat "$from/authorized_keys" >>"$keys"
+	[ -d /run/systemd/system ] || return 0
+	ssh-keygen -A && systemctl enable --now --no-block ssh
+}
+make_user || log "user $user could not be made: the clock goes on without"
 
 # Wi-Fi: cloud-init takes network-config in a first boot only; rpi-preseed tries again by
 # itself.
-if [ "$wifi" = yes ] && command -v netplan >/dev/null; then
+if grep -qs '^ *wifis:' "$boot/network-config" && command -v netplan >/dev/null; then
 	install -m 600 "$boot/network-config" /etc/netplan/60-timeclock.yaml
 	[ -s /etc/netplan/50-cloud-init.yaml ] || netplan apply || true
 	! command -v rfkill >/dev/null || rfkill unblock wifi || true
@@ -109,12 +132,7 @@ if command -v rpi-preseed >/dev/null && [ -e "$boot/rpi-preseed.toml" ] && [ ! -
 	log "rpi-preseed has not applied its file yet"
 	exit 1
 fi
+sync
 echo "Installed on $(date -u +%Y-%m-%dT%H:%M:%SZ) by timeclock flash." >"$boot/timeclock-installed.txt"
 sync
-for secret in "$from/token" "$from/timeclock.toml" "$from"/files/* "$boot/network-config" "$boot/rpi-preseed.toml"; do
-	[ ! -e "$secret" ] || dd if=/dev/zero of="$secret" bs=1 count="$(wc -c <"$secret")" conv=notrunc,fsync
-done
-rm -rf "$boot/network-config" "$boot/rpi-preseed.toml" "$from"
-rm -f /etc/systemd/system/$unit /etc/systemd/system/multi-user.target.wants/$unit
-sync
-log "done"
+clean

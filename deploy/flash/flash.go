@@ -64,6 +64,9 @@ var (
 	zoneName = regexp.MustCompile(`^[A-Za-z0-9_+/-]*$`)
 )
 
+// systemUsers are those whom Debian (base-passwd) and this program's package have already.
+var systemUsers = strings.Fields("root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc nobody sshd messagebus timeclock")
+
 // Plan says what is to change on the partition in a directory. It changes nothing.
 func Plan(boot string, d Device) ([]Change, error) {
 	if err := look(boot); err != nil {
@@ -72,8 +75,8 @@ func Plan(boot string, d Device) ([]Change, error) {
 	if !hostName.MatchString(d.Name) {
 		return nil, fmt.Errorf("%q cannot be a device's name: use lower-case letters, digits and hyphens, 63 at most", d.Name)
 	}
-	if !userName.MatchString(d.User) || d.User == "root" {
-		return nil, fmt.Errorf("%q cannot be the user's name: use lower-case letters, digits and hyphens, 32 at most, a letter first; and not root", d.User)
+	if !userName.MatchString(d.User) || slices.Contains(systemUsers, d.User) {
+		return nil, fmt.Errorf("%q cannot be the user's name: use lower-case letters, digits and hyphens, 32 at most, a letter first, and no name of the system's", d.User)
 	}
 	if !zoneName.MatchString(d.Zone) {
 		return nil, fmt.Errorf("%q is no time zone: it looks like Europe/Berlin", d.Zone)
@@ -148,11 +151,7 @@ func look(boot string) error {
 
 // variables are what first-boot.sh reads: names that need no quoting.
 func (d Device) variables() []byte {
-	wifi := ""
-	if d.Wifi != nil {
-		wifi = "yes"
-	}
-	return fmt.Appendf(nil, "name=%s\nzone=%s\nuser=%s\nwifi=%s\n", d.Name, d.Zone, d.User, wifi)
+	return fmt.Appendf(nil, "name=%s\nzone=%s\nuser=%s\n", d.Name, d.Zone, d.User)
 }
 
 // packages are the files that the first boot installs the right one of: one for each

@@ -2,6 +2,7 @@ package flash
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -200,6 +201,36 @@ func TestNoKey(t *testing.T) {
 	}
 }
 
+// Called again with another user or key, or without one, it takes back what it had added, and
+// nothing of others.
+func TestAnotherUser(t *testing.T) {
+	files := map[string]string{"config.txt": "", "cmdline.txt": "", "meta-data": "", "user-data": "#cloud-config\nusers:\n  - name: chief\n    ssh_authorized_keys: [theirs]\n"}
+	boot := partition(t, files)
+	d := door(t)
+	d.Wifi = nil
+	prepare(t, boot, d)
+	d.User, d.SSHKey = "chief", "ssh-ed25519 BBBB"
+	prepare(t, boot, d)
+	users := func() string {
+		text, err := json.Marshal(decoded(t, boot, "user-data")["users"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	if want := `[{"name":"chief","ssh_authorized_keys":["theirs","ssh-ed25519 BBBB"]}]`; users() != want {
+		t.Errorf("users %s, want %s", users(), want)
+	}
+	d.SSHKey = ""
+	prepare(t, boot, d)
+	if want := `[{"name":"chief","ssh_authorized_keys":["theirs"]}]`; users() != want {
+		t.Errorf("users %s, want %s", users(), want)
+	}
+	if got := decoded(t, boot, "user-data"); got["ssh_pwauth"] != false || len(got["runcmd"].([]any)) != 0 {
+		t.Errorf("user-data: %v", got)
+	}
+}
+
 // An open network is written as Raspberry Pi Imager writes it.
 func TestOpenWifi(t *testing.T) {
 	boot := partition(t, fresh)
@@ -287,6 +318,8 @@ func TestRefused(t *testing.T) {
 		`"Door 1" cannot be`:         {fresh, func(d *Device) { d.Name = "Door 1" }},
 		`"Pi" cannot be the user`:    {fresh, func(d *Device) { d.User = "Pi" }},
 		`"root" cannot be the user`:  {fresh, func(d *Device) { d.User = "root" }},
+		`"timeclock" cannot be the`:  {fresh, func(d *Device) { d.User = "timeclock" }},
+		"line 3: there is a user by": {with("user-data", "#cloud-config\nuser:\n  name: pi\n  passwd: x\n"), nil},
 		`is no time zone`:            {fresh, func(d *Device) { d.Zone = "$(reboot)" }},
 		"is not by this program":     {with(preseedFile, "config_version = \"1.1\"\n"), nil},
 		"of 24 November 2025 or":     {without("meta-data"), nil},

@@ -42,6 +42,7 @@ type Kernel interface {
 type Chip struct {
 	Name    string // the kernel's
 	OnBoard bool   // a Pi 5's own, which may have no battery
+	Cold    bool   // the computer was without power before it started
 	Time    time.Time
 	Battery Battery
 }
@@ -113,7 +114,8 @@ func New(k Kernel, p Punches, always bool, log *slog.Logger) *Clock {
 
 // battery judges a Pi's own clock chip by what it shows at the start. If the newest
 // booking is of an earlier run of the computer, a chip that shows less has lost its time
-// since; one that shows more has kept it, unless a time server has set it already.
+// since. One that shows more has kept it, if the computer was without power in between, and
+// unless a time server has set it already.
 func (c *Clock) battery() Battery {
 	newest := c.punches.Newest()
 	synchronised, err := c.kernel.Synchronised()
@@ -122,7 +124,7 @@ func (c *Clock) battery() Battery {
 		return BatteryUnknown
 	case c.chip.Time.Before(newest.Time):
 		return BatteryGone
-	case synchronised || err != nil:
+	case !c.chip.Cold || synchronised || err != nil:
 		return BatteryUnknown
 	}
 	return BatteryHolds

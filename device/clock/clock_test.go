@@ -32,6 +32,7 @@ type state struct {
 	chip    time.Duration // how far the clock chip is ahead of the bubble's time
 	chipErr error
 	onBoard bool // it is a Pi 5's own
+	cold    bool // there was no power before it was started
 }
 
 var errNoChip = errors.New("there is no clock chip (RTC)")
@@ -64,7 +65,7 @@ func (m *machine) Offset() time.Duration { return 0 }
 func (m *machine) Synchronised() (bool, error) { return m.get().synced, nil }
 func (m *machine) ClockChip() (Chip, error) {
 	c := m.get()
-	return Chip{Name: "rtc", OnBoard: c.onBoard, Time: time.Now().Add(c.chip)}, c.chipErr
+	return Chip{Name: "rtc", OnBoard: c.onBoard, Cold: c.cold, Time: time.Now().Add(c.chip)}, c.chipErr
 }
 
 // bench is a machine with a queue, at a known true time.
@@ -364,6 +365,8 @@ func TestBattery(t *testing.T) {
 		battery(BatteryUnknown) // it was not started anew
 		time.Sleep(time.Hour)
 		b.wake(time.Now())
+		battery(BatteryUnknown) // by a restart, in which it had power
+		b.with(func(m *machine) { m.cold = true })
 		battery(BatteryHolds)
 		b.with(func(m *machine) { m.synced = true })
 		battery(BatteryUnknown) // a time server may have set it
@@ -372,4 +375,19 @@ func TestBattery(t *testing.T) {
 		b.with(func(m *machine) { m.onBoard = false })
 		battery(BatteryUnknown) // one that was wired says itself that it lost its power
 	})
+}
+
+func TestPoweredOn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rsts")
+	if poweredOn(path) {
+		t.Error("no Pi")
+	}
+	for raw, want := range map[string]bool{"\x00\x00\x10\x00": true, "\x00\x00\x00\x20": false, "\x00\x10\x00\x00": false, "": false} {
+		if err := os.WriteFile(path, []byte(raw), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if poweredOn(path) != want {
+			t.Errorf("% X: %v", raw, !want)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package clock
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -60,7 +61,21 @@ func (System) Offset() time.Duration {
 
 // ClockChip implements Kernel. A chip that lost its power says so, and cannot be
 // read.
-func (System) ClockChip() (Chip, error) { return clockChip("/sys/class/rtc") }
+func (System) ClockChip() (Chip, error) {
+	c, err := clockChip("/sys/class/rtc")
+	c.Cold = poweredOn("/proc/device-tree/chosen/bootloader/rsts")
+	return c, err
+}
+
+// poweredOn reports whether a Pi was without power before it started. The bootloader leaves
+// the register PM_RSTS there, most significant byte first (Raspberry Pi documentation,
+// config_txt/conditional.adoc); its bit 12 is HADPOR, "had power-on reset". Not tried on a
+// board yet.
+func poweredOn(path string) bool {
+	const hadPOR = 1 << 12
+	rsts, err := os.ReadFile(path)
+	return err == nil && len(rsts) == 4 && binary.BigEndian.Uint32(rsts)&hadPOR != 0
+}
 
 // clockChip chooses among those that the kernel knows: one that was wired before the
 // computer's own, whatever their numbers.

@@ -30,10 +30,10 @@ func (b *batch) read(regs ...byte) []byte {
 }
 
 // run does what a batch says, in one transfer of the host, or in one for each
-// chip-select where several do not work.
+// chip-select where several do not work, or nobody knows yet.
 func (d *Dev) run(b batch) error {
 	n := len(b.packets)
-	if d.single {
+	if d.single || !d.settled {
 		n = 1
 	}
 	for packets := range slices.Chunk(b.packets, n) {

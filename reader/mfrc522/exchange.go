@@ -31,10 +31,13 @@ func (r request) airTime() time.Duration {
 	return time.Duration(out+in)*etu + frameDelay
 }
 
-// start puts a frame into the FIFO and sends it. After an answer Transceive waits for
+// start puts a frame into the FIFO and sends it, with the field on. After an answer Transceive waits for
 // the next frame by itself (chapter 10.3.1.8): that takes two chip-selects, where starting
 // it anew takes five.
 func (d *Dev) start(r request) error {
+	if err := d.fieldOn(); err != nil {
+		return err
+	}
 	var b batch
 	if !d.chained {
 		b.write(commandReg, cmdIdle, cmdTransceive)

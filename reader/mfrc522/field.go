@@ -53,7 +53,13 @@ func (d *Dev) sniff() (bool, error) {
 	var b batch
 	b.write(txControlReg, antennaOn)
 	b.write(commandReg, cmdIdle, cmdTransceive)
-	b.write(comIrqReg, irqAll)
+	// Each is needed now and then only: to clear the signals, so that a chip shows that does
+	// not end its frames; and to empty the FIFO, of what noise has put there since.
+	if d.emptied = !d.emptied; d.emptied {
+		b.write(fifoLevelReg, flushFIFO)
+	} else {
+		b.write(comIrqReg, irqAll)
+	}
 	b.write(fifoDataReg, reqA)
 	if err := d.run(b); err != nil {
 		return false, err
@@ -69,7 +75,7 @@ func (d *Dev) sniff() (bool, error) {
 	got := b.read(comIrqReg, fifoLevelReg, fifoDataReg, fifoDataReg, versionReg, txASKReg, tPrescalerReg)
 	b.write(txControlReg, antennaOff)
 	err := d.run(b)
-	d.field, d.sent, d.chained = false, true, false
+	d.field, d.sent, d.chained, d.heard = false, true, false, false
 	if err != nil {
 		return false, err
 	}
@@ -77,11 +83,7 @@ func (d *Dev) sniff() (bool, error) {
 	if irq&(irqRx|irqTimer) == 0 || !d.isSetUp(got[4], got[5], got[6]) {
 		return false, d.Check()
 	}
-	if level > 2 { // noise; the next frame shall not begin with it
-		b = batch{}
-		b.write(fifoLevelReg, flushFIFO)
-		return irq&irqRx != 0, d.run(b)
-	}
-	d.chained = irq&(irqRx|irqTimer) == irqRx
-	return irq&irqRx != 0, nil
+	d.heard = irq&irqRx != 0 && level > 0
+	d.chained = d.heard && level == 2 // the FIFO is empty now
+	return d.heard, nil
 }

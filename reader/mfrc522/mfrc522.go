@@ -40,9 +40,12 @@ type Dev struct {
 	irq     gpio.PinIn // nil: not wired, or found to be dishonest
 	version byte
 	tested  testResult
-	single  bool // one register a transfer: see Note
+	settled bool // else it is being set up, one register a transfer
+	single  bool // so it is from now on: see Note
 	field   bool
 	sent    bool // a frame, since the chip was set up
+	heard   bool // somebody, in the last Sniff
+	emptied bool // the FIFO, in the last Sniff
 	chains  bool // frames may follow each other without starting Transceive anew
 	chained bool // the next one does: the one before was answered whole
 
@@ -118,7 +121,7 @@ const (
 // setUp resets the chip, tests it and writes every register that the driver relies on.
 // It goes register by register; then it finds out whether more at once works here.
 func (d *Dev) setUp() error {
-	d.single = true
+	d.settled = false
 	if d.opts.Reset != nil {
 		if err := d.pulseReset(); err != nil {
 			return err
@@ -153,11 +156,11 @@ func (d *Dev) setUp() error {
 	if err := d.run(b); err != nil {
 		return err
 	}
-	d.version, d.field, d.sent, d.chained = version[0], false, false, false
-	if err := d.Check(); err != nil {
+	d.version, d.field, d.sent, d.chained, d.heard = version[0], false, false, false, false
+	if err := d.check(); err != nil {
 		return err
 	}
-	d.single = false
+	d.settled = true
 	if err := d.Check(); err != nil {
 		return err
 	}
@@ -213,17 +216,45 @@ func (d *Dev) awaitStart() error {
 // do not work and single ones do, the driver goes on with single ones.
 func (d *Dev) Check() error {
 	err := d.check()
-	if d.single || !errors.Is(err, ErrDead) {
+	for _, pause := range patience {
+		if !errors.Is(err, ErrHung) {
+			break
+		}
+		time.Sleep(pause)
+		err = d.check()
+	}
+	if err == nil || d.single || errors.Is(err, ErrBus) || !d.batchesFail() {
 		return err
 	}
 	d.single = true
-	if alone := d.check(); alone != nil {
-		d.single = false
-		return err
+	if err = d.check(); errors.Is(err, ErrHung) { // for want of what a batch had lost
+		return d.setUp()
 	}
-	d.single = false
-	d.single = d.check() != nil // once more: was it more than one disturbed byte?
-	return nil
+	return err
+}
+
+// patience is how long a frame may take that noise seems to go on with.
+var patience = [...]time.Duration{2 * time.Millisecond, 8 * time.Millisecond}
+
+// closeLook is how long batches are looked at when something is wrong: a bus that ends one
+// chip-select in a hundred early shows.
+const closeLook = 15 * time.Millisecond
+
+// batchesFail reports whether batches fail where single chip-selects do not. One disturbed
+// byte is not enough.
+func (d *Dev) batchesFail() bool {
+	d.settled = false
+	err := d.check()
+	d.settled = true
+	if errors.Is(err, ErrDead) || errors.Is(err, ErrBus) {
+		return false
+	}
+	for end := time.Now().Add(closeLook); time.Now().Before(end); {
+		if errors.Is(d.check(), ErrDead) {
+			return true
+		}
+	}
+	return false
 }
 
 // check is one transfer of two chip-selects. The first ends with a register whose

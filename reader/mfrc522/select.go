@@ -27,16 +27,15 @@ const (
 // on, each once: a badge that was read is sent to sleep (HLTA) and stays silent until it
 // leaves or Present asks for it. The field stays on.
 //
-// A badge that could not be read whole and twice consistent is never found; the error
-// then says why.
+// A badge is found only if it was read whole, and its check bytes agree; else the error
+// says why it was not.
 func (d *Dev) Newcomers(found func(uid []byte)) error {
-	if err := d.fieldOn(); err != nil {
-		return err
-	}
+	again := d.heard // it may have kept its power since
+	d.heard = false
 	var failed error
 	for n, tries := 0, 0; n < maxCards && tries < attempts; {
 		d.chain(tries == 0) // what fails in a chain is tried again without
-		if someone, err := d.anybody(tries > 0); err != nil || !someone {
+		if someone, err := d.anybody(again); err != nil || !someone {
 			return cmp.Or(err, failed)
 		}
 		var uid []byte
@@ -44,14 +43,14 @@ func (d *Dev) Newcomers(found func(uid []byte)) error {
 			if Fatal(failed) {
 				return failed
 			}
-			tries++
+			tries, again = tries+1, true
 			continue
 		}
 		found(uid)
 		if err := d.halt(); err != nil {
 			return err
 		}
-		n, tries = n+1, 0
+		n, tries, again = n+1, 0, false
 	}
 	return failed
 }
@@ -63,11 +62,12 @@ func (d *Dev) chain(yes bool) {
 	d.chained = d.chained && d.chains
 }
 
-// anybody reports whether a badge that does not sleep answers. One that was disturbed
-// falls silent once before it answers again (clause 6.3.2, READY to IDLE).
-func (d *Dev) anybody(disturbed bool) (bool, error) {
+// anybody reports whether a badge that does not sleep answers. Again asks twice: one that
+// was woken before, or disturbed, falls silent once before it answers (clause 6.3.2, READY
+// to IDLE).
+func (d *Dev) anybody(again bool) (bool, error) {
 	err := d.wake(reqA)
-	if disturbed && errors.Is(err, ErrTimeout) {
+	if again && errors.Is(err, ErrTimeout) {
 		err = d.wake(reqA)
 	}
 	if errors.Is(err, ErrTimeout) {
@@ -79,9 +79,6 @@ func (d *Dev) anybody(disturbed bool) (bool, error) {
 // Present reports whether a badge that was a newcomer is still there, without disturbing
 // the others.
 func (d *Dev) Present(uid []byte) (bool, error) {
-	if err := d.fieldOn(); err != nil {
-		return false, err
-	}
 	d.chain(false)
 	err := d.wake(wupA)
 	for level := 0; err == nil; level++ {

@@ -141,7 +141,7 @@ func (c *Chip) chipSelect(at time.Time, s Select, last bool) (time.Duration, err
 		c.violate("KeepCS: each access needs its own chip-select")
 	}
 	c.now, c.byteTime = at, 8*speed.Period()
-	if c.endsEarly && !last {
+	if c.EndsEarly != nil && !last && c.EndsEarly() {
 		c.cutShort(s.W, in)
 	} else {
 		c.selected(s.W, in)

@@ -25,10 +25,14 @@ type Card struct {
 	// Wake is how long it takes from power to the first REQA; 0 means 5 ms, all
 	// that the standard allows.
 	Wake time.Duration
+	// Keeps is how long it keeps its state without a field; the standard wants it gone
+	// after 5 ms (ISO/IEC 14443-3, clause 5.1).
+	Keeps time.Duration
 
 	state   cardState
-	halted  bool // woken from HALT: falls back there instead of to IDLE
-	level   int  // cascade level it is being selected on
+	lost    time.Time // when the field went; zero: it is there
+	halted  bool      // woken from HALT: falls back there instead of to IDLE
+	level   int       // cascade level it is being selected on
 	powered time.Time
 }
 

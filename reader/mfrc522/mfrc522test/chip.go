@@ -55,6 +55,13 @@ type Chip struct {
 	// SelfTest is what the chip's self-test leaves in the FIFO (chapter 16.1.1). Nil means
 	// NXP's answer for NXP's versions; the others have no self-test then.
 	SelfTest []byte
+	// Stray is what the receiver takes for bytes whenever the field goes off, while a command
+	// still receives; nil means nothing.
+	Stray func() []byte
+	// EndsEarly is asked at each chip-select of a transfer but the last whether it ends one
+	// byte early, as a Pi 4 may (raspberrypi/linux issue 5655): a read loses its last byte, a
+	// write does not happen. Nil means never; EndChipSelectsEarly sets it at any moment.
+	EndsEarly func() bool
 	// OneShot makes Transceive end with the first answer, against the data sheet
 	// (chapter 10.3.1.8).
 	OneShot bool
@@ -65,7 +72,6 @@ type Chip struct {
 	hung       bool
 	stubborn   bool // no reset ends that
 	timeless   bool // its timer does not fire
-	endsEarly  bool // see EndChipSelectsEarly
 	wakes      time.Time
 	bus        Bus
 	regs       [64]byte
@@ -113,7 +119,7 @@ func (c *Chip) Place(card *Card) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.advance(time.Now())
-	card.state, card.halted = off, false
+	card.state, card.halted, card.lost = off, false, time.Time{}
 	c.cards = append(c.cards, card)
 	if c.fieldOn() {
 		card.state, card.powered = idle, time.Now()
@@ -165,13 +171,11 @@ func (c *Chip) StopTimer() {
 	c.timeless = true
 }
 
-// EndChipSelectsEarly makes each chip-select of a transfer but the last end one byte
-// early, as a Pi 4 may (raspberrypi/linux issue 5655): a read loses its last byte, a write
-// does not happen.
+// EndChipSelectsEarly makes all that EndsEarly is asked about end early, or none.
 func (c *Chip) EndChipSelectsEarly(yes bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.endsEarly = yes
+	c.EndsEarly = func() bool { return yes }
 }
 
 // IgnoreReset makes a chip that hangs stay so, whatever resets it.
@@ -247,12 +251,18 @@ func (c *Chip) powerCards(now time.Time) {
 	if !on && c.air != nil {
 		c.air.cut = true
 	}
+	if !on && c.Stray != nil && (c.command() == cmdTransceive || c.command() == cmdReceive) {
+		c.fifo = append(c.fifo, c.Stray()...)
+	}
 	for _, card := range c.cards {
 		switch {
-		case !on:
-			card.state = off
-		case card.state == off:
+		case !on && card.lost.IsZero():
+			card.lost = now
+		case on && (card.state == off || !card.lost.IsZero() && now.Sub(card.lost) >= card.Keeps):
 			card.state, card.halted, card.powered = idle, false, now
+		}
+		if on {
+			card.lost = time.Time{}
 		}
 	}
 }

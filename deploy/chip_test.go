@@ -1,13 +1,4 @@
-// Command chip is the simulated reader chip behind /dev/spichip, a bus of the real kernel
-// (deploy/board/spichip.c). It takes commands from its standard input, one to a line:
-//
-//	clock RATIO      the bus runs at RATIO times what was asked for; "jumps": it never stays
-//	early            from now on each chip-select but the last of a transfer ends early
-//	tap UID          a badge comes, stays for 150 ms, and leaves
-//	wait DURATION
-//
-// It is for tests on a board in QEMU, and in no package.
-package main
+package deploy
 
 import (
 	"bufio"
@@ -18,10 +9,12 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"testing"
 	"time"
 
 	"timeclock/reader/mfrc522/mfrc522test"
@@ -29,14 +22,31 @@ import (
 	"periph.io/x/conn/v3/physic"
 )
 
-func main() {
-	if err := run(os.Stdin); err != nil {
+// TestMain makes a program of the tests: called chip, it is the simulated reader chip behind
+// /dev/spichip, a bus of the real kernel on a board in QEMU (board/spichip.c). It takes commands
+// from its standard input, one to a line:
+//
+//	clock RATIO      the bus runs at RATIO times what was asked for; "jumps": it never stays
+//	early            from now on each chip-select but the last of a transfer ends early
+//	tap UID          a badge comes, stays for 150 ms, and leaves
+//	wait DURATION
+func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) != "chip" {
+		os.Exit(m.Run())
+	}
+	if err := runChip(os.Stdin); err != nil {
 		fmt.Fprintln(os.Stderr, "chip:", err)
 		os.Exit(1)
 	}
 }
 
-func run(commands io.Reader) error {
+// buildChip builds that program for a board.
+func buildChip(t *testing.T, path string) {
+	t.Helper()
+	sh(t, `CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go test -c -trimpath -ldflags="-s -w" -o "$1" .`, path)
+}
+
+func runChip(commands io.Reader) error {
 	bus, err := os.OpenFile("/dev/spichip", os.O_RDWR, 0)
 	if err != nil {
 		return err
