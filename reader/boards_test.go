@@ -138,7 +138,8 @@ func TestNeverDeafNeverWrong(t *testing.T) {
 			sim, r, taps, stop := launch(t, func(c *mfrc522test.Chip) {
 				b.on(c)
 				if late > 0 {
-					c.Delay = func() time.Duration { return time.Duration(source.Int64N(int64(late) + 1)) }
+					own := rand.New(rand.NewPCG(seed, 2))
+					c.Delay = func() time.Duration { return time.Duration(own.Int64N(int64(late) + 1)) }
 				}
 				c.AlignedCollPos = rapid.Bool().Draw(rt, "aligned CollPos")
 				c.OneShot = rapid.Bool().Draw(rt, "Transceive ends by itself")
@@ -286,7 +287,8 @@ func TestStrayBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := rand.New(rand.NewPCG(5, 6))
 		sim, r, taps, stop := launch(t, func(chip *mfrc522test.Chip) {
-			chip.Stray = func() []byte { return make([]byte, source.IntN(4)) }
+			own := rand.New(rand.NewPCG(7, 8))
+			chip.Stray = func() []byte { return make([]byte, own.IntN(4)) }
 		}, everyTick)
 		defer stop()
 		for n := range byte(100) {
@@ -327,4 +329,21 @@ func TestBadgeThatKeepsItsPower(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Somebody who comes again a moment later, while others were there, is read again.
+func TestFewWhoComeAgain(t *testing.T) {
+	everywhere(t, func(t *testing.T, b board) {
+		sim, _, taps := startOn(t, b, everyTick)
+		for n := range 200 {
+			card := badge(byte(n % 5))
+			sim.Place(card)
+			time.Sleep(2*b.soonEnough() - 40*time.Millisecond + time.Duration(n%7)*time.Millisecond)
+			sim.Remove(card)
+			if len(taps) != 1 {
+				t.Fatalf("badge %d: %d taps", n, len(taps))
+			}
+			<-taps
+		}
+	})
 }

@@ -274,36 +274,48 @@ func (r *Reader) send(ctx context.Context, tap device.Tap) {
 	}
 }
 
-// departures asks the badge that was not asked for the longest time whether it is still
-// there. One a poll: a newcomer does not wait until all have been asked.
+// departures asks badges whether they are still there: those that did not answer last time,
+// so that they are soon known to have left, and of the others the one that was not asked for
+// the longest time. A newcomer does not wait until all have been asked.
 func (r *Reader) departures(chip Chip) error {
+	var asked []device.UID
 	var next device.UID
 	for uid, b := range r.present { // only this goroutine changes it
-		if next.IsZero() || b.asked < r.present[next].asked {
+		switch {
+		case b.misses > 0:
+			asked = append(asked, uid)
+		case next.IsZero() || b.asked < r.present[next].asked:
 			next = uid
 		}
 	}
-	if next.IsZero() {
-		return nil
+	if !next.IsZero() {
+		asked = append(asked, next)
 	}
-	there, err := chip.Present(next.Bytes())
-	if err != nil {
-		return err
+	for _, uid := range asked {
+		there, err := chip.Present(uid.Bytes())
+		if err != nil {
+			return err
+		}
+		r.answered(uid, there)
 	}
+	return nil
+}
+
+// answered notes whether a badge that was asked is there. One that misses too many answers
+// has left.
+func (r *Reader) answered(uid device.UID, there bool) {
 	r.note(func(h *Health) {
 		h.Asked++
-		if there {
+		b := r.present[uid]
+		b.asked = h.Asked
+		if b.misses++; there {
+			b.misses = 0
 			h.Answered++
 		}
-		b := r.present[next]
-		if b.misses, b.asked = b.misses+1, h.Asked; there {
-			b.misses = 0
-		}
-		if r.present[next] = b; b.misses == missesToLeave {
-			delete(r.present, next)
+		if r.present[uid] = b; b.misses == missesToLeave {
+			delete(r.present, uid)
 		}
 	})
-	return nil
 }
 
 // forget forgets all badges.
