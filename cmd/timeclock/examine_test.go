@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -79,7 +80,7 @@ func TestReaderNote(t *testing.T) {
 		}
 		return nil
 	})
-	if text := printed(t, "status", "-config", settings); !strings.Contains(text, "has read no badge since the start") {
+	if text := asked(t, "status", "-config", settings); !strings.Contains(text, "has read no badge since the start") {
 		t.Errorf("status: %s", text)
 	}
 	d.chip.EndChipSelectsEarly(true)
@@ -90,12 +91,29 @@ func TestReaderNote(t *testing.T) {
 		}
 		return nil
 	})
-	if text := printed(t, "status", "-config", settings); !strings.Contains(text, "NOTICE: the SPI bus ends chip-selects early") || !strings.Contains(text, "read the last badge at ") {
+	if text := asked(t, "status", "-config", settings); !strings.Contains(text, "NOTICE: the SPI bus ends chip-selects early") || !strings.Contains(text, "read the last badge at ") {
 		t.Errorf("status: %s", text)
 	}
-	if text := printed(t, "doctor", "reader", "-config", settings, "-for", "10ms"); !strings.Contains(text, "NOTICE  the SPI bus ends chip-selects early") {
+	if text := asked(t, "doctor", "reader", "-config", settings, "-for", "10ms"); !strings.Contains(text, "NOTICE  the SPI bus ends chip-selects early") {
 		t.Errorf("doctor reader: %s", text)
 	}
+}
+
+// asked returns what the program says as a process of its own, which settings of its own
+// do not disturb. The test binary is that program, too (testscript.Main).
+func asked(t *testing.T, args ...string) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Args = append([]string{"timeclock"}, args...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", args, err, out)
+	}
+	return string(out)
 }
 
 // What goes on without power is judged by what it is.
