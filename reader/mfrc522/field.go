@@ -29,7 +29,7 @@ func (d *Dev) FieldOff() error {
 	var b batch
 	b.write(txControlReg, antennaOff)
 	b.write(commandReg, cmdIdle)
-	b.write(fifoLevelReg, flushFIFO) // Sniff does not
+	b.write(fifoLevelReg, flushFIFO) // Sniff does so in every second poll only
 	return d.run(b)
 }
 

@@ -223,8 +223,11 @@ func (d *Dev) Check() error {
 		time.Sleep(pause)
 		err = d.check()
 	}
-	if err == nil || d.single || errors.Is(err, ErrBus) || !d.batchesFail() {
+	switch {
+	case err == nil || d.single || errors.Is(err, ErrBus):
 		return err
+	case !d.batchesFail():
+		return d.check() // once more: it may have been one disturbed byte
 	}
 	d.single = true
 	if err = d.check(); errors.Is(err, ErrHung) { // for want of what a batch had lost
