@@ -223,6 +223,18 @@ func TestSelfTest(t *testing.T) {
 	}
 }
 
+// A check that is disturbed once is no fault, of the chip or of its bus.
+func TestDisturbedCheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		chip, dev := newChip(t)
+		asked := 0
+		chip.EndsEarly = func() bool { asked++; return asked == 1 }
+		if err := dev.Check(); err != nil || dev.Note() != "" || asked < 2 {
+			t.Errorf("%v, %q after %d batches", err, dev.Note(), asked)
+		}
+	})
+}
+
 // What can be told of a chip that is deaf is told, at once and later.
 func TestToldOfDeafness(t *testing.T) {
 	for want, fail := range map[string]func(*mfrc522test.Chip){
