@@ -42,6 +42,10 @@ func browser(t *testing.T) context.Context {
 	t.Cleanup(stop)
 	ctx, stop = context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(stop)
+	// The browser lives as long as the context of what is asked of it first.
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatal(err)
+	}
 	return ctx
 }
 
@@ -54,13 +58,19 @@ type deed struct {
 	do   []step
 }
 
-// play does one deed after another.
+// play does one deed after another. Where one does not come to its end, the test
+// says what the page showed instead.
 func play(ctx context.Context, t *testing.T, deeds []deed) {
 	t.Helper()
 	for _, d := range deeds {
-		if err := chromedp.Do(ctx, d.do...); err != nil {
-			page, _ := chromedp.Run(ctx, chromedp.OuterHTML[string]("body"))
-			t.Fatalf("%s: %v\n%s", d.what, err, page)
+		for n, do := range d.do {
+			patient, stop := context.WithTimeout(ctx, 90*time.Second)
+			err := chromedp.Do(patient, do)
+			stop()
+			if err != nil {
+				page, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + " " + document.documentElement.outerHTML`))
+				t.Fatalf("%s, step %d: %v\n%s", d.what, n+1, err, page)
+			}
 		}
 	}
 }
@@ -79,6 +89,16 @@ func visiting(address string) step {
 		}
 		return v, err
 	}
+}
+
+// visible waits until an element can be seen, by its CSS selector or, from a slash
+// on, its XPath. (chromedp takes a plain string for a text to search as well, which
+// finds "h1" in a hidden token too, and waits for ever until that can be seen.)
+func visible(selector string) step {
+	if strings.HasPrefix(selector, "/") {
+		return chromedp.WaitVisible(selector)
+	}
+	return chromedp.WaitVisible(chromedp.CSS(selector))
 }
 
 // says waits until the page has a text.

@@ -55,7 +55,7 @@ func TestCorrectionsInBrowser(t *testing.T) {
 		t.Errorf("the picture without a token: %d", status)
 	}
 
-	click, see, set := chromedp.Click[string], chromedp.WaitVisible[string], chromedp.SetValue[string]
+	click, see, set := chromedp.Click[string], visible, chromedp.SetValue[string]
 	within := func(id, css string) string { return fmt.Sprintf(`[id=%q] %s`, id, css) }
 	play(ctx, t, []deed{
 		{"log in", []step{visiting(address + "/login"), set(`input[name=name]`, "admin"), set(`input[name=password]`, password), click(`button.main`), says("Health")}},

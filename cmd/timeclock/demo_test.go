@@ -70,7 +70,7 @@ func TestDemoInBrowser(t *testing.T) {
 		annaOut = `#received tr[data-name="Anna Müller"][data-intent="checkout"]`
 		joergIn = `#received tr[data-name="Jörg Weiß"][data-intent="checkin"]`
 	)
-	click, see, gone := chromedp.Click[string], chromedp.WaitVisible[string], chromedp.WaitNotPresent[string]
+	click, see, gone := chromedp.Click[string], visible, chromedp.WaitNotPresent[string]
 	shows := func(text string) step { return see(`#display[alt*="` + text + `"]`) }
 	defer func() {
 		if t.Failed() {

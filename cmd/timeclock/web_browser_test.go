@@ -41,7 +41,7 @@ func TestPageInBrowser(t *testing.T) {
 			return err
 		})
 	}
-	click, see := chromedp.Click[string], chromedp.WaitVisible[string]
+	click, see := chromedp.Click[string], visible
 	keys, set := chromedp.SendKeys[string], chromedp.SetValue[string]
 	open := func(path string) step { return visiting(address + path) }
 	code := d.page.Code()
@@ -93,24 +93,18 @@ func TestPageInBrowser(t *testing.T) {
 	})
 
 	speak := func(language string) {
-		if err := chromedp.Do(ctx, click(`footer button[lang=`+language+`]`), see(`html[lang=`+language+`]`)); err != nil {
-			t.Fatal(err)
-		}
+		play(ctx, t, []deed{{"in " + language, []step{click(`footer button[lang=` + language + `]`), see(`html[lang=` + language + `]`)}}})
 	}
 	for _, language := range []string{"en", "de"} {
 		speak(language)
 		for _, path := range []string{"/", "/in", "/in?roll=1", "/badges", "/unclaimed", "/bookings", "/days", "/device"} {
-			if err := chromedp.Do(ctx, open(path), see("h1")); err != nil {
-				t.Fatal(path, err)
-			}
+			play(ctx, t, []deed{{language + " " + path, []step{open(path), see("h1")}}})
 			accessible(ctx, t, axe, path)
 		}
 	}
 	speak("en")
 	for name, path := range map[string]string{"page-now.png": "/", "page-badges.png": "/badges"} {
-		if err := chromedp.Do(ctx, chromedp.EmulateViewport(1160, 900), open(path), see("h1"), chromedp.Sleep(300*time.Millisecond)); err != nil {
-			t.Fatal(err)
-		}
+		play(ctx, t, []deed{{name, []step{chromedp.EmulateViewport(1160, 900), open(path), see("h1"), chromedp.Sleep(300 * time.Millisecond)}}})
 		picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 		if err != nil {
 			t.Fatal(err)
@@ -123,16 +117,12 @@ func TestPageInBrowser(t *testing.T) {
 	}
 	// On a phone nothing is wider than the screen.
 	for _, path := range []string{"/", "/badges", "/bookings", "/device"} {
-		if err := chromedp.Do(ctx, chromedp.EmulateViewport(360, 740), open(path), see("h1")); err != nil {
-			t.Fatal(err)
-		}
+		play(ctx, t, []deed{{path + " on a phone", []step{chromedp.EmulateViewport(360, 740), open(path), see("h1")}}})
 		if wide, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth`)); err != nil || wide > 360 {
 			t.Errorf("%s is %d pixels wide on a phone, %v", path, wide, err)
 		}
 	}
-	if err := chromedp.Do(ctx, open("/"), click(`header form button`), see(`input[name=password]`)); err != nil {
-		t.Fatal("logging out:", err)
-	}
+	play(ctx, t, []deed{{"logging out", []step{open("/"), click(`header form button`), see(`input[name=password]`)}}})
 	accessible(ctx, t, axe, "/login")
 
 	eventually(t, func() error {
