@@ -192,7 +192,7 @@ func (m *machine) root(patience time.Duration, command string) string {
 		m.openShell(patience)
 	}
 	m.said++
-	fmt.Fprintf(m.shell, "{ %s; } 2>&1; echo said-''%d\n", command, m.said)
+	fmt.Fprintf(m.shell, "{ %s; } 2>&1; echo said-\\%d\n", command, m.said)
 	m.shell.Flush()
 	return m.hear(patience, fmt.Sprintf("said-%d", m.said))
 }
@@ -211,19 +211,20 @@ func (m *machine) openShell(patience time.Duration) {
 		}
 	}
 	heard := make(chan struct{})
-	go func() { // nobody listens until the shell is there
+	defer close(heard)
+	go func(shell *bufio.ReadWriter) { // nobody listens until the shell is there
 		for {
 			select {
 			case <-heard:
 				return
 			case <-time.After(time.Second):
-				m.shell.WriteString("stty -echo; echo shell-''ready\n")
-				m.shell.Flush()
+				// What is lost of it must not leave a quote open. The backslash tells the answer from its echo.
+				shell.WriteString("stty -echo; echo shell-\\ready\n")
+				shell.Flush()
 			}
 		}
-	}()
+	}(m.shell)
 	m.hear(patience, "shell-ready")
-	close(heard)
 }
 
 // hear returns what the shell says up to a line.
