@@ -31,7 +31,6 @@
 package queue
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,36 +49,6 @@ var ErrInUse = errors.New("the queue is in use by another timeclock: stop that o
 
 // ErrDamaged says that the file is not what this package wrote.
 var ErrDamaged = errors.New("the queue file is damaged")
-
-// State is where a punch stands.
-type State string
-
-// The states a punch can be in.
-const (
-	Pending     State = "pending"
-	Ambiguous   State = "ambiguous" // pending: sent, and not clearly answered
-	Held        State = "held"      // pending: a check-out whose check-in is quarantined, or a punch whose time is not certain yet
-	Delivered   State = "delivered"
-	Quarantined State = "quarantined" // refused for good, kept for a person to decide
-	Dropped     State = "dropped"     // a person decided that it is never sent
-)
-
-// Entry is a punch with what became of it.
-type Entry struct {
-	device.Punch
-	State  State
-	Reason string    // the server's words, or a person's
-	Since  time.Time // when it came into that state; zero while pending
-}
-
-// Stats counts the punches by state.
-type Stats struct {
-	Pending, Delivered, Quarantined int // ambiguous and held ones are pending too
-	Ambiguous, Held, Dropped        int
-	Uncertain                       int       // of those held: those whose time is not certain yet
-	OldestPending                   time.Time // zero if none is pending
-	Problem                         string    // why the last write failed; empty if it did not
-}
 
 // Store is an open queue. Its methods may be called from any goroutine.
 type Store struct {
@@ -308,60 +277,6 @@ func (s *Store) saveSoon() {
 	}
 }
 
-// Last returns the newest punch that this clock made for an employee, the zero
-// Punch if there is none, and whether Zeitstrom lacks it or an earlier one that
-// is still to come.
-func (s *Store) Last(e device.EmployeeID) (p device.Punch, pending bool, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.reload(); err != nil {
-		return device.Punch{}, false, err
-	}
-	p = s.last[e]
-	return p, len(s.lanes[e]) > 0 || s.marks[p.ID].State == Quarantined, nil
-}
-
-// Stats counts the punches by state.
-func (s *Store) Stats() Stats {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st := Stats{Delivered: s.settled.len(), Ambiguous: len(s.doubtful)}
-	for id := range s.doubtful {
-		if s.marks[id].State == Held {
-			st.Ambiguous--
-		}
-	}
-	if s.problem != nil {
-		st.Problem = s.problem.Error()
-	}
-	for _, m := range s.marks {
-		switch m.State {
-		case Held:
-			st.Held++
-		case Quarantined:
-			st.Quarantined++
-			st.Delivered--
-		case Dropped:
-			st.Dropped++
-			st.Delivered--
-		}
-	}
-	for _, lane := range s.lanes {
-		st.Pending += len(lane)
-		for _, i := range lane {
-			if _, unsure := s.uncertain[i.id]; unsure {
-				st.Uncertain++
-				if s.marks[i.id].State != Held {
-					st.Held++
-				}
-			} else if at := time.Unix(0, i.time); st.OldestPending.IsZero() || at.Before(st.OldestPending) {
-				st.OldestPending = at
-			}
-		}
-	}
-	return st
-}
-
 // Alive returns nil as soon as the store answers, which it does not while its disk
 // keeps it waiting.
 func (s *Store) Alive(ctx context.Context) error {
@@ -377,83 +292,4 @@ func (s *Store) Alive(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// Undelivered returns every punch that is pending or quarantined, in order.
-func (s *Store) Undelivered() ([]Entry, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var out []Entry
-	err := s.db.View(func(tx *bolt.Tx) error {
-		for _, lane := range s.lanes {
-			for _, i := range lane {
-				p, err := getPunch(tx, i.id)
-				if err != nil {
-					return err
-				}
-				out = append(out, s.entry(p))
-			}
-		}
-		for id, m := range s.marks {
-			if m.State != Quarantined {
-				continue
-			}
-			p, err := getPunch(tx, id)
-			if err != nil {
-				return err
-			}
-			out = append(out, s.entry(p))
-		}
-		return nil
-	})
-	slices.SortFunc(out, func(a, b Entry) int { return cmp.Compare(a.ID, b.ID) })
-	return out, err
-}
-
-// Recent returns the newest punches, at most n, newest first.
-func (s *Store) Recent(n int) ([]Entry, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var out []Entry
-	err := s.db.View(func(tx *bolt.Tx) error {
-		return newestFirst(tx, func(p device.Punch) bool {
-			if len(out) < n {
-				out = append(out, s.entry(p))
-			}
-			return len(out) < n
-		})
-	})
-	return out, err
-}
-
-// State returns where a punch stands.
-func (s *Store) State(p device.Punch) State {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.entry(p).State
-}
-
-// Find returns one punch.
-func (s *Store) Find(id device.PunchID) (Entry, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p, err := s.read(id)
-	return s.entry(p), err
-}
-
-func (s *Store) entry(p device.Punch) Entry {
-	e := Entry{Punch: p, State: Pending}
-	if m, ok := s.marks[p.ID]; ok {
-		e.State, e.Reason, e.Since = m.State, m.Reason, m.Since
-		return e
-	}
-	switch {
-	case s.settled.has(p.ID):
-		e.State = Delivered
-	case p.Stamp.Uncertain:
-		e.State, e.Reason = Held, "its time is not certain yet"
-	case s.doubtful[p.ID]:
-		e.State = Ambiguous
-	}
-	return e
 }
