@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-var boardToo = flag.Bool("board", false, "boot a board with the real kernel's drivers in QEMU; takes root, mmdebstrap, qemu-system-aarch64, dtc, and a minute")
+var boardToo = flag.Bool("board", false, "boot a board with the real kernel's drivers in QEMU; "+
+	"takes root, mmdebstrap, qemu-system-aarch64, dtc, and a minute")
 
 // boardKit makes what a board in QEMU needs, or finds it made, and returns its directory.
 func boardKit(t *testing.T) string {
@@ -75,8 +76,12 @@ func TestBoard(t *testing.T) {
 	clocks := []string{"0.25", "0.6", "1", "1.6", "2.5", "jumps"}
 	for name, text := range map[string]string{
 		"init": bareInit, "runs": strings.Join(clocks, "\n") + "\n",
-		"badges.csv": "uid,employee_id,name\nA1B2C301,a1b2c3d4-e5f6-7890-abcd-000000000001,A\n04112233445502,a1b2c3d4-e5f6-7890-abcd-000000000002,B\n04010203050607080903,a1b2c3d4-e5f6-7890-abcd-000000000003,C\n",
-		"etc/timeclock/timeclock.toml": "zeitstrom.url = \"http://127.0.0.1:9/\"\nterminal.lockout = \"0s\"\nterminal.ask = \"0s\"\nclock.trust = \"always\"\n" +
+		"badges.csv": "uid,employee_id,name\n" +
+			"A1B2C301,a1b2c3d4-e5f6-7890-abcd-000000000001,A\n" +
+			"04112233445502,a1b2c3d4-e5f6-7890-abcd-000000000002,B\n" +
+			"04010203050607080903,a1b2c3d4-e5f6-7890-abcd-000000000003,C\n",
+		"etc/timeclock/timeclock.toml": "zeitstrom.url = \"http://127.0.0.1:9/\"\n" +
+			"terminal.lockout = \"0s\"\nterminal.ask = \"0s\"\nclock.trust = \"always\"\n" +
 			"display.i2c = \"/dev/i2c-0\"\nsignal.buzzer_pin = \"GPIO17\"\n",
 	} {
 		path := filepath.Join(root, name)
@@ -96,11 +101,14 @@ func TestBoard(t *testing.T) {
 		CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -ldflags="-s -w" -o "$root/bin/timeclock" ../cmd/timeclock
 		cp "$kit"/kernel/usr/bin/busybox "$root/bin/"; cp package/modules-load.conf "$root/"; cp "$kit/spichip.ko" "$root/mod/"
 		cd "$kit"/kernel/usr/lib/modules/*/kernel/drivers
-		for m in spi/spi-bitbang spi/spi-gpio i2c/algos/i2c-algo-bit i2c/busses/i2c-gpio i2c/i2c-dev; do xz -dc $m.ko.xz >"$root/mod/$(basename $m).ko"; done
+		for m in spi/spi-bitbang spi/spi-gpio i2c/algos/i2c-algo-bit i2c/busses/i2c-gpio i2c/i2c-dev; do
+			xz -dc $m.ko.xz >"$root/mod/$(basename $m).ko"
+		done
 		cd "$root" && find . | cpio --quiet -o -H newc | gzip -1 >"$root.gz"`, root, kit)
 	started := time.Now()
 	out := sh(t, `timeout 400 qemu-system-aarch64 -M virt,gic-version=2 -cpu cortex-a53 -m 1024 -smp 2 -nic none -nographic -no-reboot \
-		-kernel "$1"/kernel/boot/vmlinuz-* -dtb "$1/board.dtb" -initrd "$2" -append "console=ttyAMA0 quiet panic=-1" </dev/null`, kit, root+".gz")
+		-kernel "$1"/kernel/boot/vmlinuz-* -dtb "$1/board.dtb" -initrd "$2" \
+		-append "console=ttyAMA0 quiet panic=-1" </dev/null`, kit, root+".gz")
 	t.Logf("from power on to power off: %v", time.Since(started).Round(time.Second))
 	says := marks(out)
 	log := says["end"]

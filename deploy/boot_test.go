@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -17,7 +16,8 @@ import (
 	"timeclock/sync/zeitstrom/zeitstromtest"
 )
 
-var bootIt = flag.Bool("boot", false, "boot whole Debians in QEMU, driven by what flash wrote; takes root, mmdebstrap, mtools, qemu, and up to an hour and a half the first time")
+var bootIt = flag.Bool("boot", false, "boot whole Debians in QEMU, driven by what flash wrote; "+
+	"takes root, mmdebstrap, mtools, qemu, and up to an hour and a half the first time")
 
 // needsBoot skips a test that boots a Debian, unless it is asked for.
 func needsBoot(t *testing.T, programs ...string) {
@@ -73,7 +73,9 @@ func TestFirstBoot(t *testing.T) {
 			}
 			m.root(patience, `until timeclock status -json | grep '"reader":{"healthy":true'; do sleep 1; done`)
 			t.Logf("a clock after %v", time.Since(began).Round(time.Second))
-			m.root(patience, "until [ -e /boot/firmware/timeclock-installed.txt ] && ! [ -e /boot/firmware/timeclock ] && ! systemctl list-jobs --no-legend | grep -q .; do sleep 1; done")
+			m.root(patience,
+				"until [ -e /boot/firmware/timeclock-installed.txt ] && ! [ -e /boot/firmware/timeclock ] && "+
+					"! systemctl list-jobs --no-legend | grep -q .; do sleep 1; done")
 			t.Logf("nothing is left to do after %v", time.Since(began).Round(time.Second))
 			m.isClock(c.key, c.wifi)
 			m.root(patience, "sync")
@@ -162,11 +164,15 @@ func TestLifeOfAClock(t *testing.T) {
 	}
 
 	card{
-		settings: fmt.Sprintf("zeitstrom.url = \"http://10.0.2.2:%s%s\"\nzeitstrom.plain_http_host = \"10.0.2.2\"\nreader.driver = \"simulated\"\ndisplay.i2c = \"/dev/i2c-0\"\n", port, zeitstromtest.Base),
-		arch:     "amd64", key: true, wifi: true,
+		settings: fmt.Sprintf("zeitstrom.url = \"http://10.0.2.2:%s%s\"\nzeitstrom.plain_http_host = \"10.0.2.2\"\n"+
+			"reader.driver = \"simulated\"\ndisplay.i2c = \"/dev/i2c-0\"\n",
+			port, zeitstromtest.Base),
+		arch: "amd64", key: true, wifi: true,
 	}.write(t, work)
 	sh(t, `set -eu; cd "$1"; minisign -G -W -p minisign.pub -s key.sec >/dev/null
-		VERSION=2.0 ARCHS=amd64 "$2/deploy/package.sh" "$1/new" >/dev/null; minisign -S -s key.sec -m new/*.deb </dev/null >/dev/null`, work, must(t)(filepath.Abs("..")))
+		VERSION=2.0 ARCHS=amd64 "$2/deploy/package.sh" "$1/new" >/dev/null
+		minisign -S -s key.sec -m new/*.deb </dev/null >/dev/null`,
+		work, must(t)(filepath.Abs("..")))
 	public := strings.Fields(sh(t, `tail -n 1 "$1"`, work+"/minisign.pub"))[0]
 	lap("the card is written")
 
@@ -211,10 +217,7 @@ func TestLifeOfAClock(t *testing.T) {
 	// An update under the real systemd, with a booking that waits.
 	away.Store(true)
 	m.says(`"outcome":"checkin"`, "sudo timeclock tap -json 01020304")
-	copied := exec.Command("bash", "-c", `tar c -C "$1/new" . | ssh -q -i "$1/key" -p "$2" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null pi@127.0.0.1 'mkdir /tmp/new && tar x -C /tmp/new'`, "sh", work, m.ssh)
-	if out, err := copied.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	m.bring(filepath.Join(work, "new"), "/tmp/new")
 	m.says("", "echo 2.0 >/tmp/new/latest.txt; sudo systemd-run -q python3 -m http.server --bind 127.0.0.1 --directory /tmp/new 8000")
 	m.says("", `printf '[update]\nurl = "http://127.0.0.1:8000/"\nhours = "00:00-23:59"\nkey = "`+public+`"\n' | sudo tee -a /etc/timeclock/timeclock.toml`)
 	m.eventually(time.Minute, "", "sudo systemctl start timeclock-fetch") // which has the rest done by the unit for updates

@@ -26,7 +26,8 @@ if [ "$arch" = arm64 ] && [ ! -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ]; then
 fi
 mkdir -p "$(dirname "$tar")"
 mmdebstrap --quiet --variant=minbase --architectures=$arch \
-	--include=systemd-sysv,linux-image-$arch,initramfs-tools,cloud-init,netplan.io,wpasupplicant,openssh-server,sudo,dbus,udev,kmod,ca-certificates,tzdata,init-system-helpers,iproute2,e2fsprogs,systemd-timesyncd \
+	--include=systemd-sysv,linux-image-$arch,initramfs-tools,cloud-init,netplan.io,wpasupplicant,openssh-server \
+	--include=sudo,dbus,udev,kmod,ca-certificates,tzdata,init-system-helpers,iproute2,e2fsprogs,systemd-timesyncd \
 	trixie "${tar%.tar}-part.tar"
 mv "${tar%.tar}-part.tar" "$tar"
 `
@@ -111,7 +112,8 @@ func (c card) write(t *testing.T, work string) {
 	}
 	sh(t, `set -eu; cd "$1"; ssh-keygen -q -t ed25519 -N '' -f key; go build -C "$2" -o "$1/timeclock" ./cmd/timeclock
 		VERSION=1.0 ARCHS=$3 "$2/deploy/package.sh" "$1/debs" >/dev/null
-		mkdir bootfs; touch bootfs/config.txt bootfs/cmdline.txt; echo "instance-id: rpios-image" >bootfs/meta-data; printf '#network:\n' >bootfs/network-config`,
+		mkdir bootfs; touch bootfs/config.txt bootfs/cmdline.txt
+		echo "instance-id: rpios-image" >bootfs/meta-data; printf '#network:\n' >bootfs/network-config`,
 		work, must(t)(filepath.Abs("..")), c.arch)
 	args := []string{"flash", "-boot", "bootfs", "-config", "door.toml", "-token", "token", "-package", "debs", "-name", "door-1"}
 	if c.key {
@@ -172,7 +174,8 @@ func (m *machine) powerOn() {
 		"-drive", "file=" + m.work + "/root.qcow2,if=virtio,format=qcow2", "-drive", "file=" + m.work + "/boot.img,if=virtio,format=raw",
 	}
 	if m.arch == "arm64" {
-		m.qemu = exec.Command("qemu-system-aarch64", append(args, "-M", "virt,gic-version=2", "-cpu", "cortex-a53", "-dtb", m.board+"/board.dtb", "-append", kernel+"ttyAMA0")...)
+		m.qemu = exec.Command("qemu-system-aarch64", append(args, "-M", "virt,gic-version=2", "-cpu", "cortex-a53",
+			"-dtb", m.board+"/board.dtb", "-append", kernel+"ttyAMA0")...)
 	} else {
 		os.Remove(m.work + "/shell")
 		m.qemu = exec.Command("qemu-system-x86_64", append(args, "-M", "pc", "-cpu", "max", "-device", "i6300esb",
@@ -271,11 +274,27 @@ func (m *machine) powerCut() {
 	m.shell = nil
 }
 
+// sshOptions let the card's key in, whatever the machine's own key is.
+func (m *machine) sshOptions() []string {
+	return []string{
+		"-q", "-i", m.work + "/key", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+		"-o", "ConnectTimeout=20", "-o", "BatchMode=yes",
+	}
+}
+
 // try runs a command as the user whom the key lets in.
 func (m *machine) try(command string) (string, error) {
-	out, err := exec.Command("ssh", "-q", "-i", m.work+"/key", "-p", m.ssh, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
-		"-o", "ConnectTimeout=20", "-o", "BatchMode=yes", "pi@127.0.0.1", command).CombinedOutput()
+	out, err := exec.Command("ssh", append(m.sshOptions(), "-p", m.ssh, "pi@127.0.0.1", command)...).CombinedOutput()
 	return string(out), err
+}
+
+// bring copies a file or a directory to the machine.
+func (m *machine) bring(from, to string) {
+	m.t.Helper()
+	copied := exec.Command("scp", append(m.sshOptions(), "-r", "-P", m.ssh, from, "pi@127.0.0.1:"+to)...)
+	if out, err := copied.CombinedOutput(); err != nil {
+		m.t.Fatalf("%v\n%s", err, out)
+	}
 }
 
 // eventually waits for a command to succeed and to say something.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -37,8 +36,10 @@ func TestWholeBoard(t *testing.T) {
 		t.Fatal(err)
 	}
 	card{
-		settings: fmt.Sprintf("zeitstrom.url = \"http://10.0.2.2:%s%s\"\nzeitstrom.plain_http_host = \"10.0.2.2\"\ndisplay.i2c = \"/dev/i2c-0\"\nsignal.buzzer_pin = \"GPIO17\"\n", port, zeitstromtest.Base),
-		arch:     "arm64", key: true,
+		settings: fmt.Sprintf("zeitstrom.url = \"http://10.0.2.2:%s%s\"\nzeitstrom.plain_http_host = \"10.0.2.2\"\n"+
+			"display.i2c = \"/dev/i2c-0\"\nsignal.buzzer_pin = \"GPIO17\"\n",
+			port, zeitstromtest.Base),
+		arch: "arm64", key: true,
 	}.write(t, work)
 	m := newMachine(t, work, "arm64")
 	m.board = kit
@@ -48,7 +49,9 @@ func TestWholeBoard(t *testing.T) {
 	m.eventually(25*time.Minute, "active", "systemctl is-active timeclock")
 	lap("the first boot has made a clock")
 	if made, runs := kernelOf(t, kit), strings.TrimSpace(m.eventually(time.Minute, "", "uname -r")); made != runs {
-		t.Fatalf("the board's modules are for the kernel %s, and %s runs: they were made at different times; remove %s and its neighbours, and try again", made, runs, kit)
+		t.Fatalf("the board's modules are for the kernel %s, and %s runs: they were made at different times; "+
+			"remove %s and its neighbours, and try again",
+			made, runs, kit)
 	}
 
 	devices := m.eventually(time.Minute, "Character", "cat /proc/devices")
@@ -63,10 +66,8 @@ func TestWholeBoard(t *testing.T) {
 
 	// The kernel's bus, with a chip behind it that is a program.
 	buildChip(t, filepath.Join(work, "chip"))
-	copied := exec.Command("bash", "-c", `tar c -C "$1" chip -C "$2" spichip.ko | ssh -q -i "$1/key" -p "$3" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null pi@127.0.0.1 'tar x'`, "sh", work, kit, m.ssh)
-	if out, err := copied.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	m.bring(filepath.Join(work, "chip"), ".")
+	m.bring(filepath.Join(kit, "spichip.ko"), ".")
 	m.says("", "until sudo rmmod spi_gpio 2>/dev/null; do sleep 0.1; done; sudo insmod spichip.ko")
 	m.says("", "sudo mkfifo /run/commands; sudo systemd-run -q --unit=chip sh -c 'exec 3<>/run/commands; exec /home/pi/chip </run/commands'")
 	m.eventually(2*time.Minute, `"reader":{"healthy":true`, "sudo timeclock status -json")
@@ -75,15 +76,20 @@ func TestWholeBoard(t *testing.T) {
 		m.says("", fmt.Sprintf("printf 'clock %s\\ntap 04112233445502\\n' | sudo tee /run/commands", clock))
 		for end := time.Now().Add(time.Minute); len(server.Timestamps()) <= n; time.Sleep(time.Second) {
 			if time.Now().After(end) {
-				t.Fatalf("at %s times the bus clock no booking came; Zeitstrom has %d\n%s", clock, len(server.Timestamps()), m.eventually(time.Minute, "", "sudo timeclock status -json; sudo journalctl -u timeclock -u chip | tail -n 40"))
+				t.Fatalf("at %s times the bus clock no booking came; Zeitstrom has %d\n%s",
+					clock, len(server.Timestamps()),
+					m.eventually(time.Minute, "", "sudo timeclock status -json; "+
+						"sudo journalctl -u timeclock -u chip | tail -n 40"))
 			}
 		}
 	}
 	lap("badges are bookings at Zeitstrom, at four speeds of the bus")
 
 	// A unit that forbids the bus is named as the cause.
-	m.says("", `sudo mkdir /etc/systemd/system/timeclock.service.d; printf '[Service]\nDeviceAllow=\nDeviceAllow=char-spidev rw\nDeviceAllow=char-i2c rw\nDeviceAllow=char-gpiochip rw\n' |
-		sudo tee /etc/systemd/system/timeclock.service.d/wrong.conf; sudo systemctl daemon-reload; sudo systemctl restart timeclock`)
+	m.says("", `sudo mkdir /etc/systemd/system/timeclock.service.d
+		{ printf '[Service]\nDeviceAllow=\n'; printf 'DeviceAllow=char-%s rw\n' spidev i2c gpiochip; } |
+			sudo tee /etc/systemd/system/timeclock.service.d/wrong.conf
+		sudo systemctl daemon-reload; sudo systemctl restart timeclock`)
 	m.eventually(2*time.Minute, "/dev/spidev0.0 is forbidden by the unit", "sudo timeclock doctor -json || true")
 	m.says("", "sudo rm -r /etc/systemd/system/timeclock.service.d")
 	lap("a wrong unit is named")
@@ -116,7 +122,8 @@ func (m *machine) openedNotForbidden() {
 	}
 	m.says(`"check":"spi","verdict":"ok"`, "sudo timeclock doctor -json || true")
 	m.says(`"check":"i2c","verdict":"ok"`, "sudo timeclock doctor -json || true")
-	if lines := m.eventually(time.Minute, "GPIO17", "sudo cat /sys/kernel/debug/gpio"); !regexp.MustCompile(`\(GPIO17 +\|timeclock@\d+ *\) out lo`).MatchString(lines) {
+	lines := m.eventually(time.Minute, "GPIO17", "sudo cat /sys/kernel/debug/gpio")
+	if !regexp.MustCompile(`\(GPIO17 +\|timeclock@\d+ *\) out lo`).MatchString(lines) {
 		m.t.Errorf("the buzzer's pin is not driven:\n%s", lines)
 	}
 	if log, _ := m.try("sudo journalctl -b -u timeclock | grep -i -e 'operation not permitted' -e forbidden"); log != "" {

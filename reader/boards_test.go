@@ -28,7 +28,10 @@ func boards() (all []board) {
 		all = append(all, board{fmt.Sprintf("clock %v", ratio), steady(ratio), 0})
 	}
 	all = append(all, board{"clock that jumps", jumping(), 0})
-	for _, d := range []time.Duration{200 * time.Microsecond, time.Millisecond, 4 * time.Millisecond, 6 * time.Millisecond, 20 * time.Millisecond} {
+	for _, d := range []time.Duration{
+		200 * time.Microsecond, time.Millisecond,
+		4 * time.Millisecond, 6 * time.Millisecond, 20 * time.Millisecond,
+	} {
 		all = append(all, board{fmt.Sprintf("clock that jumps, host %v late", d), jumping(), d})
 	}
 	return all
@@ -312,7 +315,10 @@ func TestStrayBytes(t *testing.T) {
 // A badge that keeps its power for longer than the field is off between two frames is read
 // all the same.
 func TestBadgeThatKeepsItsPower(t *testing.T) {
-	for _, keeps := range []time.Duration{0, 30 * time.Microsecond, 100 * time.Microsecond, time.Millisecond, 4 * time.Millisecond, 20 * time.Millisecond, 33 * time.Millisecond} {
+	for _, keeps := range []time.Duration{
+		0, 30 * time.Microsecond, 100 * time.Microsecond,
+		time.Millisecond, 4 * time.Millisecond, 20 * time.Millisecond, 33 * time.Millisecond,
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			sim, r, taps := start(t)
 			for phase := time.Duration(0); phase < 40*time.Millisecond; phase += 700 * time.Microsecond {

@@ -31,7 +31,9 @@ func startOn(t *testing.T, b board, o reader.Options) (*mfrc522test.Chip, *reade
 }
 
 // launch runs a reader on a chip that was changed, until it is stopped.
-func launch(t *testing.T, change func(*mfrc522test.Chip), o reader.Options) (sim *mfrc522test.Chip, r *reader.Reader, taps chan device.Tap, stop func()) {
+func launch(t *testing.T, change func(*mfrc522test.Chip), o reader.Options) (
+	sim *mfrc522test.Chip, r *reader.Reader, taps chan device.Tap, stop func(),
+) {
 	sim = &mfrc522test.Chip{Report: func(v string) { t.Error("violation:", v) }}
 	change(sim)
 	taps = make(chan device.Tap, 1000)

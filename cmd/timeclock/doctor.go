@@ -151,7 +151,8 @@ func doctorReader(ctx context.Context, c *call) error {
 		return err
 	}
 	if !c.json {
-		fmt.Fprintf(c.stdout, "reader  %s\ngain    %d dB; SPI %d kHz; a look every %v\n", before.Chip, cfg.Reader.Gain, cfg.Reader.SPIKHz, cfg.Reader.Poll)
+		fmt.Fprintf(c.stdout, "reader  %s\ngain    %d dB; SPI %d kHz; a look every %v\n",
+			before.Chip, cfg.Reader.Gain, cfg.Reader.SPIKHz, cfg.Reader.Poll)
 		for _, odd := range []string{before.Note, speedWarning(cfg)} {
 			if odd != "" {
 				fmt.Fprintf(c.stdout, "NOTICE  %s\n", odd)
@@ -269,7 +270,8 @@ func (c *call) verdict(s hearing) error {
 	word, advice := "good", "the badge is heard well"
 	switch share := s.share(); {
 	case s.Asked+s.Reads+s.Errors == 0:
-		word, advice = "no badge", "nothing was held to the reader, or it is not heard at all: try another badge, the flat side of the antenna, and no metal behind it (the Pi is metal too)"
+		word, advice = "no badge", "nothing was held to the reader, or it is not heard at all: "+
+			"try another badge, the flat side of the antenna, and no metal behind it (the Pi is metal too)"
 	case s.Reads == 0 && s.Asked == 0:
 		word, advice = "unreadable", "something is there but cannot be read: bring it nearer; is there metal behind the antenna, or are there several badges?"
 	case share < weakShare:

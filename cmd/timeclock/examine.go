@@ -85,7 +85,10 @@ func (x examination) reader(s control.Status) (all []doctor.Finding) {
 		all = append(all, doctor.Finding{Check: "spi speed", Verdict: doctor.Warn, Found: warning, Do: "set spi_khz to 4000 or less"})
 	}
 	if s.Reader.Problem == "" && s.Reader.Note != "" {
-		return append(all, doctor.Finding{Check: "reader", Verdict: doctor.Warn, Found: s.Reader.Note, Do: "nothing, if badges are read; a newer kernel may mend it"})
+		return append(all, doctor.Finding{
+			Check: "reader", Verdict: doctor.Warn, Found: s.Reader.Note,
+			Do: "nothing, if badges are read; a newer kernel may mend it",
+		})
 	}
 	return append(all, judge("reader", s.Reader.Problem, s.Reader.Chip, wires))
 }
@@ -112,7 +115,8 @@ func clockChip(chip clock.Chip, err error, setting string) doctor.Finding {
 	}
 	switch {
 	case err != nil:
-		return warn(err.Error()+": after a power cut the time is unknown until a time server answers", "wire a DS3231 with a battery, and "+setting)
+		return warn(err.Error()+": after a power cut the time is unknown until a time server answers",
+			"wire a DS3231 with a battery, and "+setting)
 	case !chip.OnBoard:
 		return doctor.Good("rtc", "%s", chip.Name)
 	case chip.Battery == clock.BatteryGone:

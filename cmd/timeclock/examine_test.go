@@ -91,10 +91,13 @@ func TestReaderNote(t *testing.T) {
 		}
 		return nil
 	})
-	if text := asked(t, "status", "-config", settings); !strings.Contains(text, "NOTICE: the SPI bus ends chip-selects early") || !strings.Contains(text, "read the last badge at ") {
+	text := asked(t, "status", "-config", settings)
+	if !strings.Contains(text, "NOTICE: the SPI bus ends chip-selects early") ||
+		!strings.Contains(text, "read the last badge at ") {
 		t.Errorf("status: %s", text)
 	}
-	if text := asked(t, "doctor", "reader", "-config", settings, "-for", "10ms"); !strings.Contains(text, "NOTICE  the SPI bus ends chip-selects early") {
+	text = asked(t, "doctor", "reader", "-config", settings, "-for", "10ms")
+	if !strings.Contains(text, "NOTICE  the SPI bus ends chip-selects early") {
 		t.Errorf("doctor reader: %s", text)
 	}
 }
@@ -125,14 +128,27 @@ func TestClockChipFinding(t *testing.T) {
 		verdict   doctor.Verdict
 		found, do string
 	}{
-		"none":                 {err: errors.New("there is no clock chip (RTC)"), verdict: doctor.Warn, found: "there is no clock chip", do: setting},
-		"wired":                {chip: clock.Chip{Name: "rtc-ds1307 1-0068"}, verdict: doctor.OK, found: "rtc-ds1307 1-0068"},
-		"a Pi 5's, unknown":    {chip: clock.Chip{Name: "rpi-rtc", OnBoard: true}, verdict: doctor.OK, found: "is unknown until the Pi has been without power"},
-		"a Pi 5's, with":       {chip: clock.Chip{Name: "rpi-rtc", OnBoard: true, Battery: clock.BatteryHolds}, verdict: doctor.OK, found: "its battery holds"},
-		"a Pi 5's, without it": {chip: clock.Chip{Name: "rpi-rtc", OnBoard: true, Battery: clock.BatteryGone}, verdict: doctor.Warn, found: "it has no battery", do: "J5"},
+		"none": {
+			err: errors.New("there is no clock chip (RTC)"), verdict: doctor.Warn,
+			found: "there is no clock chip", do: setting,
+		},
+		"wired": {chip: clock.Chip{Name: "rtc-ds1307 1-0068"}, verdict: doctor.OK, found: "rtc-ds1307 1-0068"},
+		"a Pi 5's, unknown": {
+			chip: clock.Chip{Name: "rpi-rtc", OnBoard: true}, verdict: doctor.OK,
+			found: "is unknown until the Pi has been without power",
+		},
+		"a Pi 5's, with": {
+			chip:    clock.Chip{Name: "rpi-rtc", OnBoard: true, Battery: clock.BatteryHolds},
+			verdict: doctor.OK, found: "its battery holds",
+		},
+		"a Pi 5's, without it": {
+			chip:    clock.Chip{Name: "rpi-rtc", OnBoard: true, Battery: clock.BatteryGone},
+			verdict: doctor.Warn, found: "it has no battery", do: "J5",
+		},
 	} {
 		f := clockChip(c.chip, c.err, setting)
-		if f.Verdict != c.verdict || !strings.Contains(f.Found, c.found) || !strings.Contains(f.Do, c.do) || (f.Verdict == doctor.OK) != (f.Do == "") {
+		if f.Verdict != c.verdict || !strings.Contains(f.Found, c.found) || !strings.Contains(f.Do, c.do) ||
+			(f.Verdict == doctor.OK) != (f.Do == "") {
 			t.Errorf("%s: %+v", name, f)
 		}
 	}

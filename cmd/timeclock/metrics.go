@@ -177,7 +177,11 @@ func (c present) numbers() []gauge {
 		{"clock_offset_seconds", "How far the system clock is from the time server's, as far as the kernel knows.", now, c.clock.Clock.Offset().Seconds(), nil},
 	}
 	if read := s.Reader.LastRead; read != nil {
-		all = append(all, gauge{"reader_last_read_timestamp_seconds", "When the last badge was read; missing: none since the start.", now, float64(read.Unix()), nil})
+		all = append(all, gauge{
+			"reader_last_read_timestamp_seconds",
+			"When the last badge was read; missing: none since the start.",
+			now, float64(read.Unix()), nil,
+		})
 	}
 	for kind, n := range c.clock.Uplink.Status().Errors {
 		all = append(all, gauge{"uplink_errors_total", "Requests to Zeitstrom that failed, by kind.", ever, float64(n), prometheus.Labels{"kind": zeitstrom.Kind(kind).String()}})

@@ -70,7 +70,8 @@ func TestMetrics(t *testing.T) {
 	}
 	for _, want := range []string{
 		`timeclock_taps_total{answer="unknown"} 1`, `timeclock_taps_total{answer="checkin"} 0`, `timeclock_tap_answer_seconds_count 1`,
-		`timeclock_pending_punches 0`, `timeclock_unclaimed_taps 1`, `timeclock_reader_healthy 1`, `timeclock_reader_silent_after_seconds 14400`, `timeclock_clock_trusted 1`,
+		`timeclock_pending_punches 0`, `timeclock_unclaimed_taps 1`, `timeclock_reader_healthy 1`,
+		`timeclock_reader_silent_after_seconds 14400`, `timeclock_clock_trusted 1`,
 		`timeclock_self_check_findings{verdict="fail"} 1`, `timeclock_uplink_errors_total{kind="unauthorized"} 0`,
 	} {
 		if !strings.Contains(text, "\n"+want+"\n") {

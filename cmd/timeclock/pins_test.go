@@ -76,7 +76,10 @@ func TestNoMemoryMapping(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, name := range []string{"periph.io/x/host/v3", "periph.io/x/host/v3/pmem", "periph.io/x/host/v3/bcm283x", "periph.io/x/host/v3/rpi"} {
+	for _, name := range []string{
+		"periph.io/x/host/v3", "periph.io/x/host/v3/pmem",
+		"periph.io/x/host/v3/bcm283x", "periph.io/x/host/v3/rpi",
+	} {
 		if strings.Contains("\n"+string(out), "\n"+name+"\n") {
 			t.Errorf("%s is linked", name)
 		}

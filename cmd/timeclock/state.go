@@ -126,5 +126,7 @@ func speedWarning(cfg config.Config) string {
 	if cfg.Reader.SPIKHz <= safeKHz || cfg.Reader.Driver != config.Hardware {
 		return ""
 	}
-	return fmt.Sprintf("reader.spi_khz = %d: on Pis before the 5 the bus may run faster than that, and the chip takes 10000 at most", cfg.Reader.SPIKHz)
+	return fmt.Sprintf("reader.spi_khz = %d: on Pis before the 5 the bus may run faster than that, "+
+		"and the chip takes 10000 at most",
+		cfg.Reader.SPIKHz)
 }

@@ -99,7 +99,8 @@ func userData(before []byte, d Device) ([]byte, error) {
 		}
 	}
 	if n := value(root, "user"); n != nil { // cloud-init merges it with ours
-		return nil, fmt.Errorf("line %d: there is a user by Raspberry Pi Imager's customisation already: write the card again, without customisation", n.Line)
+		return nil, fmt.Errorf("line %d: there is a user by Raspberry Pi Imager's customisation already: "+
+			"write the card again, without customisation", n.Line)
 	}
 	forget(root)
 	set(root, "hostname", text(d.Name))

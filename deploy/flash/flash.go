@@ -65,7 +65,8 @@ var (
 )
 
 // systemUsers are those whom Debian (base-passwd) and this program's package have already.
-var systemUsers = strings.Fields("root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc nobody sshd messagebus timeclock")
+var systemUsers = strings.Fields("root daemon bin sys sync games man lp mail " +
+	"news uucp proxy www-data backup list irc nobody sshd messagebus timeclock")
 
 // Plan says what is to change on the partition in a directory. It changes nothing.
 func Plan(boot string, d Device) ([]Change, error) {
@@ -76,7 +77,9 @@ func Plan(boot string, d Device) ([]Change, error) {
 		return nil, fmt.Errorf("%q cannot be a device's name: use lower-case letters, digits and hyphens, 63 at most", d.Name)
 	}
 	if !userName.MatchString(d.User) || slices.Contains(systemUsers, d.User) {
-		return nil, fmt.Errorf("%q cannot be the user's name: use lower-case letters, digits and hyphens, 32 at most, a letter first, and no name of the system's", d.User)
+		return nil, fmt.Errorf("%q cannot be the user's name: use lower-case letters, digits and hyphens, "+
+			"32 at most, a letter first, and no name of the system's",
+			d.User)
 	}
 	if !zoneName.MatchString(d.Zone) {
 		return nil, fmt.Errorf("%q is no time zone: it looks like Europe/Berlin", d.Zone)
@@ -144,7 +147,8 @@ func look(boot string) error {
 	case has(done):
 		return fmt.Errorf("this card has been through its first boot already (%s): write it anew, or change the running device", done)
 	case !has("meta-data"): // in its images since pi-gen cb05dfcc
-		return fmt.Errorf("the image on the card has no cloud-init (%s has no meta-data): take Raspberry Pi OS Lite of 24 November 2025 or later", boot)
+		return fmt.Errorf("the image on the card has no cloud-init (%s has no meta-data): "+
+			"take Raspberry Pi OS Lite of 24 November 2025 or later", boot)
 	}
 	return nil
 }

@@ -204,7 +204,10 @@ func TestNoKey(t *testing.T) {
 // Called again with another user or key, or without one, it takes back what it had added, and
 // nothing of others.
 func TestAnotherUser(t *testing.T) {
-	files := map[string]string{"config.txt": "", "cmdline.txt": "", "meta-data": "", "user-data": "#cloud-config\nusers:\n  - name: chief\n    ssh_authorized_keys: [theirs]\n"}
+	files := map[string]string{
+		"config.txt": "", "cmdline.txt": "", "meta-data": "",
+		"user-data": "#cloud-config\nusers:\n  - name: chief\n    ssh_authorized_keys: [theirs]\n",
+	}
 	boot := partition(t, files)
 	d := door(t)
 	d.Wifi = nil
@@ -280,10 +283,14 @@ func TestPreseed(t *testing.T) {
 	if err := in.Decode(&got); err != nil {
 		t.Fatalf("%v\n%s", err, d.preseed())
 	}
-	if got.Version != "1.1" || got.System.Hostname != d.Name || got.User.Name != d.User || strings.Join(got.User.Groups, ",") != groups || !got.User.PasswordlessSudo ||
+	if got.Version != "1.1" || got.System.Hostname != d.Name ||
+		got.User.Name != d.User || strings.Join(got.User.Groups, ",") != groups ||
+		!got.User.PasswordlessSudo ||
 		!got.SSH.Enabled || got.SSH.PasswordAuth || len(got.SSH.Keys) != 1 || got.SSH.Keys[0] != d.SSHKey || got.Locale.Timezone != d.Zone ||
-		got.Wlan.SSID != d.Wifi.SSID || got.Wlan.Password != d.Wifi.Password || got.Wlan.Country != "DE" || !got.Wlan.Hidden || got.Wlan.Encrypted ||
-		!got.Interfaces.I2C || !got.Interfaces.SPI || len(got.Runcmd.Early) != 1 || got.Runcmd.Early[0] != "sh /boot/firmware/timeclock/first-boot.sh start" {
+		got.Wlan.SSID != d.Wifi.SSID || got.Wlan.Password != d.Wifi.Password ||
+		got.Wlan.Country != "DE" || !got.Wlan.Hidden || got.Wlan.Encrypted ||
+		!got.Interfaces.I2C || !got.Interfaces.SPI || len(got.Runcmd.Early) != 1 ||
+		got.Runcmd.Early[0] != "sh /boot/firmware/timeclock/first-boot.sh start" {
 		t.Errorf("%+v from\n%s", got, d.preseed())
 	}
 	d.Wifi.Password = strings.Repeat("0aF1", 16)

@@ -97,10 +97,13 @@ func TestNode(t *testing.T) {
 	}{
 		"opens": {map[string]string{"dev/spidev0.0": ""}, "/dev/spidev0.0", SPI, OK, "can be opened", ""},
 		"overlay missing": {
-			firmware("dtparam=i2c_arm=on\n"), "/dev/spidev0.0", SPI, Fail, "/dev/spidev0.0 does not exist", "put dtparam=spi=on into /boot/firmware/config.txt and restart",
+			firmware("dtparam=i2c_arm=on\n"), "/dev/spidev0.0", SPI, Fail,
+			"/dev/spidev0.0 does not exist",
+			"put dtparam=spi=on into /boot/firmware/config.txt and restart",
 		},
 		"overlay not in force yet": {
-			firmware("# x\ndtparam=i2c_arm=on\n"), "/dev/i2c-1", I2C, Fail, "/dev/i2c-1 does not exist", "stands in /boot/firmware/config.txt already: restart",
+			firmware("# x\ndtparam=i2c_arm=on\n"), "/dev/i2c-1", I2C, Fail,
+			"/dev/i2c-1 does not exist", "stands in /boot/firmware/config.txt already: restart",
 		},
 		"module missing, I2C": {
 			with(firmware("dtparam=i2c_arm=on\n"), "proc/devices", bare, "sys/class/i2c-adapter/i2c-1/name", "bcm2835 (i2c@7e804000)"),

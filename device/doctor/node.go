@@ -51,21 +51,30 @@ func (h Host) explain(check, path string, kind Kind, err error) Finding {
 		return fail(h.Setting(kind.setting), "%s does not exist", path)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENXIO), errors.Is(err, syscall.ENODEV):
 		if kind.module != "" && !h.hasDriver(kind.driver) {
-			return fail(fmt.Sprintf("load it: sudo modprobe %s && sudo systemctl restart timeclock (the package has it loaded at each start: /usr/lib/modules-load.d/timeclock.conf)", kind.module),
+			return fail(fmt.Sprintf("load it: sudo modprobe %s && sudo systemctl restart timeclock "+
+				"(the package has it loaded at each start: /usr/lib/modules-load.d/timeclock.conf)",
+				kind.module),
 				"%s does not exist: its bus is there, but the kernel module %s is not loaded", path, kind.module)
 		}
-		return fail("see whether another dtoverlay in config.txt takes it, and whether the settings name the right one (ls /dev)", "%s does not exist, though its bus is there", path)
+		return fail("see whether another dtoverlay in config.txt takes it, and whether the settings name the right one (ls /dev)",
+			"%s does not exist, though its bus is there", path)
 	case errors.Is(err, syscall.EPERM): // what permissions forbid is EACCES
-		return fail(fmt.Sprintf("restart the clock (sudo systemctl restart timeclock); if it stays so, its unit must say DeviceAllow=char-%s rw: see `systemctl cat timeclock` for changes, or install the package again", kind.driver),
+		return fail(fmt.Sprintf("restart the clock (sudo systemctl restart timeclock); if it stays so, "+
+			"its unit must say DeviceAllow=char-%s rw: see `systemctl cat timeclock` for changes, "+
+			"or install the package again",
+			kind.driver),
 			"%s is forbidden by the unit of the clock's service (DevicePolicy, DeviceAllow)", path)
 	case errors.Is(err, fs.ErrPermission) && !h.groupMay(path):
-		return fail("have udev set it right: sudo udevadm trigger; if it stays so, install the package again", "%s may not be opened: its permissions keep its group out", path)
+		return fail("have udev set it right: sudo udevadm trigger; if it stays so, install the package again",
+			"%s may not be opened: its permissions keep its group out", path)
 	case errors.Is(err, fs.ErrPermission):
 		who := "USER"
 		if u, err := user.Current(); err == nil {
 			who = u.Username
 		}
-		return fail(fmt.Sprintf("add it to the group %s (sudo usermod -aG %s %s), and log in or restart the clock", kind.group, kind.group, who), "%s may not be opened by the user %s", path, who)
+		return fail(fmt.Sprintf("add it to the group %s (sudo usermod -aG %s %s), and log in or restart the clock",
+			kind.group, kind.group, who),
+			"%s may not be opened by the user %s", path, who)
 	}
 	return fail("restart the Pi; if it stays so, its system is damaged", "%s cannot be opened: %v", path, err)
 }

@@ -106,7 +106,8 @@ func (d *Dev) String() string { return d.Name() + " on " + d.conn.String() }
 // nothing is.
 func (d *Dev) Note() string {
 	if d.single {
-		return "the SPI bus ends chip-selects early (raspberrypi/linux issue 5655): the reader goes on register by register, which costs more processor time"
+		return "the SPI bus ends chip-selects early (raspberrypi/linux issue 5655): " +
+			"the reader goes on register by register, which costs more processor time"
 	}
 	return ""
 }
@@ -272,9 +273,17 @@ func (d *Dev) check() error {
 	version, irq := got[0], got[1]
 	switch {
 	case version == 0x00 || version == 0xFF:
-		return &Error{Op: "check", Err: ErrDead, Cause: fmt.Errorf("VersionReg reads %02X: nothing is connected there, check wiring and supply", version)}
+		return &Error{
+			Op: "check", Err: ErrDead,
+			Cause: fmt.Errorf("VersionReg reads %02X: nothing is connected there, check wiring and supply", version),
+		}
 	case !d.isSetUp(version, got[2], got[3]):
-		return &Error{Op: "check", Err: ErrDead, Cause: fmt.Errorf("it lost its settings (version %02X, TxASKReg %02X, TPrescalerReg %02X): was its supply interrupted?", version, got[2], got[3])}
+		return &Error{
+			Op: "check", Err: ErrDead,
+			Cause: fmt.Errorf("it lost its settings (version %02X, TxASKReg %02X, TPrescalerReg %02X): "+
+				"was its supply interrupted?",
+				version, got[2], got[3]),
+		}
 	case d.sent && irq&(irqRx|irqTimer) == 0 && irq&irqTx != 0:
 		return &Error{Op: "check", Err: ErrHung, Cause: errors.New("its frame was sent, but its timer does not fire")}
 	case d.sent && irq&(irqRx|irqTimer) == 0:

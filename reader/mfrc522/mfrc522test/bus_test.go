@@ -22,10 +22,22 @@ func TestTransferTakesItsTime(t *testing.T) {
 		selects []mfrc522test.Select
 		want    time.Duration // beside the host's own
 	}{
-		"one":            {&mfrc522test.Chip{}, []mfrc522test.Select{read(physic.MegaHertz)}, 16 * time.Microsecond},
-		"at two speeds":  {&mfrc522test.Chip{}, []mfrc522test.Select{read(physic.MegaHertz), read(100 * physic.KiloHertz)}, 176 * time.Microsecond},
-		"on a fast bus":  {&mfrc522test.Chip{Clock: func() float64 { return 2 }}, []mfrc522test.Select{read(physic.MegaHertz)}, 8 * time.Microsecond},
-		"by a late host": {&mfrc522test.Chip{Delay: func() time.Duration { return time.Millisecond }}, []mfrc522test.Select{read(physic.MegaHertz), read(physic.MegaHertz)}, 2032 * time.Microsecond},
+		"one": {&mfrc522test.Chip{}, []mfrc522test.Select{read(physic.MegaHertz)}, 16 * time.Microsecond},
+		"at two speeds": {
+			&mfrc522test.Chip{},
+			[]mfrc522test.Select{read(physic.MegaHertz), read(100 * physic.KiloHertz)},
+			176 * time.Microsecond,
+		},
+		"on a fast bus": {
+			&mfrc522test.Chip{Clock: func() float64 { return 2 }},
+			[]mfrc522test.Select{read(physic.MegaHertz)},
+			8 * time.Microsecond,
+		},
+		"by a late host": {
+			&mfrc522test.Chip{Delay: func() time.Duration { return time.Millisecond }},
+			[]mfrc522test.Select{read(physic.MegaHertz), read(physic.MegaHertz)},
+			2032 * time.Microsecond,
+		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			start := time.Now()
