@@ -46,12 +46,32 @@ func since(later time.Time, l Stamp, earlier time.Time, e Stamp) (d time.Duratio
 // Since returns how long after a punch a tap came, if that is known.
 func (t Tap) Since(p Punch) (time.Duration, bool) { return since(t.Time, t.Stamp, p.Time, p.Stamp) }
 
-// after keeps an employee's times in order when the wall clock was set back while
-// the computer ran: then the time since the punch before it counts.
+// MaxStep is how far a wall clock that was corrected a little may be set back: then an
+// employee's times are kept in order. If two times of one run of the computer contradict
+// each other by more than that, one of them is wrong.
+const MaxStep = time.Minute
+
+// Contradicts reports whether a punch has a time by which it came later than a newer one
+// of the same run of the computer: the wall clock was wrong when one of them was made.
+func (p Punch) Contradicts(newer Punch) bool {
+	if p.Stamp.Boot != newer.Stamp.Boot || p.Stamp.Boot == (BootID{}) || p.Stamp.Uncertain || newer.Stamp.Uncertain {
+		return false
+	}
+	back := p.Time.Add(newer.Stamp.Uptime - p.Stamp.Uptime).Sub(newer.Time)
+	return p.Time.After(newer.Time) && back > MaxStep
+}
+
+// after keeps an employee's times in order: behind the punch before it, if the wall
+// clock was set back a little while the computer ran, and behind what it follows, if that
+// was made by another clock that is a little ahead. What the clock showed is kept.
 func (t Tap) after(before, p Punch) Punch {
 	d, known := t.Since(before)
-	if known && d >= 0 && !p.Stamp.Uncertain && !before.Stamp.Uncertain && p.Time.Before(before.Time) {
+	switch {
+	case p.Stamp.Uncertain:
+	case known && d >= 0 && !before.Stamp.Uncertain && p.Time.Before(before.Time) && !before.Contradicts(p):
 		p.Raw, p.Time = p.Time, before.Time.Add(d)
+	case p.Basis.Source == Zeitstrom && !p.Basis.Time.Before(p.Time.Truncate(time.Second)):
+		p.Raw, p.Time = p.Time, p.Basis.Time.Add(time.Second)
 	}
 	return p
 }

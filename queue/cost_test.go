@@ -24,7 +24,7 @@ func fill(t testing.TB, n, pending int) *Store {
 		err := s.db.Update(func(tx *bolt.Tx) error {
 			history := tx.Bucket(historyBucket)
 			history.FillPercent = 1
-			c := commit{tx, s.chain}
+			c := commit{Tx: tx, chain: s.chain}
 			for id := first; id < first+chunk && id <= n+pending; id++ {
 				p := punch(id%200, []device.Intent{device.CheckIn, device.CheckOut}[id/200%2], time.Unix(int64(id)*60, 0))
 				p.ID = device.PunchID(id)

@@ -47,9 +47,6 @@ const batch = 256
 func (s *Store) Attempt(p device.Punch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.reload(); err != nil {
-		return err
-	}
 	if !s.inLane(p) {
 		return fmt.Errorf("punch %d: %w", p.ID, device.ErrNotPending)
 	}
@@ -93,7 +90,6 @@ func (s *Store) Deliver(p device.Punch) error {
 	if err := s.takeOut(p); err != nil {
 		return err
 	}
-	s.delivered = s.delivered.with(p.ID)
 	if doubted {
 		s.note(Exception{Punch: p.ID, What: string(Delivered), Why: "it had been ambiguous"})
 	}
@@ -101,13 +97,38 @@ func (s *Store) Deliver(p device.Punch) error {
 	return nil
 }
 
+// Reopen records that a punch that was taken for delivered may not be at Zeitstrom: it is
+// ambiguous again, in its place before the employee's newer ones.
+func (s *Store) Reopen(p device.Punch) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, err := s.read(p.ID)
+	if err != nil {
+		return err
+	}
+	if state := s.entry(p).State; state != Delivered {
+		return fmt.Errorf("punch %d is %s, not delivered", p.ID, state)
+	}
+	settled, attempts := s.settled, s.attempts
+	s.settled, s.attempts = settled.minus(p.ID), attempts.with(p.ID)
+	err = s.save(func(c *commit) error {
+		return c.exception(Exception{Punch: p.ID, What: string(Ambiguous), Why: "it was taken for delivered, and Zeitstrom does not show it"})
+	})
+	if err != nil {
+		s.settled, s.attempts = settled, attempts
+		return fmt.Errorf("state not stored: %w", err)
+	}
+	s.doubtful[p.ID] = true
+	s.lineUp(p)
+	s.notify()
+	return nil
+}
+
 // flushLate stores deliveries that no punch carried to the disk.
 func (s *Store) flushLate() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.reload() != nil || s.save(nil) != nil {
-		s.flush.Reset(flushAfter)
-	}
+	s.save(nil) // what fails is tried again
 }
 
 // takeOut takes a punch out of what is pending.
@@ -125,9 +146,6 @@ func (s *Store) takeOut(p device.Punch) error {
 func (s *Store) Quarantine(p device.Punch, reason string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.reload(); err != nil {
-		return err
-	}
 	settled := s.settled
 	marks := map[device.PunchID]mark{p.ID: newMark(Quarantined, reason)}
 	if out, ok := s.checkOutOf(p); ok {
@@ -180,7 +198,7 @@ func (c *commit) mark(id device.PunchID, m mark) error {
 	if err := c.exception(e); err != nil {
 		return err
 	}
-	return putMark(c.Tx, id, m)
+	return c.putMark(id, m)
 }
 
 // checkOutOf returns the check-out that belongs to a check-in, the employee's
@@ -189,7 +207,7 @@ func (s *Store) checkOutOf(in device.Punch) (out device.Punch, ok bool) {
 	if in.Intent != device.CheckIn {
 		return out, false
 	}
-	s.db.View(func(tx *bolt.Tx) error {
+	s.view(func(tx *bolt.Tx) error {
 		for _, bucket := range [][]byte{historyBucket, tailBucket} {
 			c := tx.Bucket(bucket).Cursor()
 			for k, v := c.Seek(key(in.ID + 1)); k != nil; k, v = c.Next() {
@@ -220,9 +238,6 @@ func (s *Store) belongsToQuarantine(p device.Punch) bool {
 func (s *Store) Retry(id device.PunchID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.reload(); err != nil {
-		return err
-	}
 	if s.doubtful[id] && s.marks[id].State != Held {
 		delete(s.doubtful, id)
 		s.note(Exception{Punch: id, What: "retried"})
@@ -258,8 +273,7 @@ func (s *Store) Retry(id device.PunchID) error {
 		s.settled = settled
 		return err
 	}
-	s.line(p)
-	slices.SortFunc(s.lanes[p.Employee], func(a, b item) int { return cmp.Compare(a.id, b.id) })
+	s.lineUp(p)
 	s.notify()
 	return nil
 }
@@ -269,7 +283,7 @@ func (s *Store) read(id device.PunchID) (p device.Punch, err error) {
 	if id == 0 || id >= s.next {
 		return p, fmt.Errorf("there is no punch %d: `timeclock queue list -all` shows those there are", id)
 	}
-	err = s.db.View(func(tx *bolt.Tx) error {
+	err = s.view(func(tx *bolt.Tx) error {
 		p, err = getPunch(tx, id)
 		return err
 	})
@@ -281,7 +295,7 @@ func (s *Store) Holders() ([]device.Punch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var holders []device.Punch
-	err := s.db.View(func(tx *bolt.Tx) error {
+	err := s.view(func(tx *bolt.Tx) error {
 		for id, m := range s.marks {
 			if m.State != Quarantined {
 				continue
@@ -304,15 +318,11 @@ func (s *Store) Holders() ([]device.Punch, error) {
 func (s *Store) Release(in device.Punch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.reload(); err != nil {
-		return err
-	}
 	marks := map[device.PunchID]mark{in.ID: {}}
 	if out, ok := s.checkOutOf(in); ok && s.marks[out.ID].State == Held {
 		marks[out.ID] = mark{}
 	}
 	if s.pending(in.ID) { // somebody has taken it back from quarantine in the meantime
-		s.delivered = s.delivered.with(in.ID)
 		if err := s.takeOut(in); err != nil {
 			return err
 		}
@@ -327,9 +337,6 @@ func (s *Store) Release(in device.Punch) error {
 func (s *Store) Drop(id device.PunchID, reason string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.reload(); err != nil {
-		return err
-	}
 	state := s.marks[id].State
 	p, err := s.read(id)
 	if err != nil {
@@ -357,7 +364,7 @@ func (s *Store) Drop(id device.PunchID, reason string) error {
 // none any more.
 func (s *Store) findLast(e device.EmployeeID) error {
 	delete(s.last, e)
-	return s.db.View(func(tx *bolt.Tx) error {
+	return s.view(func(tx *bolt.Tx) error {
 		return newestFirst(tx, func(p device.Punch) bool {
 			if p.Employee != e || s.marks[p.ID].State == Dropped {
 				return true

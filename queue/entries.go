@@ -2,6 +2,7 @@ package queue
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -46,9 +47,6 @@ type Stats struct {
 func (s *Store) Last(e device.EmployeeID) (p device.Punch, pending bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.reload(); err != nil {
-		return device.Punch{}, false, err
-	}
 	p = s.last[e]
 	return p, len(s.lanes[e]) > 0 || s.marks[p.ID].State == Quarantined, nil
 }
@@ -99,7 +97,7 @@ func (s *Store) Undelivered() ([]Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []Entry
-	err := s.db.View(func(tx *bolt.Tx) error {
+	err := s.view(func(tx *bolt.Tx) error {
 		for _, lane := range s.lanes {
 			for _, i := range lane {
 				p, err := getPunch(tx, i.id)
@@ -125,12 +123,20 @@ func (s *Store) Undelivered() ([]Entry, error) {
 	return out, err
 }
 
+// Wrong returns the punches whose times are wrong, as later ones of the same run of the
+// computer show, in order: those that were noticed since the program was started.
+func (s *Store) Wrong() []device.Punch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.SortedFunc(maps.Values(s.wrong), func(a, b device.Punch) int { return cmp.Compare(a.ID, b.ID) })
+}
+
 // Recent returns the newest punches, at most n, newest first.
 func (s *Store) Recent(n int) ([]Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []Entry
-	err := s.db.View(func(tx *bolt.Tx) error {
+	err := s.view(func(tx *bolt.Tx) error {
 		return newestFirst(tx, func(p device.Punch) bool {
 			if len(out) < n {
 				out = append(out, s.entry(p))

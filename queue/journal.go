@@ -23,7 +23,7 @@ import (
 type Exception struct {
 	At    time.Time      `json:"at"`
 	Punch device.PunchID `json:"punch,omitempty"`
-	What  string         `json:"what"` // ambiguous, delivered, quarantined, held, retried, released, dropped, claimed, repaired, confirmed, time set
+	What  string         `json:"what"` // ambiguous, delivered, quarantined, held, retried, released, dropped, claimed, repaired, confirmed, contradicted, time set
 	Why   string         `json:"why,omitempty"`
 	By    string         `json:"by,omitempty"` // who decided; empty: the clock itself
 }
@@ -33,12 +33,6 @@ type JournalEntry struct {
 	Punch     *device.Punch // nil: an exception
 	Exception *Exception    // nil: a punch
 	Hash      [sha256.Size]byte
-}
-
-// commit is a write transaction that goes on with the journal.
-type commit struct {
-	*bolt.Tx
-	chain chain
 }
 
 // chain is the end of the journal.
@@ -66,11 +60,11 @@ func (c *commit) punch(bucket []byte, p device.Punch) error {
 	c.chain.add(k, sum(k, v))
 	c.chain.punch, c.chain.n = p.ID, 0
 	if !p.Raw.IsZero() {
-		if err := putRepair(c.Tx, p); err != nil {
+		if err := c.putRepair(p); err != nil {
 			return err
 		}
 	}
-	return put(c.Bucket(bucket), k, v)
+	return c.put(bucket, k, v)
 }
 
 // exception adds an exception to the journal. Its key is the newest punch's and a
@@ -84,7 +78,7 @@ func (c *commit) exception(e Exception) error {
 	c.chain.n++
 	k := binary.BigEndian.AppendUint32(key(c.chain.punch), c.chain.n)
 	c.chain.add(k, sum(k, v))
-	return put(c.Bucket(exceptionsBucket), k, v)
+	return c.put(exceptionsBucket, k, v)
 }
 
 // head is a chain as it is stored.
@@ -124,6 +118,7 @@ func (s *Store) Head() string {
 // Journal calls f for each entry, oldest first, until f fails. It reads a batch at
 // a time and holds nothing while f works, however long that takes.
 func (s *Store) Journal(f func(JournalEntry) error) error {
+	s.takeOutUnconfirmed() // if that fails now, it will go with the next commit
 	var from []byte
 	var at chain
 	for {
@@ -157,6 +152,9 @@ func (s *Store) Journal(f func(JournalEntry) error) error {
 // was stored with its newest entry. It returns the number of entries that there
 // still are; what was pruned is stood for by its hash.
 func (s *Store) VerifyJournal() (entries int, err error) {
+	if err := s.takeOutUnconfirmed(); err != nil {
+		return 0, err
+	}
 	err = s.bolt().View(func(tx *bolt.Tx) error {
 		want, err := getChain(tx, headKey)
 		if err != nil {

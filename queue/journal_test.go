@@ -59,12 +59,12 @@ func TestJournalShowsTampering(t *testing.T) {
 			}
 			p.Time = p.Time.Add(-time.Hour)
 			v, err := encodePunch(p)
-			return errors.Join(err, put(tx.Bucket(historyBucket), key(17), v))
+			return errors.Join(err, (&commit{Tx: tx}).put(historyBucket, key(17), v))
 		},
 		"removed": func(tx *bolt.Tx) error { return tx.Bucket(historyBucket).Delete(key(17)) },
 		"added": func(tx *bolt.Tx) error {
 			v, err := encodePunch(punch(1, device.CheckIn, time.Now()))
-			return errors.Join(err, put(tx.Bucket(tailBucket), key(5000), v))
+			return errors.Join(err, (&commit{Tx: tx}).put(tailBucket, key(5000), v))
 		},
 	} {
 		path, _, _ := damaged(t)

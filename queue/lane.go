@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -30,6 +31,12 @@ func (s *Store) line(p device.Punch) {
 	if p.Stamp.Uncertain {
 		s.uncertain[p.ID] = p
 	}
+}
+
+// lineUp puts a punch among those of its employee that are pending, in their order.
+func (s *Store) lineUp(p device.Punch) {
+	s.line(p)
+	slices.SortFunc(s.lanes[p.Employee], func(a, b item) int { return cmp.Compare(a.id, b.id) })
 }
 
 // place returns where a punch stands among those of its employee, -1 if it is not

@@ -78,6 +78,7 @@ func newStore(db *bolt.DB) *Store {
 		waiting:   map[device.EmployeeID]bool{},
 		uncertain: map[device.PunchID]device.Punch{},
 		contrary:  map[device.PunchID]bool{},
+		wrong:     map[device.PunchID]device.Punch{},
 	}
 }
 
@@ -98,10 +99,10 @@ func create(path string) (err error) {
 				return err
 			}
 		}
-		if err := errors.Join(putRanges(tx, settledKey, nil), putRanges(tx, attemptedKey, nil), put(tx.Bucket(stateBucket), lostKey, []byte{0}), put(tx.Bucket(stateBucket), headKey, chain{}.encode()), put(tx.Bucket(stateBucket), baseKey, chain{}.encode())); err != nil {
-			return err
-		}
-		return put(tx.Bucket(metaBucket), formatKey, []byte{format})
+		c := commit{Tx: tx}
+		return errors.Join(c.putRanges(settledKey, nil), c.putRanges(attemptedKey, nil), c.put(stateBucket, lostKey, []byte{0}),
+			c.put(stateBucket, headKey, chain{}.encode()), c.put(stateBucket, baseKey, chain{}.encode()),
+			c.put(metaBucket, formatKey, []byte{format}))
 	})
 	if err := errors.Join(err, db.Sync(), db.Close()); err != nil {
 		return err

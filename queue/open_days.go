@@ -25,7 +25,7 @@ func (s *Store) OpenDays(now, since time.Time, longestShift time.Duration) ([]Op
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var days []OpenDay
-	err := s.db.View(func(tx *bolt.Tx) error {
+	err := s.view(func(tx *bolt.Tx) error {
 		return newestFirst(tx, func(p device.Punch) bool {
 			if p.Stamp.Uncertain {
 				return true

@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"timeclock/device"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // Prune forgets what is older than keep, counted from the newest punch: a system
@@ -18,9 +16,6 @@ import (
 func (s *Store) Prune(keep time.Duration) (forgotten int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.reload(); err != nil {
-		return 0, err
-	}
 	newest := time.Time{}
 	for _, p := range s.last {
 		if p.Time.After(newest) && !p.Stamp.Uncertain {
@@ -38,7 +33,7 @@ func (s *Store) Prune(keep time.Duration) (forgotten int, err error) {
 		if err != nil {
 			return err
 		}
-		history, exceptions := c.Bucket(historyBucket), c.Bucket(exceptionsBucket)
+		history := c.Bucket(historyBucket)
 		var old [][]byte // keys, oldest first
 		cursor := history.Cursor()
 		for k, v := cursor.First(); k != nil && len(old) < pruneAtOnce; k, v = cursor.Next() {
@@ -55,7 +50,7 @@ func (s *Store) Prune(keep time.Duration) (forgotten int, err error) {
 			return nil
 		}
 		for _, k := range old {
-			if err := pruneExceptions(exceptions, &base, k); err != nil {
+			if err := c.pruneExceptions(&base, k); err != nil {
 				return err
 			}
 			stored := bytes.Clone(history.Get(k))
@@ -68,17 +63,17 @@ func (s *Store) Prune(keep time.Duration) (forgotten int, err error) {
 			if state := s.entry(p).State; state == Delivered || state == Dropped {
 				forgotten++
 				dropped[p.ID] = state == Dropped
-				if err := errors.Join(c.Bucket(marksBucket).Delete(k), c.Bucket(timesBucket).Delete(k)); err != nil {
+				if err := errors.Join(c.delete(marksBucket, k), c.delete(timesBucket, k)); err != nil {
 					return err
 				}
-			} else if err := c.Bucket(asideBucket).Put(k, append(stored, base.head[:]...)); err != nil {
+			} else if err := c.set(asideBucket, k, append(stored, base.head[:]...)); err != nil {
 				return err
 			}
-			if err := history.Delete(k); err != nil {
+			if err := c.delete(historyBucket, k); err != nil {
 				return err
 			}
 		}
-		return put(c.Bucket(stateBucket), baseKey, base.encode())
+		return c.put(stateBucket, baseKey, base.encode())
 	})
 	if err != nil {
 		return 0, err
@@ -95,12 +90,12 @@ func (s *Store) Prune(keep time.Duration) (forgotten int, err error) {
 const pruneAtOnce = 2000
 
 // pruneExceptions forgets the exceptions whose keys come before k.
-func pruneExceptions(b *bolt.Bucket, base *chain, k []byte) error {
-	cursor := b.Cursor()
+func (c *commit) pruneExceptions(base *chain, k []byte) error {
+	cursor := c.Bucket(exceptionsBucket).Cursor()
 	for ek, ev := cursor.First(); ek != nil && bytes.Compare(ek, k) < 0; ek, ev = cursor.First() {
 		base.add(ek, ev)
 		base.n++
-		if err := b.Delete(bytes.Clone(ek)); err != nil {
+		if err := c.delete(exceptionsBucket, bytes.Clone(ek)); err != nil {
 			return err
 		}
 	}

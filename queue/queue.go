@@ -34,8 +34,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -64,22 +62,22 @@ type Store struct {
 	lanes         map[device.EmployeeID][]item    // pending, oldest first
 	uncertain     map[device.PunchID]device.Punch // of those: their times are not certain
 	settled       ranges
-	delivered     ranges // of those settled, what the file does not know yet
-	unsaved       bool   // settled has grown since it was last stored
+	unsaved       bool // settled has grown since it was last stored
 	flush         *time.Timer
 	marks         map[device.PunchID]mark
 	eager         bool // new punches are sent at once: store them as attempted
 	attempts      ranges
 	doubtful      map[device.PunchID]bool // pending, sent and not clearly answered
 	waiting       map[device.EmployeeID]bool
-	contrary      map[device.PunchID]bool // whose true times contradict those before them
-	unclaimed     []UnclaimedTap          // oldest first
+	contrary      map[device.PunchID]bool         // whose true times contradict those before them
+	wrong         map[device.PunchID]device.Punch // whose times contradict those after them, since the program was started
+	unclaimed     []UnclaimedTap                  // oldest first
 	nextUnclaimed uint64
 	lost          int // unclaimed taps that had to go
 
 	chain      chain
 	exceptions []Exception // not yet in the file
-	dirty      bool        // the last commit failed: the file may hold more than memory
+	undo       undo        // what the file may hold of commits that failed; nil: none did
 	problem    error       // of the last write
 }
 
@@ -90,9 +88,6 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.flush.Stop()
-	if err := s.reload(); err != nil {
-		return errors.Join(err, s.db.Close())
-	}
 	s.attempts = nil
 	for id := range s.doubtful {
 		s.attempts = s.attempts.with(id)
@@ -120,14 +115,11 @@ func (s *Store) Eager(yes bool) {
 }
 
 // Append stores a punch and returns it with its ID once it is on disk. After
-// an error the punch may be in the file nevertheless; the next call finds out
-// before it does anything else, so that knowledge and file agree again.
+// an error it counts as never made, unless the program or the power ends before any
+// other write succeeds: then the file may hold it, and it counts.
 func (s *Store) Append(p device.Punch) (device.Punch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.reload(); err != nil {
-		return p, err
-	}
 	return s.append(p, func(*commit) error { return nil })
 }
 
@@ -142,7 +134,7 @@ func (s *Store) append(p device.Punch, also func(*commit) error) (device.Punch, 
 	full := s.inTail >= tailSize
 	err := s.save(func(c *commit) error {
 		if full {
-			if err := moveTail(c.Tx); err != nil {
+			if err := c.moveTail(); err != nil {
 				return err
 			}
 		}
@@ -158,10 +150,6 @@ func (s *Store) append(p device.Punch, also func(*commit) error) (device.Punch, 
 	})
 	if err != nil {
 		s.attempts = attempts
-		if s.reload() == nil && s.last[p.Employee].ID == p.ID && s.last[p.Employee].Time.Equal(p.Time) {
-			s.notify()
-			return p, nil // it is on disk nevertheless
-		}
 		return p, fmt.Errorf("punch not stored: %w", err)
 	}
 	if full {
@@ -175,6 +163,10 @@ func (s *Store) append(p device.Punch, also func(*commit) error) (device.Punch, 
 // remember takes a stored punch into memory and tells the uplink.
 func (s *Store) remember(p device.Punch, held bool) {
 	s.next = p.ID + 1
+	if before := s.last[p.Employee]; before.Contradicts(p) {
+		s.wrong[before.ID] = before
+		s.note(Exception{Punch: before.ID, What: "contradicted", Why: fmt.Sprintf("by punch %d, which came later, at an earlier time", p.ID)})
+	}
 	if before, ok := s.last[p.Employee]; !ok || !olderClaim(p, before) {
 		s.last[p.Employee] = p
 	}
@@ -190,77 +182,6 @@ func (s *Store) remember(p device.Punch, held bool) {
 // though its ID is higher.
 func olderClaim(p, other device.Punch) bool {
 	return p.Claimed && !p.Stamp.Uncertain && !other.Stamp.Uncertain && p.Time.Before(other.Time)
-}
-
-// save commits a change, and with it which punches are settled and attempted:
-// what is known of deliveries rides along with the next punch. After a failure
-// the file may hold the change nevertheless; reload finds out.
-func (s *Store) save(change func(*commit) error) error {
-	if change == nil && !s.unsaved {
-		return nil
-	}
-	if err := s.findFile(); err != nil {
-		s.problem = err
-		return err
-	}
-	settled, attempts := s.settled, s.attempts.without(s.settled)
-	var after chain
-	s.problem = s.db.Update(func(tx *bolt.Tx) error {
-		c := commit{tx, s.chain}
-		for _, e := range s.exceptions {
-			if err := c.exception(e); err != nil {
-				return err
-			}
-		}
-		if change != nil {
-			if err := change(&c); err != nil {
-				return err
-			}
-		}
-		after = c.chain
-		return errors.Join(putRanges(tx, settledKey, settled), putRanges(tx, attemptedKey, attempts), put(tx.Bucket(stateBucket), headKey, after.encode()))
-	})
-	if s.problem != nil {
-		s.dirty = true
-		return s.problem
-	}
-	s.unsaved, s.attempts, s.chain, s.exceptions, s.delivered = false, attempts, after, nil, nil
-	return nil
-}
-
-// reload reads everything anew after a commit failed: bbolt may have written it
-// before it failed. It does so in a commit of its own: if that succeeds, what it
-// saw is on disk.
-func (s *Store) reload() error {
-	if !s.dirty {
-		return nil
-	}
-	fresh := newStore(s.db)
-	if err := s.db.Update(fresh.load); err != nil {
-		s.problem = err
-		return fmt.Errorf("the disk does not take any writes: %w", err)
-	}
-	fresh.settled = fresh.settled.union(s.delivered) // what is known only in memory
-	for e, lane := range fresh.lanes {
-		lane = slices.DeleteFunc(lane, func(i item) bool { return fresh.settled.has(i.id) })
-		if fresh.lanes[e] = lane; len(lane) == 0 {
-			delete(fresh.lanes, e)
-		}
-	}
-	maps.DeleteFunc(fresh.uncertain, func(id device.PunchID, _ device.Punch) bool { return !fresh.pending(id) })
-	for id := range s.doubtful {
-		if !fresh.pending(id) {
-			delete(s.doubtful, id)
-		}
-	}
-	s.dirty, s.unsaved = false, false // the problem stays until something was saved
-	s.saveSoon()
-	s.next, s.inTail, s.chain, s.newest = fresh.next, fresh.inTail, fresh.chain, fresh.newest
-	s.last, s.lanes, s.settled, s.marks = fresh.last, fresh.lanes, fresh.settled, fresh.marks
-	s.uncertain = fresh.uncertain
-	s.unclaimed, s.nextUnclaimed, s.lost = fresh.unclaimed, fresh.nextUnclaimed, fresh.lost
-	s.attempts = s.attempts.union(fresh.attempts)
-	return nil
 }
 
 // note adds an exception to the journal with the next commit, or a moment later.

@@ -60,10 +60,6 @@ func checksum(key, value []byte) uint32 {
 	return crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, value)
 }
 
-func put(b *bolt.Bucket, key, value []byte) error {
-	return b.Put(key, sum(key, value))
-}
-
 // sum puts the CRC before a value.
 func sum(key, value []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, checksum(key, value)), value...)
@@ -181,12 +177,12 @@ type repair struct {
 	Hand bool      `json:"hand"` // a person said so
 }
 
-func putRepair(tx *bolt.Tx, p device.Punch) error {
+func (c *commit) putRepair(p device.Punch) error {
 	v, err := json.Marshal(repair{p.Time, p.Stamp.Believed})
 	if err != nil {
 		return err
 	}
-	return put(tx.Bucket(timesBucket), key(p.ID), v)
+	return c.put(timesBucket, key(p.ID), v)
 }
 
 // punchAt decodes a punch and gives it its true time, if that is known by now.
@@ -212,16 +208,20 @@ func punchAt(tx *bolt.Tx, k, stored []byte) (device.Punch, error) {
 }
 
 // moveTail moves the tail into the history.
-func moveTail(tx *bolt.Tx) error {
-	history := tx.Bucket(historyBucket)
+func (c *commit) moveTail() error {
+	history := c.Bucket(historyBucket)
 	history.FillPercent = 1 // ids only grow: no page needs room for more
-	if err := tx.Bucket(tailBucket).ForEach(history.Put); err != nil {
+	err := c.Bucket(tailBucket).ForEach(func(k, stored []byte) error {
+		c.keep(tailBucket, k)
+		return c.set(historyBucket, k, stored)
+	})
+	if err != nil {
 		return err
 	}
-	if err := tx.DeleteBucket(tailBucket); err != nil {
+	if err := c.DeleteBucket(tailBucket); err != nil {
 		return err
 	}
-	_, err := tx.CreateBucket(tailBucket)
+	_, err = c.CreateBucket(tailBucket)
 	return err
 }
 
@@ -263,8 +263,8 @@ func newestFirst(tx *bolt.Tx, f func(device.Punch) bool) error {
 	return nil
 }
 
-func putRanges(tx *bolt.Tx, key []byte, r ranges) error {
-	return put(tx.Bucket(stateBucket), key, r.encode())
+func (c *commit) putRanges(key []byte, r ranges) error {
+	return c.put(stateBucket, key, r.encode())
 }
 
 func getRanges(tx *bolt.Tx, key []byte) (ranges, error) {
@@ -275,15 +275,15 @@ func getRanges(tx *bolt.Tx, key []byte) (ranges, error) {
 	return decodeRanges(v)
 }
 
-func putMark(tx *bolt.Tx, id device.PunchID, m mark) error {
+func (c *commit) putMark(id device.PunchID, m mark) error {
 	if m.State == "" {
-		return tx.Bucket(marksBucket).Delete(key(id))
+		return c.delete(marksBucket, key(id))
 	}
 	v, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
-	return put(tx.Bucket(marksBucket), key(id), v)
+	return c.put(marksBucket, key(id), v)
 }
 
 func getMarks(tx *bolt.Tx) (map[device.PunchID]mark, error) {

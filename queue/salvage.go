@@ -211,17 +211,17 @@ func (w *wreck) build(path string) (Salvaged, error) {
 		for _, id := range slices.Sorted(maps.Keys(w.punches)) {
 			err := c.punch(historyBucket, w.punches[id])
 			if m, ok := w.marks[id]; ok && err == nil && (m.State == Held) != w.settled.has(id) {
-				err = putMark(tx, id, m)
+				err = c.putMark(id, m)
 			}
 			if v, ok := w.times[id]; ok && err == nil {
-				err = put(tx.Bucket(timesBucket), key(id), v)
+				err = c.put(timesBucket, key(id), v)
 			}
 			if err != nil {
 				return err
 			}
 		}
 		for k, v := range w.unclaimed {
-			if err := put(tx.Bucket(unclaimedBucket), []byte(k), v); err != nil {
+			if err := c.put(unclaimedBucket, []byte(k), v); err != nil {
 				return err
 			}
 		}
@@ -229,7 +229,7 @@ func (w *wreck) build(path string) (Salvaged, error) {
 		if err := c.exception(Exception{What: "salvaged", Why: fmt.Sprintf("%d punches were recovered", len(w.punches))}); err != nil {
 			return err
 		}
-		return errors.Join(putRanges(tx, settledKey, w.settled), putRanges(tx, attemptedKey, open), put(tx.Bucket(stateBucket), headKey, c.chain.encode()))
+		return errors.Join(c.putRanges(settledKey, w.settled), c.putRanges(attemptedKey, open), c.put(stateBucket, headKey, c.chain.encode()))
 	})
 	if err := errors.Join(err, db.Sync(), db.Close()); err != nil {
 		return Salvaged{}, err
@@ -304,7 +304,12 @@ func (s *Store) bolt() *bolt.DB {
 }
 
 // Snapshot writes a copy of the queue to path, as a whole or not at all.
-func (s *Store) Snapshot(path string) error { return snapshot(s.bolt(), path) }
+func (s *Store) Snapshot(path string) error {
+	if err := s.takeOutUnconfirmed(); err != nil {
+		return err
+	}
+	return snapshot(s.bolt(), path)
+}
 
 func snapshot(db *bolt.DB, path string) error {
 	temp := path + ".new"

@@ -34,10 +34,6 @@ func (s *Store) Newest() device.Punch {
 	return s.newest
 }
 
-// maxClamp is how much later than it was a time may be told so that an employee's
-// times stay in their order: more than a clock that was stepped by a time server.
-const maxClamp = time.Minute
-
 // Repair gives those punches and unclaimed taps whose times are not certain their
 // true times, as far as fix knows them, and returns how many it repaired. The
 // punches may be delivered then. One that would come long before the employee's
@@ -45,9 +41,6 @@ const maxClamp = time.Minute
 func (s *Store) Repair(fix func(device.Stamp) (time.Time, bool)) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.reload(); err != nil {
-		return 0, err
-	}
 	var punches []device.Punch
 	for _, p := range s.uncertain {
 		if _, ok := fix(p.Stamp); ok && !s.contrary[p.ID] {
@@ -71,14 +64,19 @@ func (s *Store) Repair(fix func(device.Stamp) (time.Time, bool)) (int, error) {
 	var repaired []device.Punch
 	for _, p := range punches {
 		at, _ := fix(p.Stamp)
-		prev := before[p.Employee]
-		if early := prev.Time.Sub(at); early > maxClamp {
+		prev, fixed := before[p.Employee], withTime(p, at)
+		early := prev.Time.Sub(at)
+		switch {
+		case early <= 0:
+		case early <= device.MaxStep:
+			fixed = withTime(p, prev.Time)
+		case prev.Contradicts(fixed): // that one's time is wrong
+			s.wrong[prev.ID] = prev
+		default:
 			s.contrary[p.ID] = true
 			continue
-		} else if early > 0 {
-			at = prev.Time
 		}
-		p = withTime(p, at)
+		p = fixed
 		before[p.Employee] = p
 		repaired = append(repaired, p)
 	}
@@ -89,7 +87,7 @@ func (s *Store) Repair(fix func(device.Stamp) (time.Time, bool)) (int, error) {
 			t.Raw = t.Time
 			t.Time, _ = fix(t.Stamp)
 			t.Stamp.Uncertain = false
-			if err := putUnclaimed(c.Tx, *t); err != nil {
+			if err := c.putUnclaimed(*t); err != nil {
 				return err
 			}
 		}
@@ -110,7 +108,7 @@ func (s *Store) before(punches []device.Punch) (map[device.EmployeeID]device.Pun
 		first[p.Employee] = p.ID
 	}
 	found := map[device.EmployeeID]device.Punch{}
-	err := s.db.View(func(tx *bolt.Tx) error {
+	err := s.view(func(tx *bolt.Tx) error {
 		return newestFirst(tx, func(p device.Punch) bool {
 			if id, wanted := first[p.Employee]; wanted && p.ID < id && s.vouches(p) {
 				found[p.Employee] = p
@@ -133,9 +131,6 @@ func (s *Store) vouches(p device.Punch) bool {
 func (s *Store) SetTime(id device.PunchID, at time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.reload(); err != nil {
-		return err
-	}
 	p, err := s.read(id)
 	if err != nil {
 		return err
@@ -160,7 +155,7 @@ func (s *Store) SetTime(id device.PunchID, at time.Time) error {
 func (s *Store) setTimes(punches []device.Punch, what string, also func(*commit) error) error {
 	err := s.save(func(c *commit) error {
 		for _, p := range punches {
-			if err := putRepair(c.Tx, p); err != nil {
+			if err := c.putRepair(p); err != nil {
 				return err
 			}
 			e := Exception{Punch: p.ID, What: what, Why: fmt.Sprintf("the clock showed %s, it was %s", p.Raw.UTC().Format(time.RFC3339), p.Time.UTC().Format(time.RFC3339))}
@@ -210,7 +205,7 @@ func (s *Store) Around(p device.Punch) (before, after device.Punch, err error) {
 
 // neighbours returns the nearest punches before and after p that fit.
 func (s *Store) neighbours(p device.Punch, fits func(device.Punch) bool) (before, after device.Punch, err error) {
-	err = s.db.View(func(tx *bolt.Tx) error {
+	err = s.view(func(tx *bolt.Tx) error {
 		return newestFirst(tx, func(q device.Punch) bool {
 			switch {
 			case q.ID == p.ID || !fits(q):
@@ -247,9 +242,6 @@ func (s *Store) Wait(e device.EmployeeID, yes bool) {
 func (s *Store) Turn(p device.Punch) (device.Punch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.reload(); err != nil {
-		return p, err
-	}
 	if !s.pending(p.ID) || s.doubtful[p.ID] || !s.waiting[p.Employee] {
 		return p, fmt.Errorf("punch %d may be at Zeitstrom already", p.ID)
 	}

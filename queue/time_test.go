@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -261,40 +260,6 @@ func TestBasisIsKept(t *testing.T) {
 		if e, err := s.Find(p.ID); err != nil || e.Punch != p {
 			t.Errorf("stored %+v, read %+v, %v", p, e.Punch, err)
 		}
-	}
-}
-
-// A commit that lands though it reports an error, and what was decided meanwhile: a
-// repair of a tap that was claimed, and the sending of a punch that was turned.
-func TestRepairAndAttemptSeeWhatLanded(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "queue.db"))
-	eight := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
-	tap := device.Tap{UID: badge(t, "A1B2C3D4"), Time: time.Unix(9, 0), Stamp: device.Stamp{Boot: bootA, Uptime: 9 * time.Second, Uncertain: true}}
-	if _, err := s.Keep(tap, 0); err != nil {
-		t.Fatal(err)
-	}
-	was := s.unclaimed
-	if _, err := s.Claim(tap.UID, employee(0), rules, false, false); err != nil {
-		t.Fatal(err)
-	}
-	s.unclaimed, s.dirty = was, true // memory does not know of it
-	if n, err := s.Repair(booted(bootA, eight)); n != 1 || err != nil {
-		t.Errorf("Repair = %d, %v", n, err)
-	}
-	if taps, _ := s.Unclaimed(); len(taps) != 0 {
-		t.Errorf("a claimed tap is back: %+v", taps)
-	}
-
-	s.Wait(employee(1), true)
-	in := add(t, s, punch(1, device.CheckIn, eight))
-	lanes, next, settled := []item{newItem(in)}, s.next, s.settled
-	if _, err := s.Turn(in); err != nil {
-		t.Fatal(err)
-	}
-	s.lanes[employee(1)], s.next, s.settled, s.dirty = lanes, next, settled, true
-	s.Wait(employee(1), false)
-	if err := s.Attempt(in); !errors.Is(err, device.ErrNotPending) {
-		t.Errorf("a punch that was turned round may be sent: %v", err)
 	}
 }
 

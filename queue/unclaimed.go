@@ -54,9 +54,6 @@ func (s *Store) Keep(tap device.Tap, lockout time.Duration) (claim int, err erro
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.reload(); err != nil {
-		return 0, err
-	}
 	t := UnclaimedTap{UID: tap.UID, Time: tap.Time, Stamp: tap.Stamp, id: s.nextUnclaimed}
 	for _, old := range slices.Backward(s.unclaimed) {
 		if old.UID == tap.UID {
@@ -77,14 +74,13 @@ func (s *Store) Keep(tap device.Tap, lockout time.Duration) (claim int, err erro
 		lost += n
 	}
 	err = s.save(func(c *commit) error {
-		tx := c.Tx
-		if err := deleteUnclaimed(tx, drop); err != nil {
+		if err := c.deleteUnclaimed(drop); err != nil {
 			return err
 		}
-		if err := put(tx.Bucket(stateBucket), lostKey, binary.AppendUvarint(nil, uint64(lost))); err != nil {
+		if err := c.put(stateBucket, lostKey, binary.AppendUvarint(nil, uint64(lost))); err != nil {
 			return err
 		}
-		return putUnclaimed(tx, t)
+		return c.putUnclaimed(t)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("unclaimed tap not stored: %w", err)
@@ -95,12 +91,12 @@ func (s *Store) Keep(tap device.Tap, lockout time.Duration) (claim int, err erro
 	return t.Claim, nil
 }
 
-func putUnclaimed(tx *bolt.Tx, t UnclaimedTap) error {
+func (c *commit) putUnclaimed(t UnclaimedTap) error {
 	v, err := json.Marshal(unclaimedRecord{t.UID.Hex(), t.Time.UTC(), t.Claim, t.Stamp.Boot, t.Stamp.Uptime, t.Stamp.Uncertain, t.Stamp.Believed, t.Raw})
 	if err != nil {
 		return err
 	}
-	return put(tx.Bucket(unclaimedBucket), key(device.PunchID(t.id)), v)
+	return c.put(unclaimedBucket, key(device.PunchID(t.id)), v)
 }
 
 // freeClaim returns the next number that no badge has.
@@ -121,9 +117,9 @@ func (s *Store) freeClaim() int {
 	}
 }
 
-func deleteUnclaimed(tx *bolt.Tx, taps []UnclaimedTap) error {
+func (c *commit) deleteUnclaimed(taps []UnclaimedTap) error {
 	for _, t := range taps {
-		if err := tx.Bucket(unclaimedBucket).Delete(key(device.PunchID(t.id))); err != nil {
+		if err := c.delete(unclaimedBucket, key(device.PunchID(t.id))); err != nil {
 			return err
 		}
 	}
@@ -146,9 +142,6 @@ func (s *Store) Unclaimed() (taps []UnclaimedTap, lost int) {
 func (s *Store) Claim(uid device.UID, e device.EmployeeID, rules device.Rules, force, dry bool) ([]device.Punch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.reload(); err != nil {
-		return nil, err
-	}
 	var claimed []UnclaimedTap
 	for _, t := range s.unclaimed {
 		if t.UID == uid {
@@ -170,7 +163,7 @@ func (s *Store) Claim(uid device.UID, e device.EmployeeID, rules device.Rules, f
 		return plan, nil
 	}
 	err = s.save(func(c *commit) error {
-		if err := moveTail(c.Tx); err != nil { // ids stay ascending in the history
+		if err := c.moveTail(); err != nil { // ids stay ascending in the history
 			return err
 		}
 		for _, p := range plan {
@@ -181,7 +174,7 @@ func (s *Store) Claim(uid device.UID, e device.EmployeeID, rules device.Rules, f
 				return err
 			}
 		}
-		return deleteUnclaimed(c.Tx, claimed)
+		return c.deleteUnclaimed(claimed)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("nothing claimed: %w", err)
@@ -218,7 +211,7 @@ func (s *Store) plan(e device.EmployeeID, before device.Punch, taps []UnclaimedT
 // around returns an employee's newest punch before an instant, and whether there
 // are later ones.
 func (s *Store) around(e device.EmployeeID, at time.Time) (before device.Punch, later bool, err error) {
-	err = s.db.View(func(tx *bolt.Tx) error {
+	err = s.view(func(tx *bolt.Tx) error {
 		return newestFirst(tx, func(p device.Punch) bool {
 			switch {
 			case p.Employee != e || s.marks[p.ID].State == Dropped:

@@ -81,6 +81,9 @@ const (
 	stepped = 2 * time.Second
 	// lookEvery is how soon trust is noticed.
 	lookEvery = time.Second
+	// standsFor is how long a wall clock that was set must run on until it is believed,
+	// if nobody but the settings vouches for it: somebody may set it right again.
+	standsFor = 2 * time.Minute
 )
 
 // release is older than any use of this program.
@@ -95,10 +98,12 @@ type Clock struct {
 	log     *slog.Logger
 
 	mu     sync.Mutex
-	start  time.Time // of this run of the computer, as the last synchronised clock had it; zero: it never was
-	chip   Chip      // as it was read last
-	booted time.Time // when the computer was started, by the clock chip
-	noChip error     // why there is none to ask
+	start  time.Time     // of this run of the computer, as the last clock had it that was believed; zero: none was
+	other  time.Time     // as the wall clock has it that is not believed yet
+	since  time.Duration // the uptime since when it has that
+	chip   Chip          // as it was read last
+	booted time.Time     // when the computer was started, by the clock chip
+	noChip error         // why there is none to ask
 }
 
 // New makes a clock. With always the system's wall clock is believed without
@@ -160,10 +165,10 @@ func (c *Clock) Offset() time.Duration { return c.kernel.Offset() }
 // has done so since the computer was started, or if it agrees with a clock chip;
 // but never if it shows less than what this clock has booked already.
 func (c *Clock) Trust() Trust {
-	if c.always {
-		return Trust{true, "always trusted by configuration"}
-	}
 	wall := c.kernel.Wall()
+	if c.always {
+		return c.steady(wall)
+	}
 	newest := c.punches.Newest()
 	if wall.Before(newest.Time) {
 		return Trust{Source: fmt.Sprintf("the system clock shows %s, and there is a booking of %s already: set the right time (timedatectl), or [clock] trust = \"always\" if the booking is wrong",
@@ -197,6 +202,30 @@ func (c *Clock) Trust() Trust {
 		return Trust{Source: fmt.Sprintf("the kernel does not say whether it is synchronised (%v), and %v", err, c.noChip)}
 	}
 	return Trust{Source: fmt.Sprintf("not synchronised, and %v: is there a time server that the device reaches (timedatectl)?", c.noChip)}
+}
+
+// steady believes the wall clock as long as it runs on. One that was set is believed if
+// a time server corrects it, or once it has run on for a while: until then taps wait for
+// their time, by the time since the computer was started.
+func (c *Clock) steady(wall time.Time) Trust {
+	uptime := c.kernel.Uptime()
+	start := wall.Add(-uptime)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	trust := Trust{true, "always trusted by configuration"}
+	if c.start.IsZero() || start.Sub(c.start).Abs() < sameTime {
+		c.start, c.other = start, time.Time{}
+		return trust
+	}
+	if c.other.IsZero() || start.Sub(c.other).Abs() >= sameTime {
+		c.other, c.since = start, uptime
+	}
+	if synchronised, err := c.kernel.Synchronised(); uptime-c.since >= standsFor || err == nil && synchronised {
+		c.start, c.other = start, time.Time{}
+		return trust
+	}
+	return Trust{Source: fmt.Sprintf("the system clock was set a moment ago, from %s to %s: it is believed once it has run on for %v",
+		c.start.Add(uptime).Local().Format(time.DateTime), wall.Local().Format(time.DateTime), standsFor)}
 }
 
 // Stamp implements device.Clock. The instant must be of this process, a short

@@ -30,42 +30,6 @@ func must(t *testing.T, errs ...error) {
 	}
 }
 
-// A commit that landed although it was reported as failed: the next call finds
-// out, and what was known only in memory is not forgotten.
-func TestCommitThatFailedAndLanded(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "queue.db"))
-	in, out := pair(t, s)
-	must(t, s.Quarantine(in, "no"))
-	settled := s.settled
-	must(t, s.Retry(in.ID))
-	s.settled, s.dirty = settled, true // what an error leaves behind
-	if _, _, err := s.Last(in.Employee); err != nil {
-		t.Fatal(err)
-	}
-	if heads := s.Heads(); s.State(in) != Pending || len(heads) != 1 || heads[0].ID != in.ID {
-		t.Errorf("the retried check-in is %s, heads %v", s.State(in), heads)
-	}
-	must(t, s.Deliver(in))
-	s.dirty = true // the next commit fails before the delivery is in the file
-	if _, _, err := s.Last(in.Employee); err != nil {
-		t.Fatal(err)
-	}
-	if heads := s.Heads(); s.State(in) != Delivered || len(heads) != 1 || heads[0].ID != out.ID {
-		t.Errorf("the delivered check-in is %s, heads %v", s.State(in), heads)
-	}
-	for deadline := time.Now().Add(5 * flushAfter); ; time.Sleep(10 * time.Millisecond) {
-		s.mu.Lock()
-		saved := !s.unsaved
-		s.mu.Unlock()
-		if saved {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the delivery is never stored")
-		}
-	}
-}
-
 // A check-out that a person had sent on its own, and that was not clearly
 // answered, is still ambiguous after it was held again.
 func TestHoldRemembersDoubt(t *testing.T) {
