@@ -2,6 +2,7 @@ package device
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 )
@@ -33,17 +34,22 @@ type Clock interface {
 	Stamp(time.Time) Stamp
 }
 
+// ErrNotAsked says that Zeitstrom is not asked now: it did not answer when it was last tried.
+var ErrNotAsked = errors.New("Zeitstrom is not asked")
+
 // Elsewhere is what Zeitstrom knows: of this clock's bookings and of those that
-// were made at another door or in the app.
+// were made at another door or in the app. Last is the newest punch that this clock made
+// for an employee: an answer that lacks it has not caught up with it, unless it was
+// deleted there.
 type Elsewhere interface {
-	// Online reports whether Zeitstrom answered when it was last tried.
-	Online() bool
-	// Latest asks what an employee did last before an instant; the Intent is
-	// empty if nothing is known of the days before it.
-	Latest(ctx context.Context, e EmployeeID, before time.Time) (Intent, time.Time, error)
-	// Remembered is what was asked for last, and when that was; zero: never. It
-	// counts when there is no answer now, if nothing was booked here since.
-	Remembered(e EmployeeID) (i Intent, at, asked time.Time)
+	// Sends reports whether what is booked now goes to Zeitstrom at once.
+	Sends() bool
+	// Latest asks what an employee did last before an instant, by clocks that may be a
+	// little ahead of it; the Intent is empty if nothing is known of the days before it.
+	Latest(ctx context.Context, e EmployeeID, last Punch, before time.Time) (Intent, time.Time, error)
+	// Remembered is what was asked for last, other than for a tap, if that counts still: it
+	// was asked after the last punch. It is for when there is no answer now.
+	Remembered(e EmployeeID, last Punch) (i Intent, at time.Time, known bool)
 }
 
 // Office gives badges to people: it takes the taps that are not to book.
@@ -176,7 +182,7 @@ func (t *Terminal) decide(tap Tap) Outcome {
 		o.Kind, o.Err = Failed, err
 		return o
 	}
-	o.booked(punch, !t.Elsewhere.Online())
+	o.booked(punch, !t.Elsewhere.Sends())
 	return o
 }
 
@@ -195,34 +201,29 @@ func (o *Outcome) booked(p Punch, offline bool) {
 	}
 }
 
-// replicas is how long Zeitstrom may take until it tells everywhere what it was told.
-const replicas = 5 * time.Minute
-
 // direction decides whether an employee comes or goes, by the newest knowledge
 // there is. Zeitstrom's is newer than this clock's if it has everything that
 // this clock has; then it is asked, and whoever waits at the door waits for a
 // moment only.
 func (t *Terminal) direction(tap Tap, e EmployeeID, last Punch, pending bool) (Intent, Basis) {
 	var b Basis
-	// An answer that lacks what was booked here a moment ago has not caught up with it.
-	lags := func(at, asked time.Time) bool {
-		return last.ID != 0 && at.Before(last.Time.Truncate(time.Second)) && asked.Sub(last.Time) < replicas
-	}
-	if t.Rules.Ask > 0 && !pending && !tap.Stamp.Uncertain && t.Elsewhere.Online() {
+	if t.Rules.Ask > 0 && !pending && !tap.Stamp.Uncertain {
 		ctx, cancel := context.WithTimeout(context.Background(), t.Rules.Ask)
 		defer cancel()
-		intent, at, err := t.Elsewhere.Latest(ctx, e, tap.Time)
-		if err == nil && !lags(at, tap.Time) {
+		intent, at, err := t.Elsewhere.Latest(ctx, e, last, tap.Time)
+		if err == nil {
 			b = Basis{Source: Zeitstrom, Intent: intent, Time: at}
 			return Next(intent, tap.Time.Sub(at), true, t.Rules.LongestShift), b
 		}
-		b.Silent = true
-		t.Log.Debug("Zeitstrom did not say in time what the employee did last", "employee", e, "error", err)
+		if b.Silent = !errors.Is(err, ErrNotAsked); b.Silent {
+			t.Log.Debug("Zeitstrom did not say in time what the employee did last", "employee", e, "error", err)
+		}
 	}
-	intent, at, asked := t.Elsewhere.Remembered(e)
-	if !pending && !tap.Stamp.Uncertain && asked.After(last.Time) && !lags(at, asked) {
-		b.Source, b.Intent, b.Time = Zeitstrom, intent, at
-		return Next(intent, tap.Time.Sub(at), true, t.Rules.LongestShift), b
+	if !pending && !tap.Stamp.Uncertain {
+		if intent, at, known := t.Elsewhere.Remembered(e, last); known {
+			b.Source, b.Intent, b.Time = Zeitstrom, intent, at
+			return Next(intent, tap.Time.Sub(at), true, t.Rules.LongestShift), b
+		}
 	}
 	if last.ID != 0 {
 		b.Source, b.Intent, b.Time = ThisClock, last.Intent, last.Time.Truncate(time.Second)

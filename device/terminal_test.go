@@ -27,9 +27,9 @@ type desk struct {
 	latest func(context.Context) (Intent, time.Time, error)
 	asked  int
 
-	remembered Intent    // what was known at learned
-	since      time.Time // zero: at learned
-	learned    time.Time // zero: nothing is remembered
+	remembered Intent // what was known at learned
+
+	learned time.Time // zero: nothing is remembered
 
 	waiting map[EmployeeID]bool
 	resting bool
@@ -88,18 +88,18 @@ func (d *desk) Stamp(t time.Time) Stamp {
 	return d.stamp(t)
 }
 
-func (d *desk) Online() bool { return d.online }
+func (d *desk) Sends() bool { return d.online }
 
-func (d *desk) Latest(ctx context.Context, _ EmployeeID, _ time.Time) (Intent, time.Time, error) {
+func (d *desk) Latest(ctx context.Context, _ EmployeeID, _ Punch, _ time.Time) (Intent, time.Time, error) {
+	if !d.online {
+		return "", time.Time{}, fmt.Errorf("%w: no way", ErrNotAsked)
+	}
 	d.asked++
 	return d.latest(ctx)
 }
 
-func (d *desk) Remembered(EmployeeID) (Intent, time.Time, time.Time) {
-	if d.since.IsZero() {
-		d.since = d.learned
-	}
-	return d.remembered, d.since, d.learned
+func (d *desk) Remembered(_ EmployeeID, last Punch) (Intent, time.Time, bool) {
+	return d.remembered, d.learned, d.learned.After(last.Time)
 }
 
 func (d *desk) Resting(UID) (yes bool) {
@@ -214,24 +214,22 @@ func TestZeitstromIsAsked(t *testing.T) {
 		want   Intent
 		source Source
 		asked  int
+		silent bool
 	}{
-		"it agrees":               {nil, says(CheckIn, eight), CheckOut, Zeitstrom, 1},
-		"left by the app":         {nil, says(CheckOut, eight.Add(time.Hour)), CheckIn, Zeitstrom, 1},
-		"came by the app":         {func(d *desk) { d.stored = nil }, says(CheckIn, eight), CheckOut, Zeitstrom, 1},
-		"knows nobody":            {func(d *desk) { d.stored = nil }, says("", time.Time{}), CheckIn, Zeitstrom, 1},
-		"deleted there":           {nil, says("", time.Time{}), CheckIn, Zeitstrom, 1},
-		"yesterday is open there": {nil, says(CheckIn, eight.Add(-24*time.Hour)), CheckIn, Zeitstrom, 1},
-		"it does not answer":      {nil, never, CheckOut, ThisClock, 1},
-		"it is offline":           {func(d *desk) { d.online = false }, says(CheckOut, eight), CheckOut, ThisClock, 0},
-		"something waits here":    {func(d *desk) { d.pending = true }, says(CheckOut, eight), CheckOut, ThisClock, 0},
-		"the time is not certain": {func(d *desk) { d.stamp = func(time.Time) Stamp { return Stamp{Uncertain: true} } }, says(CheckOut, eight), CheckOut, ThisClock, 0},
-		"the company says not to": {func(d *desk) { d.asked = -1 }, says(CheckOut, eight), CheckOut, ThisClock, -1},
-		"remembered, and silence": {func(d *desk) { d.remembered, d.learned = CheckOut, eight.Add(time.Hour) }, never, CheckIn, Zeitstrom, 1},
-		"a lagging one, and silence": {func(d *desk) {
-			d.remembered, d.learned, d.since = CheckOut, eight.Add(time.Minute), eight.Add(-15*time.Hour)
-		}, never, CheckOut, ThisClock, 1},
-		"an old memory, and silence": {func(d *desk) { d.remembered, d.learned = CheckOut, eight.Add(-time.Hour) }, never, CheckOut, ThisClock, 1},
-		"nobody knows and silence":   {func(d *desk) { d.stored = nil }, never, CheckIn, Nobody, 1},
+		"it agrees":                  {nil, says(CheckIn, eight), CheckOut, Zeitstrom, 1, false},
+		"left by the app":            {nil, says(CheckOut, eight.Add(time.Hour)), CheckIn, Zeitstrom, 1, false},
+		"came by the app":            {func(d *desk) { d.stored = nil }, says(CheckIn, eight), CheckOut, Zeitstrom, 1, false},
+		"knows nobody":               {func(d *desk) { d.stored = nil }, says("", time.Time{}), CheckIn, Zeitstrom, 1, false},
+		"deleted there":              {nil, says("", time.Time{}), CheckIn, Zeitstrom, 1, false},
+		"yesterday is open there":    {nil, says(CheckIn, eight.Add(-24*time.Hour)), CheckIn, Zeitstrom, 1, false},
+		"it does not answer":         {nil, never, CheckOut, ThisClock, 1, true},
+		"it is offline":              {func(d *desk) { d.online = false }, says(CheckOut, eight), CheckOut, ThisClock, 0, false},
+		"something waits here":       {func(d *desk) { d.pending = true }, says(CheckOut, eight), CheckOut, ThisClock, 0, false},
+		"the time is not certain":    {func(d *desk) { d.stamp = func(time.Time) Stamp { return Stamp{Uncertain: true} } }, says(CheckOut, eight), CheckOut, ThisClock, 0, false},
+		"the company says not to":    {func(d *desk) { d.asked = -1 }, says(CheckOut, eight), CheckOut, ThisClock, -1, false},
+		"remembered, and silence":    {func(d *desk) { d.remembered, d.learned = CheckOut, eight.Add(time.Hour) }, never, CheckIn, Zeitstrom, 1, true},
+		"an old memory, and silence": {func(d *desk) { d.remembered, d.learned = CheckOut, eight.Add(-time.Hour) }, never, CheckOut, ThisClock, 1, true},
+		"nobody knows and silence":   {func(d *desk) { d.stored = nil }, never, CheckIn, Nobody, 1, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -248,7 +246,7 @@ func TestZeitstromIsAsked(t *testing.T) {
 				if took := time.Since(began); took > 200*time.Millisecond {
 					t.Errorf("the answer took %v", took)
 				}
-				if b := o.Punch.Basis; o.Punch.Intent != tc.want || b.Source != tc.source || d.asked != tc.asked || b.Silent != (strings.Contains(name, "answer") || strings.Contains(name, "silence")) {
+				if b := o.Punch.Basis; o.Punch.Intent != tc.want || b.Source != tc.source || d.asked != tc.asked || b.Silent != tc.silent {
 					t.Errorf("%s by %+v, asked %d times; want %s by %q, %d", o.Punch.Intent, b, d.asked, tc.want, tc.source, tc.asked)
 				}
 				if o.Offline == d.online {
@@ -397,28 +395,43 @@ func TestBadgeDays(t *testing.T) {
 	}
 }
 
-// A wall clock that is set back while the computer runs, and is believed, leaves an
-// employee's times in order; what it showed is kept.
+// A wall clock that is set back a little while the computer runs leaves an employee's times
+// in order; what it showed is kept. One that was wrong by far drags nobody along.
 func TestSteppedBack(t *testing.T) {
-	term, d := newTerminal(t)
 	eight := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
-	d.stored = []Punch{{ID: 1, Employee: "anna", Intent: CheckIn, Time: eight, Stamp: Stamp{Boot: BootID{1}, Uptime: time.Hour}}}
-	d.stamp = func(time.Time) Stamp { return Stamp{Boot: BootID{1}, Uptime: 5 * time.Hour} }
-	o := term.Answer(Tap{UID: uid(t, "A1B2C3D4"), Time: eight.Add(-time.Minute)})
-	if o.Kind != CheckedOut || !o.Punch.Time.Equal(eight.Add(4*time.Hour)) || !o.Punch.Raw.Equal(eight.Add(-time.Minute)) {
-		t.Errorf("%s at %v, shown %v", o.Kind, o.Punch.Time, o.Punch.Raw)
+	for back, follows := range map[time.Duration]bool{45 * time.Second: true, 10 * time.Minute: false, 400 * 24 * time.Hour: false} {
+		term, d := newTerminal(t)
+		d.stored = []Punch{{ID: 1, Employee: "anna", Intent: CheckIn, Time: eight, Stamp: Stamp{Boot: BootID{1}, Uptime: time.Hour}}}
+		d.stamp = func(time.Time) Stamp { return Stamp{Boot: BootID{1}, Uptime: time.Hour + 40*time.Second} }
+		shown := eight.Add(40*time.Second - back)
+		o := term.Answer(Tap{UID: uid(t, "A1B2C3D4"), Time: shown})
+		want, raw := shown, time.Time{}
+		if follows {
+			want, raw = eight.Add(40*time.Second), shown
+		}
+		if o.Kind != CheckedOut || !o.Punch.Time.Equal(want) || !o.Punch.Raw.Equal(raw) {
+			t.Errorf("back by %v: %s at %v, shown %v", back, o.Kind, o.Punch.Time, o.Punch.Raw)
+		}
+		if d.stored[0].Contradicts(o.Punch) == follows {
+			t.Errorf("back by %v: whether the one before is wrong is told wrongly", back)
+		}
 	}
 }
 
-// An answer that does not know what Zeitstrom was just told is no answer.
-func TestLaggingAnswer(t *testing.T) {
+// What was booked by another clock that is a little ahead comes before what follows it.
+func TestFollowsAClockThatIsAhead(t *testing.T) {
 	eight := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
-	for after, want := range map[time.Duration]OutcomeKind{40 * time.Second: CheckedOut, 10 * time.Minute: CheckedIn} {
+	for ahead, want := range map[time.Duration]time.Duration{
+		-time.Minute: 0, -time.Second: 0, 0: time.Second, 90 * time.Second: 91 * time.Second,
+	} {
 		term, d := newTerminal(t)
-		d.stored, d.online = []Punch{{ID: 1, Employee: "anna", Intent: CheckIn, Time: eight}}, true
-		d.latest = func(context.Context) (Intent, time.Time, error) { return CheckOut, eight.Add(-14 * time.Hour), nil }
-		if o := term.Answer(Tap{UID: uid(t, "A1B2C3D4"), Time: eight.Add(after)}); o.Kind != want {
-			t.Errorf("%v after: %s, want %s", after, o.Kind, want)
+		d.online = true
+		d.latest = func(context.Context) (Intent, time.Time, error) { return CheckIn, eight.Add(ahead), nil }
+		shown := eight.Add(300 * time.Millisecond)
+		o := term.Answer(Tap{UID: uid(t, "A1B2C3D4"), Time: shown})
+		moved := want > 0
+		if o.Kind != CheckedOut || moved && (!o.Punch.Time.Equal(eight.Add(want)) || !o.Punch.Raw.Equal(shown)) || !moved && !o.Punch.Time.Equal(shown) {
+			t.Errorf("%v ahead: %s at %v, shown %v", ahead, o.Kind, o.Punch.Time, o.Punch.Raw)
 		}
 	}
 }

@@ -234,12 +234,12 @@ func TestRushHour(t *testing.T) {
 // alone is a clock without a network.
 type alone struct{}
 
-func (alone) Online() bool { return false }
+func (alone) Sends() bool { return false }
 
-func (alone) Remembered(device.EmployeeID) (device.Intent, time.Time, time.Time) {
-	return "", time.Time{}, time.Time{}
+func (alone) Remembered(device.EmployeeID, device.Punch) (device.Intent, time.Time, bool) {
+	return "", time.Time{}, false
 }
 
-func (alone) Latest(context.Context, device.EmployeeID, time.Time) (device.Intent, time.Time, error) {
-	return "", time.Time{}, errors.New("offline")
+func (alone) Latest(context.Context, device.EmployeeID, device.Punch, time.Time) (device.Intent, time.Time, error) {
+	return "", time.Time{}, device.ErrNotAsked
 }

@@ -79,7 +79,7 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 		return d, err
 	}
 	rules := rulesOf(cfg)
-	up := uplink.New(d.queue, api, cfg.Uplink.Settle, log)
+	up := uplink.New(d.queue, api, uplink.Options{Settle: cfg.Uplink.Settle, Watch: cfg.Terminal.Ask > 0}, log)
 	kernel := x.kernel
 	if kernel == nil {
 		kernel = clock.System{}
@@ -195,7 +195,7 @@ func (d *daemon) facts() display.Facts {
 		Checked: !x.At.IsZero() && time.Since(x.At) < showCheck, Faults: doctor.Count(x.Findings, doctor.Fail),
 		Enrols: enrol.Waiting, NewOwner: enrol.For.Name,
 		ReaderBroken: h.Problem != "",
-		Offline:      !u.Online && u.Problem != "",
+		Offline:      u.Problem != "",
 		Token:        u.Token,
 		NoTime:       !d.clock.Clock.Trust().Trusted,
 		Pending:      q.Pending,

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -77,6 +78,16 @@ func inBubble(t *testing.T, f func()) {
 		panic(ended)
 	}
 }
+
+// bubble is a computer in a bubble of time, started at its beginning.
+type bubble struct{ clock.Kernel }
+
+var bubbleStart = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // as testing/synctest has it
+
+func (bubble) Wall() time.Time             { return time.Now() }
+func (bubble) Uptime() time.Duration       { return time.Since(bubbleStart) }
+func (bubble) BootID() device.BootID       { return device.BootID{1} }
+func (bubble) Synchronised() (bool, error) { return true, nil }
 
 // badDays are faults that a booking must survive without a person.
 var badDays = []zeitstromtest.Fault{
@@ -157,22 +168,31 @@ func (w *world) book(n int, intent device.Intent) {
 	w.happened(ts)
 }
 
-// known is what the clock can know of an employee, and whether it must know it from
-// Zeitstrom.
-func (w *world) known(t *rapid.T, id device.EmployeeID) (device.Intent, time.Time, device.Source) {
+// known is what a direction must be based on. If Zeitstrom is not asked, an answer from
+// before may count.
+func (w *world) known(t *rapid.T, id device.EmployeeID) []device.Basis {
 	_, pending, err := w.queue.Last(id)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.uplink.Online() && !pending && w.server.well() {
-		return device.Intent(w.latest[id].Intent), w.latest[id].Time, device.Zeitstrom
+	there := device.Basis{Source: device.Zeitstrom, Intent: device.Intent(w.latest[id].Intent), Time: w.latest[id].Time}
+	if w.uplink.Status().Asks && !pending && w.server.well() {
+		return []device.Basis{there}
 	}
-	if made := w.confirmed[id]; len(made) > 0 {
-		return made[len(made)-1].Intent, made[len(made)-1].Time, device.ThisClock
+	made := w.confirmed[id]
+	if len(made) == 0 {
+		return []device.Basis{{}, there}
 	}
-	return "", time.Time{}, device.Nobody
+	last := made[len(made)-1]
+	own := device.Basis{Source: device.ThisClock, Intent: last.Intent, Time: last.Time.Truncate(time.Second)}
+	if pending {
+		return []device.Basis{own}
+	}
+	remembered := own
+	remembered.Source = device.Zeitstrom
+	return []device.Basis{own, remembered, there}
 }
 
 func newWorld(t *rapid.T, dir string) *world {
@@ -204,10 +224,10 @@ func (w *world) start(t *rapid.T) {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	w.uplink = uplink.New(w.queue, api, time.Minute, log)
+	w.uplink = uplink.New(w.queue, api, uplink.Options{Settle: time.Minute, Watch: true}, log)
 	up := w.uplink
 	w.terminal = &device.Terminal{
-		Roster: w.roster, Queue: w.queue, Clock: clock.New(clock.System{}, w.queue, true, log), Elsewhere: up, Office: roster.NewEnrolment(w.roster), Screen: audience{},
+		Roster: w.roster, Queue: w.queue, Clock: clock.New(bubble{}, w.queue, true, log), Elsewhere: up, Office: roster.NewEnrolment(w.roster), Screen: audience{},
 		Rules: device.Rules{Zone: time.UTC, Lockout: 30 * time.Second, LongestShift: shift, Ask: 200 * time.Millisecond}, Log: log,
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -245,18 +265,19 @@ const shift = 14 * time.Hour
 
 func (w *world) tap(t *rapid.T, n int) {
 	synctest.Wait()
-	intent, at, source := w.known(t, employeeOf(n))
+	may := w.known(t, employeeOf(n))
 	o := w.terminal.Answer(device.Tap{UID: badgeOf(n), Time: time.Now()})
 	_, known := w.roster.Lookup(badgeOf(n))
 	switch {
 	case o.Booked() && known:
 		id := o.Employee.ID
-		want := device.CheckIn
-		if intent == device.CheckIn && o.Punch.Time.Sub(at) <= shift {
-			want = device.CheckOut
-		}
-		if o.Punch.Intent != want || o.Punch.Basis.Source != source {
-			t.Fatalf("%s after %q at %v, known by %q; decided by %+v", o.Punch.Intent, intent, at, source, o.Punch.Basis)
+		b := o.Punch.Basis
+		b.Silent = false
+		want := device.Next(b.Intent, o.Punch.Time.Sub(b.Time), true, shift)
+		if o.Punch.Intent != want || !slices.ContainsFunc(may, func(x device.Basis) bool {
+			return x.Source == b.Source && x.Intent == b.Intent && x.Time.Equal(b.Time)
+		}) {
+			t.Fatalf("%s decided by %+v; it must be one of %+v", o.Punch.Intent, b, may)
 		}
 		w.confirmed[id] = append(w.confirmed[id], o.Punch)
 	case o.Kind == device.Repeated && known, o.Kind == device.Unknown && !known:
@@ -279,6 +300,9 @@ func (w *world) change(t *rapid.T, n int) {
 }
 
 func (w *world) check(t *rapid.T) {
+	if s := w.uplink.Status(); !s.Online || !s.Asks || s.Problem != "" {
+		t.Fatalf("in the end %+v", s)
+	}
 	if st := w.queue.Stats(); st.Pending+st.Quarantined > 0 {
 		t.Fatalf("in the end %+v", st)
 	}

@@ -30,10 +30,21 @@ func queueList(ctx context.Context, c *call) error {
 		return json.NewEncoder(c.stdout).Encode(punches)
 	}
 	if len(punches) == 0 && !c.all {
-		_, err := fmt.Fprintln(c.stdout, "Zeitstrom has every booking.")
+		fmt.Fprintln(c.stdout, "Zeitstrom has every booking.")
+	} else if err := printPunches(c.stdout, punches...); err != nil {
 		return err
 	}
-	return printPunches(c.stdout, punches...)
+	s, err := client.Status()
+	if err != nil {
+		return err
+	}
+	if len(s.Wrong) > 0 {
+		fmt.Fprintf(c.stdout, "These have a wrong time, as later ones show, and are to be corrected at Zeitstrom: %s\n", listed(s.Wrong))
+	}
+	for _, skew := range s.Uplink.Skews {
+		fmt.Fprintln(c.stdout, skewText(skew))
+	}
+	return nil
 }
 
 func printPunches(to io.Writer, punches ...control.Punch) error {

@@ -117,7 +117,7 @@ func drain(t *testing.T, n int) time.Duration {
 	began := time.Now()
 	go func() {
 		defer close(done)
-		uplink.New(q, client, time.Minute, slog.New(slog.DiscardHandler)).Run(ctx)
+		uplink.New(q, client, uplink.Options{Settle: time.Minute}, slog.New(slog.DiscardHandler)).Run(ctx)
 	}()
 	for q.Stats().Pending > 0 && time.Since(began) < time.Minute {
 		time.Sleep(time.Millisecond)

@@ -4,8 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
+
+	"timeclock/device"
+	"timeclock/device/control"
 )
 
 func runStatus(ctx context.Context, c *call) error {
@@ -38,6 +42,9 @@ func runStatus(ctx context.Context, c *call) error {
 	if s.Stranded > 0 {
 		fmt.Fprintf(w, "\t%d wait for somebody to tell their time: `timeclock queue list` says what is known, `timeclock queue time` sets it\n", s.Stranded)
 	}
+	if len(s.Wrong) > 0 {
+		fmt.Fprintf(w, "\t%d have a wrong time, as later ones show: correct them at Zeitstrom (punches %s)\n", len(s.Wrong), listed(s.Wrong))
+	}
 	fmt.Fprintf(w, "badges\t%d\n", s.Badges)
 	if s.Roster.Problem != "" {
 		fmt.Fprintf(w, "\tnot compared with Zeitstrom: %s\n", s.Roster.Problem)
@@ -64,9 +71,16 @@ func runStatus(ctx context.Context, c *call) error {
 	if s.Reader.Restarts+s.Reader.Errors > 0 {
 		fmt.Fprintf(w, "\t%d restarts, %d bad reads\n", s.Reader.Restarts, s.Reader.Errors)
 	}
-	fmt.Fprintf(w, "uplink\t%s\n", describe(s.Uplink.Online, "online", s.Uplink.Problem))
+	fmt.Fprintf(w, "uplink\t%s\n", describe(s.Uplink.Online && s.Uplink.Problem == "", "online", s.Uplink.Problem))
+	if s.Uplink.Stuck > 0 {
+		fmt.Fprintf(w, "\t%d bookings wait though others are sent (`timeclock queue list`): %s\n", s.Uplink.Stuck, s.Uplink.Reason)
+	}
 	if s.Uplink.Blind {
-		fmt.Fprintln(w, "\tthe token may not read timespans: bookings that may be at Zeitstrom already wait for `timeclock queue retry` or `drop`")
+		fmt.Fprintln(w, "\tthe token may not read timespans: success cannot be checked where Zeitstrom's answers do not prove it,")
+		fmt.Fprintln(w, "\tand bookings that may be at Zeitstrom already wait for `timeclock queue retry` or `drop`")
+	}
+	for _, skew := range s.Uplink.Skews {
+		fmt.Fprintf(w, "\t%s\n", skewText(skew))
 	}
 	if s.Uplink.Retry != nil {
 		fmt.Fprintf(w, "\tnext try at %s\n", s.Uplink.Retry.Local().Format(time.DateTime))
@@ -81,6 +95,20 @@ func runStatus(ctx context.Context, c *call) error {
 	}
 	fmt.Fprintf(w, "clock\t%s\n", describe(s.Clock.Trusted, "trusted: "+s.Clock.Source, s.Clock.Source))
 	return w.Flush()
+}
+
+func skewText(s control.Skew) string {
+	return fmt.Sprintf("%s (%s) has a booking of %s, which is %v ahead of this clock: was it made by a clock that is wrong? It does not decide the direction here",
+		s.Name, s.Employee, s.Time.Local().Format(time.DateTime), time.Duration(s.Seconds)*time.Second)
+}
+
+// listed are ids with commas between them.
+func listed(ids []device.PunchID) string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = id.String()
+	}
+	return strings.Join(texts, ", ")
 }
 
 func describe(good bool, how, problem string) string {

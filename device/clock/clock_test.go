@@ -391,3 +391,60 @@ func TestPoweredOn(t *testing.T) {
 		}
 	}
 }
+
+// With trust = "always" a wall clock that jumps is not believed until it has run on for a
+// while, or a time server corrects it: a tap meanwhile gets its time when that is clear.
+func TestJump(t *testing.T) {
+	for name, tc := range map[string]struct {
+		lasts  time.Duration // of the jump; 0: for ever
+		synced bool
+		after  time.Duration // of the tap, after the jump began
+		want   time.Duration // how far its time is ahead in the end
+		doubt  bool
+	}{
+		"a tap in the jump":             {time.Minute, false, 10 * time.Second, 0, true},
+		"a tap after it":                {time.Minute, false, 90 * time.Second, 0, false},
+		"it was meant":                  {0, false, 10 * time.Second, 400 * 24 * time.Hour, true},
+		"it was meant, and is believed": {0, false, 3 * time.Minute, 400 * 24 * time.Hour, false},
+		"a time server did it":          {0, true, 10 * time.Second, 400 * 24 * time.Hour, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := &machine{}
+				m.started = time.Now()
+				m.boot[0]++
+				store, err := queue.Open(filepath.Join(t.TempDir(), "queue.db"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				c := New(m, store, true, slog.New(slog.DiscardHandler))
+				ctx, cancel := context.WithCancel(t.Context())
+				done := make(chan struct{})
+				go func() { defer close(done); c.Run(ctx) }()
+				defer func() { cancel(); <-done; store.Close() }()
+				time.Sleep(time.Hour)
+				m.with(func(m *machine) { m.ahead, m.synced = 400*24*time.Hour, tc.synced })
+				if tc.lasts > 0 {
+					time.AfterFunc(tc.lasts, func() { m.with(func(m *machine) { m.ahead = 0 }) })
+				}
+				time.Sleep(tc.after)
+				synctest.Wait()
+				tapped := time.Now()
+				stamp := c.Stamp(tapped)
+				if stamp.Uncertain != tc.doubt {
+					t.Errorf("uncertain: %v", stamp.Uncertain)
+				}
+				p, err := store.Append(device.Punch{Employee: "a1b2c3d4-e5f6-7890-abcd-ef1234567890", Intent: device.CheckIn, Time: m.Wall(), Stamp: stamp})
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(5 * time.Minute)
+				synctest.Wait()
+				e, err := store.Find(p.ID)
+				if ahead := e.Time.Sub(tapped); err != nil || e.Stamp.Uncertain || (ahead-tc.want).Abs() > time.Second {
+					t.Errorf("in the end it is %v ahead: %+v, %v", ahead, e.Stamp, err)
+				}
+			})
+		})
+	}
+}

@@ -6,6 +6,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -84,19 +85,20 @@ var ErrNoPage = errors.New("this clock serves no page: set [web] listen and rest
 
 // Status is the state of a clock, in the form that scripts read.
 type Status struct {
-	Version       string     `json:"version"`
-	Pending       int        `json:"pending"`
-	Delivered     int        `json:"delivered"`
-	Quarantined   int        `json:"quarantined"`
-	Unclaimed     int        `json:"unclaimed"`
-	Ambiguous     int        `json:"ambiguous"` // of those pending: sent, and not clearly answered
-	Held          int        `json:"held"`      // of those pending: check-outs whose check-ins are quarantined, and those that are uncertain
-	Uncertain     int        `json:"uncertain"` // of those held: their time is not certain yet
-	Stranded      int        `json:"stranded"`  // of those uncertain: only a person can tell their time
-	Dropped       int        `json:"dropped"`
-	OldestPending *time.Time `json:"oldest_pending"` // of those whose time is certain; null if there is none
-	Journal       string     `json:"journal"`        // the hash of the whole journal, to be kept elsewhere
-	Badges        int        `json:"badges"`
+	Version       string           `json:"version"`
+	Pending       int              `json:"pending"`
+	Delivered     int              `json:"delivered"`
+	Quarantined   int              `json:"quarantined"`
+	Unclaimed     int              `json:"unclaimed"`
+	Ambiguous     int              `json:"ambiguous"` // of those pending: sent, and not clearly answered
+	Held          int              `json:"held"`      // of those pending: check-outs whose check-ins are quarantined, and those that are uncertain
+	Uncertain     int              `json:"uncertain"` // of those held: their time is not certain yet
+	Stranded      int              `json:"stranded"`  // of those uncertain: only a person can tell their time
+	Dropped       int              `json:"dropped"`
+	Wrong         []device.PunchID `json:"wrong"`          // whose times are wrong, as later bookings show: to be corrected at Zeitstrom
+	OldestPending *time.Time       `json:"oldest_pending"` // of those whose time is certain; null if there is none
+	Journal       string           `json:"journal"`        // the hash of the whole journal, to be kept elsewhere
+	Badges        int              `json:"badges"`
 	Roster        struct {
 		Zeitstrom bool       `json:"zeitstrom"` // it follows Zeitstrom
 		Compared  *time.Time `json:"compared"`  // null: not yet
@@ -123,10 +125,13 @@ type Status struct {
 	Uplink struct {
 		Online  bool       `json:"online"`
 		Problem string     `json:"problem"`
-		Retry   *time.Time `json:"retry"`  // null if nothing waits
-		Blind   bool       `json:"blind"`  // the token may not read timespans
-		Silent  int        `json:"silent"` // questions at the door in a row that were not answered in time
-		Why     string     `json:"why"`    // the last of them was not
+		Retry   *time.Time `json:"retry"`        // null if nothing waits
+		Stuck   int        `json:"stuck"`        // bookings that wait though others' are sent
+		Reason  string     `json:"stuck_reason"` // why one of them does
+		Blind   bool       `json:"blind"`        // the token may not read timespans
+		Skews   []Skew     `json:"skews"`        // employees with a booking that is ahead of this clock
+		Silent  int        `json:"silent"`       // questions at the door in a row that were not answered in time
+		Why     string     `json:"why"`          // the last of them was not
 	} `json:"uplink"`
 	Display struct {
 		Healthy bool   `json:"healthy"`
@@ -144,6 +149,15 @@ type Status struct {
 		Trusted bool   `json:"trusted"`
 		Source  string `json:"source"`
 	} `json:"clock"`
+}
+
+// Skew is an employee with a booking at Zeitstrom that is further ahead of this clock than is
+// believed, in the form that scripts read.
+type Skew struct {
+	Employee device.EmployeeID `json:"employee_id"`
+	Name     string            `json:"name"`
+	Time     time.Time         `json:"time"`    // of the booking
+	Seconds  int               `json:"seconds"` // that it was ahead when it was seen
 }
 
 // Status tells how the clock is.
@@ -167,6 +181,14 @@ func (c *Clock) Status() Status {
 	u := c.Uplink.Status()
 	s.Uplink.Online, s.Uplink.Problem, s.Uplink.Retry, s.Uplink.Blind = u.Online, u.Problem, optional(u.Retry), u.Blind
 	s.Uplink.Silent, s.Uplink.Why = u.Silent, u.Why
+	s.Uplink.Stuck = len(u.Stuck)
+	for _, why := range u.Stuck {
+		s.Uplink.Reason = why
+	}
+	s.Uplink.Skews = c.skews(u.Skews)
+	for _, p := range c.Queue.Wrong() {
+		s.Wrong = append(s.Wrong, p.ID)
+	}
 	s.Display.Problem, s.Signal.Problem = c.Display.Problem(), c.Signal.Problem()
 	s.Display.Healthy, s.Signal.Healthy = s.Display.Problem == "", s.Signal.Problem == ""
 	if c.Page != nil {
@@ -180,6 +202,18 @@ func (c *Clock) Status() Status {
 	trust := c.Clock.Trust()
 	s.Clock.Trusted, s.Clock.Source = trust.Trusted, trust.Source
 	return s
+}
+
+func (c *Clock) skews(found []uplink.Skew) []Skew {
+	out := []Skew{}
+	if len(found) == 0 {
+		return out
+	}
+	names := c.Roster.Names()
+	for _, s := range found {
+		out = append(out, Skew{s.Employee, names[s.Employee], s.At.UTC(), int(s.Ahead / time.Second)})
+	}
+	return out
 }
 
 func optional(t time.Time) *time.Time {
@@ -266,7 +300,7 @@ func newBasis(p device.Punch) Basis {
 func (c *Clock) punch(e queue.Entry, names map[device.EmployeeID]string) Punch {
 	p := Punch{
 		ID: e.ID, Employee: e.Employee, Name: names[e.Employee], Intent: e.Intent, Time: e.Time.UTC(),
-		State: e.State, Reason: e.Reason, Since: optional(e.Since), Basis: newBasis(e.Punch),
+		State: e.State, Reason: cmp.Or(e.Reason, c.Uplink.Status().Stuck[e.ID]), Since: optional(e.Since), Basis: newBasis(e.Punch),
 		Times: Times{Uncertain: e.Stamp.Uncertain, Raw: optional(e.Raw)},
 	}
 	if from, to, err := c.bounds(e.Punch); err == nil && e.Stamp.Uncertain {

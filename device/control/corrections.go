@@ -58,6 +58,7 @@ func (c *Clock) Corrected(ctx context.Context, who string, x Correction) (pendin
 	if x.Employee == "" {
 		return 0, nil
 	}
+	c.Uplink.Corrected(x.Employee)
 	waiting, err := c.Queue.Undelivered()
 	for _, p := range waiting {
 		if p.Employee == x.Employee {

@@ -17,36 +17,46 @@ import (
 
 // fates are the ways in which a request can go wrong, and what must be true of
 // its punch after that: whether it is ambiguous, quarantined or simply pending,
-// and whether it had arrived.
+// and whether it had arrived. Pings are answered all the time.
 var fates = []struct {
 	name    string
 	fault   zeitstromtest.Fault
 	became  string // right after the fault
 	arrived bool
-	problem string // what `status` says
+	stuck   string // what `status` says of the employee
+	problem string // what `status` says of everybody
 }{
-	{"no connection", zeitstromtest.Fault{NoConnection: true}, "", false, "cannot be reached"},
-	{"drop before", zeitstromtest.Fault{DropBefore: true}, "ambiguous", false, "cannot be reached"},
-	{"drop after", zeitstromtest.Fault{DropAfter: true}, "ambiguous", true, "cannot be reached"},
-	{"lands late", zeitstromtest.Fault{Delay: 40 * time.Second}, "ambiguous", true, "cannot be reached"},
-	{"reset mid-body", zeitstromtest.Fault{Status: 201, Body: `{"intent": "checkin"}`, CutBody: true}, "ambiguous", false, "cannot be reached"},
-	{"500", zeitstromtest.JSON(500, `{"detail": "boom"}`), "ambiguous", false, "not available (500)"},
-	{"502 HTML", zeitstromtest.HTML(502), "ambiguous", false, "not available (502)"},
-	{"503", zeitstromtest.HTML(503), "ambiguous", false, "not available (503)"},
-	{"429", zeitstromtest.Fault{Status: 429}, "", false, "asks to wait"},
-	{"429 with Retry-After", zeitstromtest.Fault{Status: 429, Header: map[string]string{"Retry-After": "30"}}, "", false, "asks to wait"},
-	{"401", zeitstromtest.JSON(401, `{"detail": "Invalid token."}`), "", false, "does not accept the token (401)"},
-	{"403", zeitstromtest.JSON(403, `{"detail": "No."}`), "", false, "no permission for POST devices/app-timestamps/ (403)"},
-	{"404", zeitstromtest.JSON(404, `{"detail": "Not found."}`), "", false, "not available (404)"},
-	{"405", zeitstromtest.JSON(405, `{"detail": "Method not allowed."}`), "", false, "not available (405)"},
-	{"408", zeitstromtest.HTML(408), "", false, "not available (408)"},
-	{"400 field", zeitstromtest.JSON(400, `{"time": ["In the future."]}`), "time: In the future.", false, ""},
-	{"400 non-field", zeitstromtest.JSON(400, `{"non_field_errors": ["Employee is locked."]}`), "Employee is locked.", false, ""},
-	{"redirect", zeitstromtest.Fault{Status: 302, Header: map[string]string{"Location": "http://login.hotel/"}}, "ambiguous", false, "not Zeitstrom answering"},
-	{"captive HTML 200", zeitstromtest.HTML(200), "ambiguous", false, "not Zeitstrom answering"},
-	{"garbage", zeitstromtest.JSON(200, "{]"), "ambiguous", false, "not Zeitstrom answering"},
-	{"empty 200", zeitstromtest.Fault{Status: 200}, "delivered", false, ""},
-	{"204", zeitstromtest.Fault{Status: 204}, "delivered", false, ""},
+	{"no connection", zeitstromtest.Fault{NoConnection: true}, "", false, "cannot be reached", ""},
+	{"drop before", zeitstromtest.Fault{DropBefore: true}, "ambiguous", false, "cannot be reached", ""},
+	{"drop after", zeitstromtest.Fault{DropAfter: true}, "ambiguous", true, "cannot be reached", ""},
+	{"lands late", zeitstromtest.Fault{Delay: 40 * time.Second}, "ambiguous", true, "cannot be reached", ""},
+	{"reset mid-body", zeitstromtest.Fault{Status: 201, Body: `{"intent": "checkin"}`, CutBody: true}, "ambiguous", false, "cannot be reached", ""},
+	{"500", zeitstromtest.JSON(500, `{"detail": "boom"}`), "ambiguous", false, "not available (500)", ""},
+	{"502 HTML", zeitstromtest.HTML(502), "ambiguous", false, "not available (502)", ""},
+	{"503", zeitstromtest.HTML(503), "ambiguous", false, "not available (503)", ""},
+	{"429", zeitstromtest.Fault{Status: 429}, "", false, "", "asks to wait"},
+	{"429 with Retry-After", zeitstromtest.Fault{Status: 429, Header: map[string]string{"Retry-After": "30"}}, "", false, "", "asks to wait"},
+	{"401", zeitstromtest.JSON(401, `{"detail": "Invalid token."}`), "", false, "", "does not accept the token (401)"},
+	{"403", zeitstromtest.JSON(403, `{"detail": "No."}`), "", false, "no permission for POST devices/app-timestamps/ (403)", "no permission for POST devices/app-timestamps/ (403)"},
+	{"404", zeitstromtest.JSON(404, `{"detail": "Not found."}`), "", false, "not available (404)", ""},
+	{"405", zeitstromtest.JSON(405, `{"detail": "Method not allowed."}`), "", false, "not available (405)", ""},
+	{"408", zeitstromtest.HTML(408), "", false, "not available (408)", ""},
+	{"400 field", zeitstromtest.JSON(400, `{"time": ["In the future."]}`), "time: In the future.", false, "", ""},
+	{"400 non-field", zeitstromtest.JSON(400, `{"non_field_errors": ["Employee is locked."]}`), "Employee is locked.", false, "", ""},
+	{"redirect", zeitstromtest.Fault{Status: 302, Header: map[string]string{"Location": "http://login.hotel/"}}, "ambiguous", false, "not Zeitstrom answering", ""},
+	{"captive HTML 200", zeitstromtest.HTML(200), "ambiguous", false, "not Zeitstrom answering", ""},
+	{"garbage", zeitstromtest.JSON(200, "{]"), "ambiguous", false, "not Zeitstrom answering", ""},
+	{"plain text", zeitstromtest.Fault{Status: 200, Header: map[string]string{"Content-Type": "text/plain"}, Body: "OK"}, "ambiguous", false, "not Zeitstrom answering", ""},
+	{"false", zeitstromtest.JSON(200, "false"), "ambiguous", false, "no object", ""},
+	{"null", zeitstromtest.JSON(200, "null"), "ambiguous", false, "no object", ""},
+	{"an error", zeitstromtest.JSON(200, `{"error": "maintenance until 6"}`), "ambiguous", false, "maintenance until 6", ""},
+	{"somebody else", zeitstromtest.JSON(201, `{"intent": "checkin", "employee_id": "b1b2c3d4-e5f6-7890-abcd-ef1234567890"}`), "ambiguous", false, "another booking", ""},
+	{"empty 200", zeitstromtest.Fault{Status: 200}, "ambiguous", false, "looked like success", ""},
+	{"empty 200 of HTML", zeitstromtest.Fault{Status: 200, Header: map[string]string{"Content-Type": "text/html"}}, "ambiguous", false, "looked like success", ""},
+	{"202", zeitstromtest.Fault{Status: 202}, "ambiguous", false, "looked like success", ""},
+	{"204", zeitstromtest.Fault{Status: 204}, "ambiguous", false, "looked like success", ""},
+	{"206", zeitstromtest.JSON(206, "{}"), "ambiguous", false, "looked like success", ""},
+	{"portal's JSON", zeitstromtest.JSON(200, `{"login": "http://login.hotel/"}`), "ambiguous", false, "looked like success", ""},
 }
 
 // TestFaultMatrix meets every fault on the first try, on a retry, and in the
@@ -73,18 +83,24 @@ func TestFaultMatrix(t *testing.T) {
 					if got != fate.became && !over {
 						t.Errorf("after the fault the punch is %q, want %q", got, fate.became)
 					}
-					if s := c.Status(); !over && (!strings.Contains(s.Problem, fate.problem) || s.Online != (fate.problem == "")) {
+					if s := c.Status(); !over && (!strings.Contains(s.Stuck[id], fate.stuck) || len(s.Stuck) > 0 != (fate.stuck != "")) {
+						t.Errorf("Status = %+v, want %q", s, fate.stuck)
+					}
+					if s := c.Status(); !over && (!strings.Contains(s.Problem, fate.problem) || c.Sends() != (fate.problem == "")) {
 						t.Errorf("Status = %+v, want %q", s, fate.problem)
+					}
+					if n := len(server.Timestamps()); (n > 0) != fate.arrived && !over && fate.name != "lands late" {
+						t.Errorf("Zeitstrom has it %d times", n)
 					}
 					if when == "before a restart" {
 						stop()
 						c.queue.restart()
-						c.Uplink = New(c.queue, c.api, settle, c.log.logger())
+						c.Uplink = New(c.queue, c.api, Options{Settle: settle}, c.log.logger())
 						c.runUntil()
 					}
 					time.Sleep(time.Hour)
 					synctest.Wait()
-					c.checkEnd(id, fate.became, fate.arrived)
+					c.checkEnd(id, fate.became)
 				})
 			})
 		}
@@ -92,10 +108,10 @@ func TestFaultMatrix(t *testing.T) {
 }
 
 // checkEnd compares what became of the only punch with what Zeitstrom has.
-func (c *clock) checkEnd(id device.PunchID, became string, arrived bool) {
+func (c *clock) checkEnd(id device.PunchID, became string) {
 	c.t.Helper()
 	want := "delivered"
-	refused := became != "" && became != "ambiguous" && became != "delivered"
+	refused := became != "" && became != "ambiguous"
 	if refused {
 		want = became
 	}
@@ -103,7 +119,7 @@ func (c *clock) checkEnd(id device.PunchID, became string, arrived bool) {
 		c.t.Errorf("in the end the punch is %q, want %q; %+v", got, want, c.Status())
 	}
 	count := 1
-	if refused || became == "delivered" && !arrived { // an empty 200 stores nothing here
+	if refused {
 		count = 0
 	}
 	if got := len(c.server.Timestamps()); got != count {
@@ -214,10 +230,10 @@ func TestRefusalOfAPunchThatHadArrived(t *testing.T) {
 			server := &zeitstromtest.Server{Strict: true}
 			c := start(t, server)
 			if known { // it had arrived: another try of ours, that nobody remembers
-				if err := c.api.Post(t.Context(), device.Punch{Employee: employee(1), Intent: device.CheckIn, Time: time.Now()}); err != nil {
+				if _, err := c.api.Post(t.Context(), device.Punch{Employee: employee(1), Intent: device.CheckIn, Time: time.Now()}); err != nil {
 					t.Fatal(err)
 				}
-			} else if err := c.api.Post(t.Context(), device.Punch{Employee: employee(1), Intent: device.CheckIn, Time: time.Now().Add(-time.Hour)}); err != nil {
+			} else if _, err := c.api.Post(t.Context(), device.Punch{Employee: employee(1), Intent: device.CheckIn, Time: time.Now().Add(-time.Hour)}); err != nil {
 				t.Fatal(err)
 			}
 			c.runUntil()
@@ -259,7 +275,7 @@ func TestRefusingEveryonePauses(t *testing.T) {
 				t.Fatalf("punch %d is %q", id, got)
 			}
 		}
-		if s := c.Status(); s.Online || !strings.Contains(s.Problem, "The subscription has ended.") {
+		if s := c.Status(); !s.Online || c.Sends() || !strings.Contains(s.Problem, "The subscription has ended.") {
 			t.Errorf("Status = %+v", s)
 		}
 		if n := server.Requests(); n > 100 {
@@ -313,7 +329,7 @@ func TestHolderThatIsFoundIsReleased(t *testing.T) {
 		if got := c.queue.became(1); got != "refused" {
 			t.Errorf("not at Zeitstrom, yet %q", got)
 		}
-		if err := c.api.Post(t.Context(), in); err != nil { // somebody enters it by hand
+		if _, err := c.api.Post(t.Context(), in); err != nil { // somebody enters it by hand
 			t.Fatal(err)
 		}
 		time.Sleep(heldEvery + time.Second)

@@ -48,20 +48,21 @@ type lane struct {
 	pause
 	punch     device.PunchID
 	ambiguous bool
-	busy      bool             // a request is under way
-	absent    bool             // ambiguous, but Zeitstrom said that it does not have it
-	refused   *zeitstrom.Error // the refusal that asking is to settle
-	save      func() error     // the outcome that the queue could not store yet
+	busy      bool                // a request is under way
+	absent    bool                // ambiguous, but Zeitstrom said that it does not have it
+	question  *zeitstrom.Question // whether Zeitstrom has it, as far as it was answered
+	refused   *zeitstrom.Error    // the refusal that asking is to settle
+	unproven  *unproven           // the answer that asking is to prove
+	save      func() error        // the outcome that the queue could not store yet
+	problem   string              // what its last request failed of
 
 	refusedAfter int // how many deliveries there had been when it was first refused; -1: it was not
 }
 
-// comesLater lets others be tried before it: what was refused to this one may not
-// be refused to them. It may be called without a lane.
-func (l *lane) comesLater() {
-	if l != nil {
-		l.failures++
-	}
+// fails makes the lane's pause longer and notes why.
+func (l *lane) fails(problem string, asked time.Duration) {
+	l.problem = problem
+	l.fail(asked)
 }
 
 // tidy makes the lanes those of the punches that are next now.
@@ -86,23 +87,47 @@ func (u *Uplink) tidy(heads []device.Pending) {
 	}
 }
 
+// stuck says which punches wait though others' go on, and why.
+func (u *Uplink) stuck() map[device.PunchID]string {
+	var stuck map[device.PunchID]string
+	for _, l := range u.lanes {
+		if l.problem == "" {
+			continue
+		}
+		if stuck == nil {
+			stuck = map[device.PunchID]string{}
+		}
+		stuck[l.punch] = l.problem
+	}
+	return stuck
+}
+
 // due returns the punch to try next, or how long none is to be tried. Those
-// that failed before come after those that did not.
-func (u *Uplink) due(heads []device.Pending, now time.Time) (next device.Pending, wait time.Duration) {
+// that failed before come after those that did not, and do not take the last place.
+func (u *Uplink) due(heads []device.Pending, now time.Time, last bool) (next device.Pending, wait time.Duration) {
 	wait, fewest := longest, -1
 	for _, h := range heads {
 		lane := u.lanes[h.Employee]
 		if lane == nil || lane.busy || lane.punch != h.ID && lane.save == nil {
 			continue
 		}
-		if left := lane.until.Sub(now); left > 0 {
+		until := lane.until
+		for _, s := range []*streak{&u.refused, &u.barred} {
+			if s.holds(h.Employee) && s.until.After(until) {
+				until = s.until
+			}
+		}
+		if left := until.Sub(now); left > 0 {
 			wait = min(wait, left)
 		} else if fewest < 0 || lane.failures < fewest {
 			next, fewest = h, lane.failures
 		}
 	}
-	if fewest >= 0 {
-		return next, 0
+	switch {
+	case fewest < 0:
+		return next, wait
+	case fewest > 0 && last && len(u.flights) > 0:
+		return next, min(wait, slow)
 	}
-	return next, wait
+	return next, 0
 }

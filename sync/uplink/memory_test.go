@@ -61,6 +61,14 @@ func (m *memory) Doubt(p device.Punch) {
 
 func (m *memory) Deliver(p device.Punch) error { return m.settle(p, "delivered") }
 
+func (m *memory) Reopen(p device.Punch) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.state, p.ID)
+	m.ambiguous[p.ID] = true
+	return nil
+}
+
 func (m *memory) Quarantine(p device.Punch, reason string) error { return m.settle(p, reason) }
 
 func (m *memory) Retry(id device.PunchID) error {

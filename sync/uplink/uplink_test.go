@@ -62,7 +62,7 @@ func start(t *testing.T, server *zeitstromtest.Server) *clock {
 	}
 	c.queue = newMemory()
 	c.api = api
-	c.Uplink = New(c.queue, api, settle, c.log.logger())
+	c.Uplink = New(c.queue, api, Options{Settle: settle}, c.log.logger())
 	return c
 }
 
@@ -160,14 +160,17 @@ func TestBackOff(t *testing.T) {
 		var tries []time.Time
 		mended := false
 		server := &zeitstromtest.Server{}
-		server.Fault = posts(func(*http.Request) zeitstromtest.Fault {
+		server.Fault = func(*http.Request) zeitstromtest.Fault {
 			mu.Lock()
 			defer mu.Unlock()
 			tries = append(tries, time.Now())
 			return zeitstromtest.Fault{NoConnection: !mended}
-		})
+		}
 		c := start(t, server)
 		c.run()
+		mu.Lock()
+		tries = nil
+		mu.Unlock()
 		c.tap(1)
 		time.Sleep(2 * time.Hour)
 		mu.Lock()
@@ -282,7 +285,7 @@ func TestRefusedTokenPauses(t *testing.T) {
 				if n := server.Requests() - before; n < 2 || n > 5 {
 					t.Errorf("%d tries in ten minutes, want one every few minutes", n)
 				}
-				if s := c.Status(); s.Online || !strings.Contains(s.Problem, name) {
+				if s := c.Status(); !s.Online || !s.Token || c.Sends() || !strings.Contains(s.Problem, name) {
 					t.Errorf("Status = %+v", s)
 				}
 				c.setToken("other")
@@ -338,7 +341,7 @@ func TestOutcomeThatCannotBeStored(t *testing.T) {
 func TestTapsDoNotLengthenThePause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &zeitstromtest.Server{}
-		server.Fault = posts(func(*http.Request) zeitstromtest.Fault { return zeitstromtest.Fault{NoConnection: true} })
+		server.Fault = func(*http.Request) zeitstromtest.Fault { return zeitstromtest.Fault{NoConnection: true} }
 		c := start(t, server)
 		c.run()
 		for n := range 60 {

@@ -118,19 +118,23 @@ func (c *Client) Token() (string, error) {
 const appTimestamps = "devices/app-timestamps/"
 
 // Post creates an app timestamp from a punch: POST devices/app-timestamps/.
-// The time goes out in UTC, cut to whole seconds. Nil means that the API has
-// it; any error is an *Error.
-func (c *Client) Post(ctx context.Context, p device.Punch) error {
+// The time goes out in UTC, cut to whole seconds. An empty shape means that the API
+// has it; another one that it may, which has to be proven. Any error is an *Error.
+func (c *Client) Post(ctx context.Context, p device.Punch) (Shape, error) {
 	body, err := json.Marshal(struct {
 		Intent   device.Intent     `json:"intent"`
 		Employee device.EmployeeID `json:"employee_id"`
 		Time     string            `json:"time"`
 	}{p.Intent, p.Employee, p.Time.UTC().Format(time.RFC3339)})
 	if err != nil {
-		return err
+		return "", err
 	}
-	_, err = c.do(ctx, http.MethodPost, appTimestamps, body)
-	return err
+	got, err := c.do(ctx, http.MethodPost, appTimestamps, body)
+	if err != nil {
+		return "", err
+	}
+	shape, err := receipt(p, got)
+	return shape, during(err, http.MethodPost, appTimestamps)
 }
 
 // Ping finds out whether the API answers and takes the token, without changing
@@ -139,7 +143,7 @@ func (c *Client) Post(ctx context.Context, p device.Punch) error {
 func (c *Client) Ping(ctx context.Context) error {
 	_, err := c.do(ctx, http.MethodGet, appTimestamps, nil)
 	var e *Error
-	if errors.As(err, &e) && e.Status == http.StatusMethodNotAllowed && e.Detail != "" {
+	if errors.As(err, &e) && e.Status == http.StatusMethodNotAllowed {
 		return nil
 	}
 	return err
@@ -177,10 +181,10 @@ func (c *Client) may(ctx context.Context, path string, query url.Values) (bool, 
 // maxBody bounds what is read of an answer.
 const maxBody = 4 << 20
 
-func (c *Client) do(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+func (c *Client) do(ctx context.Context, method, path string, body []byte) (answer, error) {
 	token, err := c.Token()
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	var sent atomic.Bool
 	if c.cfg.Transport != nil {
@@ -189,7 +193,7 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) ([]by
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
 	req, err := http.NewRequestWithContext(ctx, method, c.cfg.URL+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, &Error{Kind: Unreachable, Cause: err}
+		return answer{}, &Error{Kind: Unreachable, Cause: err}
 	}
 	req.Header.Set("Authorization", "Token "+token)
 	req.Header.Set("Accept", "application/json")
@@ -205,20 +209,25 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) ([]by
 		}
 		var op *net.OpError
 		dialling := errors.As(err, &op) && op.Op == "dial"
-		return nil, &Error{Kind: Unreachable, Sent: sent.Load() && !dialling, Cause: explainTLS(err)}
+		return answer{}, &Error{Kind: Unreachable, Sent: sent.Load() && !dialling, Cause: explainTLS(err)}
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	content, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	if err != nil {
-		return nil, &Error{Kind: Unreachable, Sent: true, Status: resp.StatusCode, Cause: fmt.Errorf("the answer broke off: %w", err)}
+		return answer{}, &Error{Kind: Unreachable, Sent: true, Cause: fmt.Errorf("the answer broke off: %w", err)}
 	}
-	got, err := judge(resp, answer)
+	got, err := judge(resp, content)
+	return got, during(err, method, path)
+}
+
+// during says in an error what was asked for; a badge's number may stand in the query.
+func during(err error, method, path string) error {
 	var e *Error
 	if errors.As(err, &e) {
 		path, _, _ := strings.Cut(path, "?")
 		e.Request = method + " " + path
 	}
-	return got, err
+	return err
 }
 
 // ask sends a body and decodes the answer, if there is one.
@@ -231,10 +240,10 @@ func (c *Client) ask(ctx context.Context, method, path string, body, answer any)
 		}
 	}
 	got, err := c.do(ctx, method, path, raw)
-	if err != nil || answer == nil || len(got) == 0 {
+	if err != nil || answer == nil || len(got.body) == 0 {
 		return err
 	}
-	if err := json.Unmarshal(got, answer); err != nil {
+	if err := json.Unmarshal(got.body, answer); err != nil {
 		path, _, _ = strings.Cut(path, "?") // a badge's number may stand there
 		return &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("an answer at %s that cannot be read: %w", path, err)}
 	}
@@ -254,46 +263,4 @@ func explainTLS(err error) error {
 	}
 	return fmt.Errorf("the certificate there was valid until %s, and this device's clock shows %s: one of the two is wrong: %w",
 		cert.NotAfter.Local().Format(time.DateTime), now.Format(time.DateTime), err)
-}
-
-// judge tells the API's own answers from everybody else's.
-func judge(resp *http.Response, body []byte) ([]byte, error) {
-	body = bytes.TrimSpace(body)
-	contentType := resp.Header.Get("Content-Type")
-	isJSON := len(body) > 0 && json.Valid(body) && (contentType == "" || strings.Contains(contentType, "json"))
-	e := &Error{Status: resp.StatusCode, Sent: true}
-	switch status := resp.StatusCode; {
-	case status >= 200 && status < 300 && (len(body) == 0 || isJSON):
-		return body, nil
-	case status < 400:
-		e.Kind = NotAPI
-		e.Cause = fmt.Errorf("%s with %s: is there a captive portal or a proxy in between?", resp.Status, what(resp, contentType))
-		return nil, e
-	}
-	if isJSON {
-		e.readBody(body)
-	}
-	switch status := resp.StatusCode; {
-	case status == http.StatusUnauthorized:
-		e.Kind = Unauthorized
-	case status == http.StatusForbidden:
-		e.Kind = Forbidden
-	case status == http.StatusTooManyRequests:
-		e.Kind, e.RetryAfter = Throttled, retryAfter(resp.Header.Get("Retry-After"))
-	case (status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) && e.hasWords():
-		e.Kind = Refused
-	default:
-		e.Kind, e.RetryAfter = Unavailable, retryAfter(resp.Header.Get("Retry-After"))
-	}
-	return nil, e
-}
-
-func what(resp *http.Response, contentType string) string {
-	if to := resp.Header.Get("Location"); to != "" {
-		return "a redirect"
-	}
-	if contentType == "" {
-		contentType = "unknown content"
-	}
-	return "a body of " + contentType
 }

@@ -53,7 +53,7 @@ func dial(t *testing.T, server http.RoundTripper) *zeitstrom.Client {
 
 func TestPost(t *testing.T) {
 	server := &zeitstromtest.Server{Token: token}
-	if err := dial(t, server).Post(t.Context(), punch); err != nil {
+	if _, err := dial(t, server).Post(t.Context(), punch); err != nil {
 		t.Fatal(err)
 	}
 	got := server.Timestamps()
@@ -65,16 +65,30 @@ func TestPost(t *testing.T) {
 
 // What each answer means, and the words that an admin reads.
 func TestAnswers(t *testing.T) {
-	const delivered = 255
+	const unproven = 255
 	for _, tc := range []struct {
 		name  string
 		fault zeitstromtest.Fault
 		kind  zeitstrom.Kind
-		text  string
+		text  string // or the shape
 	}{
-		{"empty 200", zeitstromtest.Fault{Status: 200}, delivered, ""},
-		{"204", zeitstromtest.Fault{Status: 204}, delivered, ""},
-		{"201 of unknown shape", zeitstromtest.JSON(201, `{"anything": [1]}`), delivered, ""},
+		{"echo", zeitstromtest.JSON(200, `{"employee_id": "A1B2C3D4-e5f6-7890-abcd-ef1234567890", "intent": "checkin", "time": "2024-06-20 10:00:00.25+02", "id": 7}`), unproven, ""},
+		{"echo without a time", zeitstromtest.JSON(202, `{"employee_id": "a1b2c3d4-e5f6-7890-abcd-ef1234567890", "time": null}`), unproven, ""},
+		{"empty 200", zeitstromtest.Fault{Status: 200}, unproven, "200  "},
+		{"empty HTML", zeitstromtest.Fault{Status: 200, Header: map[string]string{"Content-Type": "text/html"}}, unproven, "200 text/html "},
+		{"204", zeitstromtest.Fault{Status: 204}, unproven, "204  "},
+		{"201 of unknown shape", zeitstromtest.JSON(201, `{"b": [1], "a": 2}`), unproven, "201 application/json a,b"},
+		{"a time without a zone", zeitstromtest.JSON(201, `{"employee_id": "a1b2c3d4-e5f6-7890-abcd-ef1234567890", "time": "2024-06-20T08:00:00"}`), unproven, "201 application/json employee_id,time"},
+		{"an employee's object", zeitstromtest.JSON(201, `{"employee_id": {"id": 1}}`), unproven, "201 application/json employee_id"},
+		{"false", zeitstromtest.JSON(200, `false`), zeitstrom.NotAPI, "this was not Zeitstrom answering: 200 with a body that is no object: is there a captive portal or a proxy in between?"},
+		{"null", zeitstromtest.JSON(200, `null`), zeitstrom.NotAPI, ""},
+		{"a list", zeitstromtest.JSON(200, `[]`), zeitstrom.NotAPI, ""},
+		{"an error", zeitstromtest.JSON(200, `{"error": "maintenance"}`), zeitstrom.NotAPI, `this was not Zeitstrom answering: 200 with "error": "maintenance": is there a captive portal or a proxy in between?`},
+		{"a detail", zeitstromtest.JSON(202, `{"detail": null}`), zeitstrom.NotAPI, ""},
+		{"another employee", zeitstromtest.JSON(201, `{"employee_id": "b1b2c3d4-e5f6-7890-abcd-ef1234567890"}`), zeitstrom.NotAPI, "this was not Zeitstrom answering: 201 with a body that names another booking: is there a captive portal or a proxy in between?"},
+		{"another intent", zeitstromtest.JSON(201, `{"employee_id": "a1b2c3d4-e5f6-7890-abcd-ef1234567890", "intent": "checkout"}`), zeitstrom.NotAPI, ""},
+		{"another time", zeitstromtest.JSON(201, `{"employee_id": "a1b2c3d4-e5f6-7890-abcd-ef1234567890", "time": "2024-06-20T08:00:01Z"}`), zeitstrom.NotAPI, ""},
+		{"another time alone", zeitstromtest.JSON(201, `{"time": "2024-06-20T09:00:00Z"}`), zeitstrom.NotAPI, ""},
 		{"captive portal", zeitstromtest.HTML(200), zeitstrom.NotAPI, "this was not Zeitstrom answering: 200 OK with a body of text/html: is there a captive portal or a proxy in between?"},
 		{"plain text", zeitstromtest.Fault{Status: 200, Header: map[string]string{"Content-Type": "text/plain"}, Body: "{}"}, zeitstrom.NotAPI, "this was not Zeitstrom answering: 200 OK with a body of text/plain: is there a captive portal or a proxy in between?"},
 		{"garbage", zeitstromtest.JSON(200, "{]"), zeitstrom.NotAPI, "this was not Zeitstrom answering: 200 OK with a body of application/json: is there a captive portal or a proxy in between?"},
@@ -96,10 +110,10 @@ func TestAnswers(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &zeitstromtest.Server{Token: token, Fault: zeitstromtest.Sequence(tc.fault)}
-				err := dial(t, server).Post(t.Context(), punch)
-				if tc.kind == delivered {
-					if err != nil {
-						t.Fatal(err)
+				shape, err := dial(t, server).Post(t.Context(), punch)
+				if tc.kind == unproven {
+					if err != nil || shape != zeitstrom.Shape(tc.text) {
+						t.Fatalf("shape %q, %v; want %q", shape, err, tc.text)
 					}
 					return
 				}
@@ -136,7 +150,7 @@ func TestServerValidates(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			p := punch
 			tc.change(&p)
-			if err := dial(t, tc.server).Post(t.Context(), p); err == nil || err.Error() != tc.want {
+			if _, err := dial(t, tc.server).Post(t.Context(), p); err == nil || err.Error() != tc.want {
 				t.Errorf("got %v\nwant %s", err, tc.want)
 			}
 			if n := len(tc.server.Timestamps()); n != 0 {
@@ -166,7 +180,7 @@ func TestTokenFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := c.Post(t.Context(), punch); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := c.Post(t.Context(), punch); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", content, err)
 		}
 	}
@@ -175,7 +189,7 @@ func TestTokenFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	var e *zeitstrom.Error
-	if err := c.Post(t.Context(), punch); !errors.As(err, &e) || e.Kind != zeitstrom.NoToken {
+	if _, err := c.Post(t.Context(), punch); !errors.As(err, &e) || e.Kind != zeitstrom.NoToken {
 		t.Errorf("missing file: %v", err)
 	}
 }
@@ -192,7 +206,7 @@ func TestTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	var e *zeitstrom.Error
-	if err := c.Post(context.Background(), punch); !errors.As(err, &e) || e.Kind != zeitstrom.Unreachable || !strings.Contains(err.Error(), "certificate") {
+	if _, err := c.Post(context.Background(), punch); !errors.As(err, &e) || e.Kind != zeitstrom.Unreachable || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("unknown certificate: %v", err)
 	}
 	cfg.CAFile = filepath.Join(t.TempDir(), "ca.pem")
@@ -202,7 +216,7 @@ func TestTLS(t *testing.T) {
 	if c, err = zeitstrom.New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Post(context.Background(), punch); err != nil || len(server.Timestamps()) != 1 {
+	if _, err := c.Post(context.Background(), punch); err != nil || len(server.Timestamps()) != 1 {
 		t.Errorf("with ca_file: %v", err)
 	}
 	cfg.CAFile = cfg.TokenFile

@@ -72,10 +72,6 @@ func newTimes(checkin, checkout time.Time) times {
 	return t
 }
 
-func sameInstant(a, b time.Time) bool {
-	return a.Truncate(time.Second).Equal(b.Truncate(time.Second))
-}
-
 // AddTimes adds a timespan to a workday; a zero checkout leaves it open. The
 // timespan is returned if the API tells it.
 func (c *Client) AddTimes(ctx context.Context, workday string, checkin, checkout time.Time) (Timespan, error) {

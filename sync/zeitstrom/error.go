@@ -25,13 +25,14 @@ const (
 	Unauthorized             // 401: the token is not valid
 	Forbidden                // 403: the token may not do this
 	NoToken                  // there is no token to send
+	Incomparable             // an answer of the API's own, whose times cannot be compared with ours
 )
 
 // Kinds is how many kinds there are.
-const Kinds = int(NoToken) + 1
+const Kinds = int(Incomparable) + 1
 
 func (k Kind) String() string {
-	return [Kinds]string{"unreachable", "unavailable", "not_api", "throttled", "refused", "unauthorized", "forbidden", "no_token"}[k]
+	return [Kinds]string{"unreachable", "unavailable", "not_api", "throttled", "refused", "unauthorized", "forbidden", "no_token", "incomparable"}[k]
 }
 
 // Error is whatever kept a request from succeeding.
@@ -56,6 +57,8 @@ func (e *Error) Error() string {
 		return "Zeitstrom does not accept the token (401): put a valid one into the token file" + e.quote()
 	case Forbidden:
 		return fmt.Sprintf("the token has no permission for %s (403): give it the permission at Zeitstrom, or use another token%s", e.Request, e.quote())
+	case Incomparable:
+		return e.Cause.Error()
 	case NoToken:
 		return fmt.Sprintf("there is no token that can be read: %v", e.Cause)
 	case Throttled:
@@ -81,6 +84,10 @@ func (e *Error) Ambiguous() bool {
 	}
 	return false
 }
+
+// Own reports whether it was the API that answered, in its own shape, though not as
+// was hoped.
+func (e *Error) Own() bool { return e.Kind == Incomparable || e.Status >= 400 && e.hasWords() }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }

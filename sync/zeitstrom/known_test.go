@@ -20,15 +20,16 @@ func TestHas(t *testing.T) {
 	c := dial(t, server)
 	has := func(p device.Punch, want bool) {
 		t.Helper()
-		if got, err := c.Has(t.Context(), p); err != nil || got != want {
+		if got, err := c.Question(p).Ask(t.Context()); err != nil || got != want {
 			t.Errorf("Has(%s at %v) = %v, %v; want %v", p.Intent, p.Time, got, err, want)
 		}
 	}
 	in := punch
+	in.Time = in.Time.Add(7 * time.Second) // no full minute
 	out := device.Punch{Employee: in.Employee, Intent: device.CheckOut, Time: in.Time.Add(9 * time.Hour)}
 	has(in, false)
 	for _, p := range []device.Punch{in, out} {
-		if err := c.Post(t.Context(), p); err != nil {
+		if _, err := c.Post(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -58,10 +59,10 @@ func TestHasAtMidnight(t *testing.T) {
 		if p.Time, err = time.Parse(time.RFC3339, at); err != nil {
 			t.Fatal(err)
 		}
-		if err := c.Post(t.Context(), p); err != nil {
+		if _, err := c.Post(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := c.Has(t.Context(), p); err != nil || !got {
+		if got, err := c.Question(p).Ask(t.Context()); err != nil || !got {
 			t.Errorf("%s: %v, %v", at, got, err)
 		}
 	}
@@ -71,13 +72,13 @@ func TestHasReadsEveryPage(t *testing.T) {
 	c := dial(t, &zeitstromtest.Server{})
 	p := punch
 	for range 130 {
-		if err := c.Post(t.Context(), p); err != nil {
+		if _, err := c.Post(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
 		p.Time = p.Time.Add(time.Second)
 	}
 	p.Time = p.Time.Add(-time.Second)
-	if got, err := c.Has(t.Context(), p); err != nil || !got {
+	if got, err := c.Question(p).Ask(t.Context()); err != nil || !got {
 		t.Errorf("the last of 130: %v, %v", got, err)
 	}
 }
@@ -91,12 +92,12 @@ func TestHasDoesNotGuess(t *testing.T) {
 		"dropped": {DropBefore: true},
 	} {
 		server := &zeitstromtest.Server{Fault: zeitstromtest.Sequence(fault)}
-		if got, err := dial(t, server).Has(t.Context(), punch); err == nil {
+		if got, err := dial(t, server).Question(punch).Ask(t.Context()); err == nil {
 			t.Errorf("%s: Has = %v without an error", name, got)
 		}
 	}
 	var e *zeitstrom.Error
-	if _, err := dial(t, &zeitstromtest.Server{WriteOnly: true}).Has(t.Context(), punch); !errors.As(err, &e) || e.Kind != zeitstrom.Forbidden {
+	if _, err := dial(t, &zeitstromtest.Server{WriteOnly: true}).Question(punch).Ask(t.Context()); !errors.As(err, &e) || e.Kind != zeitstrom.Forbidden {
 		t.Errorf("a token that may not read: %v", err)
 	}
 }
@@ -126,7 +127,7 @@ func FuzzHas(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found, err := c.Has(t.Context(), punch)
+		found, err := c.Question(punch).Ask(t.Context())
 		if found && (err != nil || !bytes.Contains(body, []byte(":00:00"))) {
 			t.Errorf("found in %q, %v", body, err)
 		}

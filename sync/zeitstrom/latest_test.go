@@ -39,7 +39,8 @@ func TestLatest(t *testing.T) {
 				server.Book(zeitstromtest.Timestamp{Intent: string(b.intent), Employee: string(punch.Employee), Time: now.Add(b.at)})
 			}
 			server.Book(zeitstromtest.Timestamp{Intent: "checkin", Employee: "b1b2c3d4-e5f6-7890-abcd-ef1234567890", Time: now})
-			intent, at, err := dial(t, server).Latest(t.Context(), punch.Employee, now)
+			record, err := dial(t, server).Record(t.Context(), punch.Employee, now)
+			intent, at := record.Latest()
 			if err != nil || intent != tc.intent || tc.intent != "" && !at.Equal(now.Add(tc.at)) {
 				t.Errorf("%q at %v, %v; want %q at %v", intent, at, err, tc.intent, now.Add(tc.at))
 			}

@@ -58,8 +58,8 @@ type Workday struct {
 // objects in answers of other verbosities.
 type wire struct {
 	ID        string          `json:"id"`
-	CheckIn   *time.Time      `json:"checkin_time"`
-	CheckOut  *time.Time      `json:"checkout_time"`
+	CheckIn   *exact          `json:"checkin_time"`
+	CheckOut  *exact          `json:"checkout_time"`
 	ProjectID *string         `json:"project_id"`
 	Comment   string          `json:"employee_comment"`
 	Tags      []Tag           `json:"tag_assignments"`
@@ -70,7 +70,7 @@ type wire struct {
 }
 
 func (w wire) timespan() Timespan {
-	t := Timespan{ID: w.ID, CheckIn: value(w.CheckIn), CheckOut: value(w.CheckOut), ProjectID: value(w.ProjectID), Comment: w.Comment, Tags: w.Tags}
+	t := Timespan{ID: w.ID, CheckIn: w.CheckIn.when(), CheckOut: w.CheckOut.when(), ProjectID: value(w.ProjectID), Comment: w.Comment, Tags: w.Tags}
 	t.Workday = reference(w.WorkdayID, w.Workday)
 	t.Employee, _ = device.ParseEmployeeID(reference(w.EmplID, w.Employee))
 	return t
@@ -153,17 +153,17 @@ func (c *Client) Timespan(ctx context.Context, id string) (Timespan, error) {
 // History returns how a timespan was changed, as the API orders it.
 func (c *Client) History(ctx context.Context, id string) ([]Change, error) {
 	type entry struct {
-		ID         string     `json:"id"`
-		At         time.Time  `json:"created_at"`
-		Originator string     `json:"originator"`
-		CheckIn    *time.Time `json:"previous_checkin"`
-		CheckOut   *time.Time `json:"previous_checkout"`
-		Reason     string     `json:"change_reason"`
+		ID         string `json:"id"`
+		At         *exact `json:"created_at"`
+		Originator string `json:"originator"`
+		CheckIn    *exact `json:"previous_checkin"`
+		CheckOut   *exact `json:"previous_checkout"`
+		Reason     string `json:"change_reason"`
 	}
 	entries, err := list[entry](ctx, c, timespans+url.PathEscape(id)+"/history/", nil)
 	out := make([]Change, len(entries))
 	for i, e := range entries {
-		out[i] = Change{e.ID, e.At, e.Originator, value(e.CheckIn), value(e.CheckOut), e.Reason}
+		out[i] = Change{e.ID, e.At.when(), e.Originator, e.CheckIn.when(), e.CheckOut.when(), e.Reason}
 	}
 	return out, err
 }
@@ -172,11 +172,11 @@ func (c *Client) History(ctx context.Context, id string) ([]Change, error) {
 // everybody whom the API's token may see: GET timestamps/workdays/.
 func (c *Client) Workdays(ctx context.Context, from, to time.Time, token string) ([]Workday, error) {
 	type day struct {
-		ID       string     `json:"id"`
-		CheckIn  *time.Time `json:"checkin"`
-		CheckOut *time.Time `json:"checkout"`
-		Work     float64    `json:"work_duration"`
-		Break    float64    `json:"break_duration"`
+		ID       string  `json:"id"`
+		CheckIn  *exact  `json:"checkin"`
+		CheckOut *exact  `json:"checkout"`
+		Work     float64 `json:"work_duration"`
+		Break    float64 `json:"break_duration"`
 	}
 	q := url.Values{"daterange": {days(from, to)}}
 	if token != "" {
@@ -185,7 +185,7 @@ func (c *Client) Workdays(ctx context.Context, from, to time.Time, token string)
 	list, err := list[day](ctx, c, "timestamps/workdays/", q)
 	out := make([]Workday, len(list))
 	for i, d := range list {
-		out[i] = Workday{d.ID, value(d.CheckIn), value(d.CheckOut), time.Duration(d.Work * float64(time.Second)), time.Duration(d.Break * float64(time.Second))}
+		out[i] = Workday{d.ID, d.CheckIn.when(), d.CheckOut.when(), time.Duration(d.Work * float64(time.Second)), time.Duration(d.Break * float64(time.Second))}
 	}
 	return out, err
 }

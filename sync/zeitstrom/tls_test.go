@@ -57,7 +57,7 @@ func refuses(t *testing.T, url, ca, want string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = c.Post(t.Context(), punch)
+	_, err = c.Post(t.Context(), punch)
 	var e *zeitstrom.Error
 	if !errors.As(err, &e) || e.Kind != zeitstrom.Unreachable || e.Ambiguous() || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v (ambiguous: %v), want %q", err, e != nil && e.Ambiguous(), want)

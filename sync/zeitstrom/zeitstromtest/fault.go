@@ -24,6 +24,8 @@ type Fault struct {
 	DropBefore, DropAfter bool
 	// Status answers this with Header and Body, and does nothing.
 	Status int
+	// Silent does what was asked and answers a success with this status and no body.
+	Silent int
 	Header map[string]string
 	Body   string
 	// CutBody closes the connection in the middle of Body.
@@ -69,6 +71,14 @@ func (f Fault) serve(w http.ResponseWriter, handle func(http.ResponseWriter)) {
 	case f.DropAfter:
 		handle(httptest.NewRecorder())
 		panic(http.ErrAbortHandler)
+	case f.Silent != 0:
+		done := httptest.NewRecorder()
+		if handle(done); done.Code >= http.StatusBadRequest {
+			f = Fault{Status: done.Code, Header: map[string]string{"Content-Type": "application/json"}, Body: done.Body.String()}
+			break
+		}
+		w.WriteHeader(f.Silent)
+		return
 	case f.Status == 0:
 		handle(w)
 		return

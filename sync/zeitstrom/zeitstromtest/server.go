@@ -138,6 +138,19 @@ func (s *Server) Correct(employee string, d time.Duration) {
 	}
 }
 
+// Delete deletes the timespan of an employee that begins or ends at an instant, to the
+// second, as an admin might.
+func (s *Server) Delete(employee string, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at = at.Truncate(time.Second)
+	for _, sp := range slices.Clone(s.spans) {
+		if sp.employee == employee && (sp.checkin.Equal(at) || sp.checkout.Equal(at)) {
+			s.forget(sp)
+		}
+	}
+}
+
 // stamp is a time as the API writes it; nil for none.
 func stamp(t time.Time) any {
 	if t.IsZero() {
@@ -279,7 +292,7 @@ func (s *Server) book(ts Timestamp) (refusal string) {
 		return "Employee is not checked in."
 	case ts.Intent == "checkin":
 		s.opened(s.addSpan(ts.Employee, ts.Time, time.Time{}))
-	case open != nil:
+	case open != nil && !ts.Time.Before(open.checkin): // one that landed late ends nothing that began later
 		open.checkout = ts.Time
 		delete(s.open, ts.Employee)
 	default:

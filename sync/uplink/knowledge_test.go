@@ -51,7 +51,7 @@ func TestLatest(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			defer cancel()
 			began := time.Now()
-			intent, _, err := c.Latest(ctx, employee(1), time.Now())
+			intent, _, err := c.Latest(ctx, employee(1), device.Punch{}, time.Now())
 			return intent, time.Since(began), err
 		}
 		if _, took, err := latest(); !errors.Is(err, errOffline) || took > 0 {
@@ -128,20 +128,20 @@ func TestRemembered(t *testing.T) {
 		c := start(t, server)
 		c.run()
 		server.Book(zeitstromtest.Timestamp{Intent: "checkin", Employee: string(employee(1)), Time: time.Now().Add(-time.Hour)})
-		if _, _, err := c.Latest(t.Context(), employee(1), time.Now()); err != nil {
+		if _, _, err := c.Latest(t.Context(), employee(1), device.Punch{}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, asked := c.Remembered(employee(1)); !asked.IsZero() {
+		if _, _, known := c.Remembered(employee(1), device.Punch{}); known {
 			t.Error("a tap's question is remembered")
 		}
 		if _, _, err := c.Refresh(t.Context(), employee(1)); err != nil {
 			t.Fatal(err)
 		}
-		if intent, _, asked := c.Remembered(employee(1)); intent != device.CheckIn || asked.IsZero() {
-			t.Errorf("remembered %q, asked %v", intent, asked)
+		if intent, _, known := c.Remembered(employee(1), device.Punch{}); intent != device.CheckIn || !known {
+			t.Errorf("remembered %q, %v", intent, known)
 		}
 		c.tap(1)
-		if _, _, asked := c.Remembered(employee(1)); !asked.IsZero() {
+		if _, _, known := c.Remembered(employee(1), device.Punch{}); known {
 			t.Error("it is remembered after the next booking")
 		}
 	})
