@@ -7,9 +7,11 @@ import (
 	"time"
 )
 
-// Roster tells whom a badge belongs to.
+// Roster tells whom a badge belongs to. While it is not Whole, one that it does not know may
+// be somebody's.
 type Roster interface {
 	Lookup(UID) (Badge, bool)
+	Whole() bool
 }
 
 // Queue keeps punches. Last is the newest punch that this clock made for an
@@ -17,14 +19,15 @@ type Roster interface {
 // returns once the punch is on disk, with its ID set.
 //
 // Keep stores the tap of an unknown badge and returns the badge's claim number,
-// 0 for one that makes up its UIDs; the same badge within the lock-out is one tap.
+// 0 for one that makes up its UIDs; the same badge within the lock-out is one tap. An
+// orphan's badge may be in the part of the roster that was lost.
 //
 // Wait keeps an employee's punches here, or lets them go: while somebody may
 // still change their mind. Turn replaces a punch by one in the other direction.
 type Queue interface {
 	Last(EmployeeID) (p Punch, pending bool, err error)
 	Append(Punch) (Punch, error)
-	Keep(tap Tap, lockout time.Duration) (claim int, err error)
+	Keep(tap Tap, lockout time.Duration, orphan bool) (claim int, err error)
 	Wait(e EmployeeID, yes bool)
 	Turn(Punch) (Punch, error)
 }
@@ -157,7 +160,7 @@ func (t *Terminal) decide(tap Tap) Outcome {
 	switch {
 	case !known:
 		o.Kind = Unknown
-		o.Claim, o.Err = t.Queue.Keep(tap, t.Rules.Lockout)
+		o.Claim, o.Err = t.Queue.Keep(tap, t.Rules.Lockout, !t.Roster.Whole())
 		return o
 	case !badge.Usable(t.day(tap)):
 		o.Kind, o.Employee = Blocked, badge.Employee

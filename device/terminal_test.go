@@ -79,7 +79,9 @@ func (d *desk) waits(e EmployeeID) (yes bool) {
 	return yes
 }
 
-func (d *desk) Keep(Tap, time.Duration) (int, error) { return 17, d.broken }
+func (d *desk) Whole() bool { return true }
+
+func (d *desk) Keep(Tap, time.Duration, bool) (int, error) { return 17, d.broken }
 
 func (d *desk) Stamp(t time.Time) Stamp {
 	if d.stamp == nil {

@@ -27,6 +27,7 @@ type Facts struct {
 	DiskBroken   bool // the last booking could not be stored
 	Offline      bool
 	Token        bool // Zeitstrom does not accept the token: the office must act
+	BadgesLost   bool // part of the badge map is missing: the office must act
 	NoTime       bool // the system clock is not to be trusted
 	Enrols       bool // the next badge is given to somebody
 	NewOwner     string

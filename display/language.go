@@ -63,6 +63,7 @@ type Language struct {
 		Offline string    `toml:"offline"`
 		Pending string    `toml:"pending"`
 		Token   string    `toml:"token"`
+		Badges  string    `toml:"badges"`
 		Pair    string    `toml:"pair"`
 		Well    string    `toml:"well"`
 		Faults  string    `toml:"faults"`

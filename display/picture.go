@@ -47,6 +47,8 @@ func (s Style) idle(now time.Time, f Facts) *picture {
 		note = fmt.Sprintf(l.Idle.Pair, f.Pair)
 	case f.Token:
 		note = l.Idle.Token
+	case f.BadgesLost:
+		note = l.Idle.Badges
 	case f.Checked && f.Faults > 0:
 		note = fmt.Sprintf(l.Idle.Faults, f.Faults)
 	case f.Offline && f.Pending > 0:

@@ -50,7 +50,7 @@ var decisions = []struct {
 	{"keep", func(s *Store) error {
 		uid, err := device.ParseUID("04A1B2C3D4E5F6")
 		if err == nil {
-			_, err = s.Keep(device.Tap{UID: uid, Time: eight}, 0)
+			_, err = s.Keep(device.Tap{UID: uid, Time: eight}, 0, false)
 		}
 		return err
 	}},
@@ -98,7 +98,7 @@ func prepare(path string) *Store {
 		made = append(made, p)
 	}
 	uid, err := device.ParseUID("A1B2C3D4")
-	_, kept := s.Keep(device.Tap{UID: uid, Time: eight}, 0)
+	_, kept := s.Keep(device.Tap{UID: uid, Time: eight}, 0, false)
 	s.Attempt(made[2])
 	s.Doubt(made[2])
 	if err := errors.Join(err, kept, s.Quarantine(made[1], "no"), s.Deliver(made[3]), s.save(nil)); err != nil {

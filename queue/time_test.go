@@ -177,7 +177,7 @@ func TestUnclaimedTimes(t *testing.T) {
 	s := open(t, path)
 	eight := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
 	tap := device.Tap{UID: badge(t, "A1B2C3D4"), Time: time.Unix(9, 0), Stamp: device.Stamp{Boot: bootA, Uptime: 9 * time.Second, Uncertain: true}}
-	if _, err := s.Keep(tap, 0); err != nil {
+	if _, err := s.Keep(tap, 0, false); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
@@ -298,7 +298,7 @@ func TestClaimsAmongOthers(t *testing.T) {
 		return device.Tap{UID: badge(t, "A1B2C3D4"), Time: eight.Add(shown), Stamp: device.Stamp{Boot: bootA, Uptime: uptime}}
 	}
 	for _, tap := range []device.Tap{at(-3*time.Hour, time.Hour), at(-3*time.Hour-time.Minute, time.Hour+2*time.Minute), at(-time.Hour, 3*time.Hour)} {
-		if _, err := s.Keep(tap, 0); err != nil {
+		if _, err := s.Keep(tap, 0, false); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 // Unclaimed taps are bounded: nobody may fill the disk with badges of their own.
 const (
 	maxUnclaimed = 1000
+	maxOrphans   = 100_000 // while part of the badge map is lost: they are bookings
 	maxClaim     = 999 // claim numbers are short: people read them from the display
 )
 
@@ -25,6 +26,8 @@ type UnclaimedTap struct {
 	Stamp device.Stamp
 	Raw   time.Time // what the clock had shown, if Time was repaired; else zero
 	Claim int       // the badge's claim number
+	// Orphan: part of the badge map was lost then, so the badge may belong to somebody.
+	Orphan bool
 
 	id uint64
 }
@@ -40,6 +43,7 @@ type unclaimedRecord struct {
 	Doubt  bool          `json:"doubt"`  // the time is not certain
 	Belief bool          `json:"belief"` // nobody vouched for it
 	Raw    time.Time     `json:"raw"`
+	Orphan bool          `json:"orphan,omitempty"`
 }
 
 // tap is an unclaimed tap without its number.
@@ -48,13 +52,13 @@ func (t UnclaimedTap) tap() device.Tap { return device.Tap{UID: t.UID, Time: t.T
 // Keep stores a tap of an unknown badge and returns the badge's claim number. A
 // badge that makes up its UID can never be claimed: it is not stored, and its
 // claim number is 0. The same badge's next taps within the lock-out are one tap.
-func (s *Store) Keep(tap device.Tap, lockout time.Duration) (claim int, err error) {
+func (s *Store) Keep(tap device.Tap, lockout time.Duration, orphan bool) (claim int, err error) {
 	if tap.UID.Random() {
 		return 0, nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := UnclaimedTap{UID: tap.UID, Time: tap.Time, Stamp: tap.Stamp, id: s.nextUnclaimed}
+	t := UnclaimedTap{UID: tap.UID, Time: tap.Time, Stamp: tap.Stamp, Orphan: orphan, id: s.nextUnclaimed}
 	for _, old := range slices.Backward(s.unclaimed) {
 		if old.UID == tap.UID {
 			if age, known := tap.SinceTap(old.tap()); known && age >= 0 && age < lockout {
@@ -67,12 +71,8 @@ func (s *Store) Keep(tap device.Tap, lockout time.Duration) (claim int, err erro
 	if t.Claim == 0 {
 		t.Claim = s.freeClaim()
 	}
-	lost := s.lost
-	var drop []UnclaimedTap
-	if n := len(s.unclaimed) - maxUnclaimed + 1; n > 0 {
-		drop = s.unclaimed[:n]
-		lost += n
-	}
+	drop := s.tooMany(orphan)
+	lost := s.lost + len(drop)
 	err = s.save(func(c *commit) error {
 		if err := c.deleteUnclaimed(drop); err != nil {
 			return err
@@ -85,18 +85,52 @@ func (s *Store) Keep(tap device.Tap, lockout time.Duration) (claim int, err erro
 	if err != nil {
 		return 0, fmt.Errorf("unclaimed tap not stored: %w", err)
 	}
-	s.unclaimed = append(slices.Clone(s.unclaimed[len(drop):]), t)
+	if len(drop) > 0 {
+		s.unclaimed = slices.DeleteFunc(slices.Clone(s.unclaimed), func(t UnclaimedTap) bool {
+			return slices.ContainsFunc(drop, func(d UnclaimedTap) bool { return d.id == t.id })
+		})
+	}
+	s.unclaimed = append(slices.Clip(s.unclaimed), t)
 	s.nextUnclaimed++
 	s.lost = lost
 	return t.Claim, nil
 }
 
 func (c *commit) putUnclaimed(t UnclaimedTap) error {
-	v, err := json.Marshal(unclaimedRecord{t.UID.Hex(), t.Time.UTC(), t.Claim, t.Stamp.Boot, t.Stamp.Uptime, t.Stamp.Uncertain, t.Stamp.Believed, t.Raw})
+	v, err := json.Marshal(unclaimedRecord{t.UID.Hex(), t.Time.UTC(), t.Claim, t.Stamp.Boot, t.Stamp.Uptime, t.Stamp.Uncertain, t.Stamp.Believed, t.Raw, t.Orphan})
 	if err != nil {
 		return err
 	}
 	return c.put(unclaimedBucket, key(device.PunchID(t.id)), v)
+}
+
+// tooMany returns the oldest taps that have to go for a new one: orphans do not drive out
+// others, nor others them.
+func (s *Store) tooMany(orphan bool) (drop []UnclaimedTap) {
+	most := maxUnclaimed
+	if orphan {
+		most = maxOrphans
+	}
+	for _, t := range s.unclaimed {
+		if t.Orphan == orphan {
+			drop = append(drop, t)
+		}
+	}
+	return drop[:max(0, len(drop)-most+1)]
+}
+
+// Orphans returns the badges with taps from the time when part of the badge map was lost.
+func (s *Store) Orphans() (uids []device.UID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seen := map[device.UID]bool{}
+	for _, t := range s.unclaimed {
+		if t.Orphan && !seen[t.UID] {
+			seen[t.UID] = true
+			uids = append(uids, t.UID)
+		}
+	}
+	return uids
 }
 
 // freeClaim returns the next number that no badge has.
@@ -256,5 +290,5 @@ func decodeUnclaimed(v []byte) (t UnclaimedTap, err error) {
 		return t, err
 	}
 	uid, err := device.ParseUID(r.UID)
-	return UnclaimedTap{UID: uid, Time: r.Time, Stamp: device.Stamp{Boot: r.Boot, Uptime: r.Uptime, Uncertain: r.Doubt, Believed: r.Belief}, Raw: r.Raw, Claim: r.Claim}, err
+	return UnclaimedTap{UID: uid, Time: r.Time, Stamp: device.Stamp{Boot: r.Boot, Uptime: r.Uptime, Uncertain: r.Doubt, Believed: r.Belief}, Raw: r.Raw, Claim: r.Claim, Orphan: r.Orphan}, err
 }

@@ -21,7 +21,7 @@ var eight = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 
 func keep(t *testing.T, s *Store, hex string, after time.Duration) int {
 	t.Helper()
-	claim, err := s.Keep(device.Tap{UID: badge(t, hex), Time: eight.Add(after)}, 30*time.Second)
+	claim, err := s.Keep(device.Tap{UID: badge(t, hex), Time: eight.Add(after)}, 30*time.Second, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestUnclaimedTapsAreBounded(t *testing.T) {
 	numbers := map[int]bool{}
 	for i := range maxUnclaimed + 20 {
 		uid, _ := device.NewUID([]byte{0x10, 1, byte(i >> 8), byte(i)})
-		claim, err := s.Keep(device.Tap{UID: uid, Time: eight.Add(time.Duration(i) * time.Minute)}, 0)
+		claim, err := s.Keep(device.Tap{UID: uid, Time: eight.Add(time.Duration(i) * time.Minute)}, 0, false)
 		if err != nil || claim < 1 || claim > maxClaim {
 			t.Fatalf("claim number %d, %v", claim, err)
 		}

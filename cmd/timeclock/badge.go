@@ -41,9 +41,9 @@ func (c *call) withBadges(ctx context.Context, f func(control.Badges) error) err
 		return err
 	}
 	defer state.Close()
-	r, err := roster.Open(rosterPath(cfg))
-	if err != nil {
-		return err
+	r := roster.Open(rosterPath(cfg))
+	if d := r.Damage(); d.Problem != "" {
+		fmt.Fprintln(c.stderr, "NOTICE: "+d.Problem)
 	}
 	return f(r)
 }

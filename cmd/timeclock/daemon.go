@@ -66,9 +66,9 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	if d.queue, notice, err = openQueue(ctx, cfg, log); err != nil {
 		return d, err
 	}
-	badges, err := roster.Open(rosterPath(cfg))
-	if err != nil {
-		return d, err
+	badges := roster.Open(rosterPath(cfg))
+	if damage := badges.Damage(); damage.Problem != "" {
+		log.Error("badge map", "problem", damage.Problem)
 	}
 	api, err := newClient(cfg, cfg.Zeitstrom.TokenFile)
 	if err != nil {
@@ -146,6 +146,7 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	}
 	check := examination{cfg, doctor.Host{}, d.clock}
 	d.clock.Examine = check.whole
+	d.clock.BookOrphans()
 	life := &watchdog{[]part{{"reader", rd.Alive}, {"terminal", terminal.Alive}, {"queue", d.queue.Alive}, {"uplink", up.Alive}}, d.clock.Status, log}
 	d.clock.Hanging = life.hanging
 	d.tasks = append(d.tasks, life, startCheck{check, log}, rd, terminal, show, signal, up, wall, compare, d.clock.Backlog, d.server, &housekeeping{d.queue, snapshotPath(cfg), time.Duration(cfg.Journal.KeepDays) * 24 * time.Hour, log})
@@ -197,6 +198,7 @@ func (d *daemon) facts() display.Facts {
 		ReaderBroken: h.Problem != "",
 		Offline:      u.Problem != "",
 		Token:        u.Token,
+		BadgesLost:   !d.clock.Roster.Whole(),
 		NoTime:       !d.clock.Clock.Trust().Trusted,
 		Pending:      q.Pending,
 		DiskBroken:   q.Problem != "",

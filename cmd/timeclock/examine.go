@@ -137,6 +137,10 @@ func systemTime(s control.Status) doctor.Finding {
 
 func holders(s control.Status) doctor.Finding {
 	switch {
+	case s.Roster.Lost:
+		return doctor.Finding{Check: "badges", Verdict: doctor.Fail, Found: s.Roster.Damage, Do: "timeclock badge import FILE"}
+	case s.Roster.Damage != "":
+		return doctor.Finding{Check: "badges", Verdict: doctor.Warn, Found: s.Roster.Damage}
 	case s.Badges == 0:
 		return doctor.Finding{Check: "badges", Verdict: doctor.Warn, Found: "nobody has a badge", Do: "take over a list: timeclock badge import FILE"}
 	case s.Roster.Problem != "":

@@ -46,6 +46,9 @@ func runStatus(ctx context.Context, c *call) error {
 		fmt.Fprintf(w, "\t%d have a wrong time, as later ones show: correct them at Zeitstrom (punches %s)\n", len(s.Wrong), listed(s.Wrong))
 	}
 	fmt.Fprintf(w, "badges\t%d\n", s.Badges)
+	if s.Roster.Damage != "" {
+		fmt.Fprintf(w, "\tNOTICE: %s\n", s.Roster.Damage)
+	}
 	if s.Roster.Problem != "" {
 		fmt.Fprintf(w, "\tnot compared with Zeitstrom: %s\n", s.Roster.Problem)
 	}

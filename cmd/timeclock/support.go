@@ -118,11 +118,7 @@ func gather(ctx context.Context, cfg config.Config) ([]byte, error) {
 // newMask takes names, badges and tokens out of a text: of the badge map, of the page's
 // accounts, of the token files. Where it could miss one, nothing is written.
 func newMask(cfg config.Config) (*strings.Replacer, error) {
-	badges, err := roster.Open(rosterPath(cfg))
-	if err != nil {
-		return nil, err
-	}
-	list, err := badges.List()
+	list, err := roster.Open(rosterPath(cfg)).List()
 	if err != nil {
 		return nil, err
 	}

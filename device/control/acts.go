@@ -69,8 +69,26 @@ func (c *Clock) ImportBadges(who string, file io.Reader, o roster.Options) (rost
 	report, err := c.Roster.Import(file, o)
 	if !o.Dry {
 		c.did(who, "badges imported", fmt.Sprintf("%d lines, %d removed", len(report.Lines), len(report.Removed)), 0, err)
+		c.BookOrphans()
 	}
 	return report, err
+}
+
+// BookOrphans turns the taps that were kept while part of the badge map was lost into
+// bookings, once their badges are in it again. Those that would come before later bookings
+// of the employee stay, for a person.
+func (c *Clock) BookOrphans() {
+	if !c.Roster.Whole() {
+		return
+	}
+	for _, uid := range c.Queue.Orphans() {
+		b, known := c.Roster.Lookup(uid)
+		if !known || b.Blocked {
+			continue
+		}
+		made, err := c.Queue.Claim(uid, b.Employee.ID, c.Rules, false, false)
+		c.did("", "taps booked", fmt.Sprintf("%d of %s for %s, from the time when the badge map was damaged", len(made), uid, b.Employee.ID), 0, err)
+	}
 }
 
 // SyncBadges takes over the badge numbers that stand at Zeitstrom.

@@ -104,6 +104,8 @@ type Status struct {
 		Compared  *time.Time `json:"compared"`  // null: not yet
 		Problem   string     `json:"problem"`
 		Conflicts int        `json:"conflicts"`
+		Damage    string     `json:"damage"` // what is wrong with the file, and what to do; empty: nothing
+		Lost      bool       `json:"lost"`   // badges are missing
 	} `json:"roster"`
 	Storage struct {
 		Healthy bool   `json:"healthy"`
@@ -172,6 +174,8 @@ func (c *Clock) Status() Status {
 	s.OldestPending = optional(q.OldestPending)
 	r := c.Sync.Status()
 	s.Roster.Zeitstrom, s.Roster.Compared, s.Roster.Problem, s.Roster.Conflicts = c.Sync.Every > 0, optional(r.At), r.Problem, len(r.Merged.Conflicts)
+	damage := c.Roster.Damage()
+	s.Roster.Damage, s.Roster.Lost = damage.Problem, damage.Lost
 	s.Storage.Healthy, s.Storage.Problem, s.Storage.Notice = q.Problem == "", q.Problem, c.Notice
 	h := c.Reader.Health()
 	s.Reader.Healthy, s.Reader.Chip, s.Reader.Problem, s.Reader.Note = h.Healthy, h.Chip, h.Problem, h.Note

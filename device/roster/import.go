@@ -178,9 +178,9 @@ func (c columns) field(r row, column int) string {
 	return ""
 }
 
-// parse reads a badge list, or the clock's own, of which every badge was taken once. A line that cannot be a badge has its Reason set; the
-// error is for a file that is none of ours at all.
-func parse(file io.Reader, n Numbers, evidence []func(device.UID) bool, own bool) (Report, columns, error) {
+// parse reads a badge list. A line that cannot be a badge has its Reason set; the error is
+// for a file that is none of ours at all.
+func parse(file io.Reader, n Numbers, evidence []func(device.UID) bool) (Report, columns, error) {
 	rows, err := readTable(file)
 	if err != nil {
 		return Report{}, columns{}, err
@@ -210,11 +210,12 @@ func parse(file io.Reader, n Numbers, evidence []func(device.UID) bool, own bool
 	}
 	seen := map[device.UID]int{}
 	for _, row := range rows {
-		r.Lines = append(r.Lines, parseLine(row, at, r.Numbers, seen, own))
+		r.Lines = append(r.Lines, parseLine(row, at, r.Numbers, seen, false))
 	}
 	return r, at, nil
 }
 
+// parseLine reads a line; one of the clock's own file was taken once, and has an origin.
 func parseLine(r row, at columns, n Numbers, seen map[device.UID]int, own bool) Line {
 	l := Line{Number: r.number}
 	refuse := func(err error) Line {

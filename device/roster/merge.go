@@ -94,7 +94,7 @@ func (r *Roster) Merge(people []device.Person, n Numbers, tapped func(device.UID
 	if len(m.Added)+len(m.Changed)+len(m.Removed)+len(m.Blocked) == 0 {
 		return m, nil
 	}
-	return m, r.replace(next)
+	return m, r.replace(next, r.Damage())
 }
 
 // theirs are the badges that are Zeitstrom's to manage.

@@ -12,15 +12,12 @@
 package roster
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -38,35 +35,20 @@ type Roster struct {
 
 	writing sync.Mutex                                  // one change at a time
 	badges  atomic.Pointer[map[device.UID]device.Badge] // never changed, only replaced
+	damage  atomic.Pointer[Damage]
+	spoilt  bool // the file holds what the next change must not write over
 }
 
 func (r *Roster) all() map[device.UID]device.Badge { return *r.badges.Load() }
 
-// Open reads the badge map at path; a file that does not exist is an empty map.
-func Open(path string) (*Roster, error) {
+// Open reads the badge map at path; a file that does not exist is an empty map. It always
+// succeeds: Damage says what could not be read.
+func Open(path string) *Roster {
 	r := &Roster{path: path}
-	badges := map[device.UID]device.Badge{}
+	badges, damage := r.load()
 	r.badges.Store(&badges)
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return r, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the badge map: %w", err)
-	}
-	defer f.Close()
-	report, _, err := parse(f, Written, nil, true)
-	if err != nil {
-		return nil, fmt.Errorf("the badge map %s is damaged: %w", path, err)
-	}
-	for _, l := range report.Lines {
-		if l.Reason != "" {
-			// Without the reason: it may name a UID, and this goes to the log.
-			return nil, fmt.Errorf("the badge map %s is damaged at line %d: mend that line, or import a good file", path, l.Number)
-		}
-		badges[l.Badge.UID] = l.Badge
-	}
-	return r, nil
+	r.damage.Store(&damage)
+	return r
 }
 
 // Lookup returns whose badge it is.
@@ -146,7 +128,7 @@ func (r *Roster) Add(b device.Badge, move bool) (Action, error) {
 	}
 	next := maps.Clone(r.all())
 	next[b.UID] = b
-	return action, r.replace(next)
+	return action, r.replace(next, r.Damage())
 }
 
 // byHand is a badge that somebody gives out here, checked.
@@ -182,7 +164,7 @@ func (r *Roster) Renew(b device.Badge) (blocked []device.Badge, err error) {
 	}
 	next[b.UID] = b
 	sortBadges(blocked)
-	return blocked, r.replace(next)
+	return blocked, r.replace(next, r.Damage())
 }
 
 // Block says whether a badge may be used, and returns whose it is. A blocked
@@ -197,7 +179,7 @@ func (r *Roster) Block(uid device.UID, blocked bool) (device.Employee, error) {
 	b.Blocked = blocked
 	next := maps.Clone(r.all())
 	next[uid] = b
-	return b.Employee, r.replace(next)
+	return b.Employee, r.replace(next, r.Damage())
 }
 
 func unknownBadge(uid device.UID) error {
@@ -217,7 +199,7 @@ func (r *Roster) Remove(uid device.UID) (device.Employee, error) {
 	}
 	next := maps.Clone(r.all())
 	delete(next, uid)
-	return b.Employee, r.replace(next)
+	return b.Employee, r.replace(next, r.Damage())
 }
 
 // Import takes over a whole badge list, or nothing of it if any line is refused.
@@ -225,7 +207,7 @@ func (r *Roster) Remove(uid device.UID) (device.Employee, error) {
 // and days stay if the file has no columns for them. It returns what became of
 // each line, beside an error that says why nothing was imported.
 func (r *Roster) Import(file io.Reader, o Options) (Report, error) {
-	report, at, err := parse(file, o.Numbers, r.evidence(o.Tapped), false)
+	report, at, err := parse(file, o.Numbers, r.evidence(o.Tapped))
 	if err != nil {
 		return report, err
 	}
@@ -272,7 +254,7 @@ func (r *Roster) Import(file io.Reader, o Options) (Report, error) {
 	if o.Dry {
 		return report, nil
 	}
-	return report, r.replace(next)
+	return report, r.replace(next, Damage{}) // what was lost is there again, as far as anybody knows
 }
 
 // evidence is what is known of how badge numbers are written: badges that were
@@ -301,30 +283,25 @@ func (r *Roster) action(b device.Badge) Action {
 	return Changed
 }
 
+// ownColumns are those of the clock's own lists.
+var ownColumns = []string{"uid", "employee_id", "name", "blocked", "from", "until", "origin"}
+
+// exported is a line of such a list.
+func exported(b device.Badge) []string {
+	blocked := ""
+	if b.Blocked {
+		blocked = "yes"
+	}
+	return []string{b.UID.Hex(), string(b.Employee.ID), b.Employee.Name, blocked, b.From, b.Until, string(b.Origin)}
+}
+
 // Export writes badges as a CSV file that Import takes.
 func Export(w io.Writer, badges []device.Badge) error {
 	out := csv.NewWriter(w)
-	out.Write([]string{"uid", "employee_id", "name", "blocked", "from", "until", "origin"})
+	out.Write(ownColumns)
 	for _, b := range badges {
-		blocked := ""
-		if b.Blocked {
-			blocked = "yes"
-		}
-		out.Write([]string{b.UID.Hex(), string(b.Employee.ID), b.Employee.Name, blocked, b.From, b.Until, string(b.Origin)})
+		out.Write(exported(b))
 	}
 	out.Flush()
 	return out.Error()
-}
-
-// replace makes next the badge map, on disk before in memory.
-func (r *Roster) replace(next map[device.UID]device.Badge) error {
-	var buf bytes.Buffer
-	if err := Export(&buf, list(next)); err != nil {
-		return err
-	}
-	if err := device.WriteFile(r.path, buf.Bytes()); err != nil {
-		return fmt.Errorf("badge map not changed: %w", err)
-	}
-	r.badges.Store(&next)
-	return nil
 }

@@ -1,0 +1,281 @@
+package roster
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"timeclock/device"
+)
+
+// The file is a badge list as Export writes it, with a further column: each line's CRC-32C,
+// in hex. The column's name says how many lines there are: "checksum of 300", and "incomplete"
+// behind it if badges were lost. Version 0.9 takes no notice of that column; a file
+// without it was written by that version, and is believed.
+//
+// Beside the file is a copy of it. A file that is damaged gets its badges from there.
+const (
+	copySuffix    = ".copy"
+	damagedSuffix = ".damaged-"
+	keptDamaged   = 3 // files that were set aside; older ones go
+	checksumName  = "checksum"
+	incomplete    = "incomplete"
+)
+
+// Damage is what is wrong with the badge map.
+type Damage struct {
+	Problem string // cause, and what to do
+	// Lost: badges may be missing, so that a badge that is not in the map may be
+	// somebody's all the same. An import mends that.
+	Lost bool
+}
+
+// Damage says what is wrong with the badge map; the zero Damage if nothing is.
+func (r *Roster) Damage() Damage { return *r.damage.Load() }
+
+// Whole reports whether no badge is missing that was in the map once.
+func (r *Roster) Whole() bool { return !r.Damage().Lost }
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// checksum is that of a line's other columns.
+func checksum(fields []string) string {
+	for i := range fields {
+		fields[i] = strings.TrimSpace(fields[i])
+	}
+	return fmt.Sprintf("%08x", crc32.Checksum([]byte(strings.Join(fields, "\x1f")), castagnoli))
+}
+
+// encode writes the file.
+func encode(badges map[device.UID]device.Badge, lost bool) []byte {
+	var buf bytes.Buffer
+	out := csv.NewWriter(&buf)
+	name := fmt.Sprintf("%s of %d", checksumName, len(badges))
+	if lost {
+		name += " " + incomplete
+	}
+	out.Write(append(slices.Clone(ownColumns), name))
+	for _, b := range list(badges) {
+		fields := exported(b)
+		out.Write(append(fields, checksum(slices.Clone(fields))))
+	}
+	out.Flush()
+	return buf.Bytes()
+}
+
+// stored is what could be read of a file.
+type stored struct {
+	badges map[device.UID]device.Badge
+	bad    []int  // lines that are not what was written
+	why    string // the file as a whole is not what was written; empty: it is
+	lost   bool   // badges had been lost before it was written
+	old    bool   // it is 0.9's: without checksums
+}
+
+func (s stored) whole() bool { return s.why == "" && len(s.bad) == 0 }
+
+// read reads the file or its copy. An error means that there is none.
+func read(path string) (stored, error) {
+	s := stored{badges: map[device.UID]device.Badge{}}
+	content, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return s, err
+	case err != nil:
+		s.why = "it cannot be read: " + errors.Unwrap(err).Error()
+		return s, nil
+	}
+	rows, err := readTable(bytes.NewReader(content))
+	if err != nil || len(rows) == 0 || !utf8.Valid(content) {
+		s.why = "it is no badge list"
+		return s, nil //nolint:nilerr // it is said
+	}
+	at, _, err := findColumns(rows[0].fields)
+	if err != nil {
+		s.why = "its first line is not what was written"
+		return s, nil //nolint:nilerr // it is said
+	}
+	sums := slices.IndexFunc(rows[0].fields, func(f string) bool { return strings.HasPrefix(bare(f), checksumName) })
+	own := func(r row) bool { return matches(r.fields, len(ownColumns)) }
+	if sums < 0 && slices.ContainsFunc(rows, own) || sums >= 0 && !slices.Equal(rows[0].fields[:sums], ownColumns) {
+		s.why = "its first line is not what was written"
+		return s, nil
+	}
+	s.old = sums < 0
+	seen := map[device.UID]int{}
+	for _, row := range rows[1:] {
+		l := parseLine(row, at, Written, seen, true)
+		switch {
+		case l.Reason != "", !s.old && !matches(row.fields, sums):
+			s.bad = append(s.bad, row.number)
+		default:
+			s.badges[l.Badge.UID] = l.Badge
+		}
+	}
+	if s.old {
+		return s, nil
+	}
+	name := strings.TrimPrefix(bare(rows[0].fields[sums]), checksumName+"of")
+	count, lost := strings.CutSuffix(name, incomplete)
+	s.lost = lost
+	if n, err := strconv.Atoi(count); err != nil || n != len(rows)-1 {
+		s.why = fmt.Sprintf("it has %d lines instead of %s", len(rows)-1, count)
+	}
+	return s, nil
+}
+
+func matches(fields []string, sums int) bool {
+	return sums < len(fields) && len(ownColumns) <= sums && checksum(slices.Clone(fields[:len(ownColumns)])) == fields[sums]
+}
+
+// load reads the file, and what it lacks from its copy.
+func (r *Roster) load() (map[device.UID]device.Badge, Damage) {
+	file, missing := read(r.path)
+	spare, noCopy := read(r.path + copySuffix)
+	trust := noCopy == nil && !spare.old && spare.why == ""
+	switch {
+	case missing != nil && noCopy != nil: // a new clock
+		return file.badges, Damage{}
+	case missing == nil && file.whole():
+		r.protect(file)
+		if file.lost {
+			return file.badges, Damage{lostBadges, true}
+		}
+		return file.badges, Damage{}
+	}
+	badges := maps.Clone(file.badges)
+	for uid, b := range spare.badges {
+		if _, known := badges[uid]; !known && !spare.old {
+			badges[uid] = b
+		}
+	}
+	lost := !trust || len(spare.bad) > 0 || spare.lost
+	switch {
+	case missing != nil:
+		file.why = "it is gone"
+	case file.why == "": // single lines, which somebody may have edited
+		r.spoilt = true
+		d := Damage{Problem: fmt.Sprintf("%s of the badge map %s not what this clock wrote, and not used: if somebody has edited the file, "+
+			"`timeclock badge import %s` takes it over", lineNumbers(file.bad), isOrAre(file.bad), r.path), Lost: lost}
+		if lost {
+			d.Problem += "; else import a good list"
+		}
+		return badges, d
+	}
+	d := Damage{Problem: fmt.Sprintf("the badge map %s was damaged: %s", r.path, file.why)}
+	if lost {
+		r.spoilt = missing == nil
+		d.Lost, d.Problem = true, d.Problem+"; "+lostBadges
+		return badges, d
+	}
+	d.Problem += "; its copy has taken its place, nothing is lost"
+	if missing == nil {
+		aside, err := r.setAside()
+		if err != nil {
+			r.spoilt = true
+			d.Problem += fmt.Sprintf(" (but it cannot be set aside: %v)", err)
+			return badges, d
+		}
+		d.Problem += ", and the damaged one is kept as " + filepath.Base(aside)
+	}
+	if err := device.WriteFile(r.path, encode(badges, false)); err != nil {
+		d.Problem += fmt.Sprintf(" (but it cannot be written: %v)", err)
+	}
+	return badges, d
+}
+
+const lostBadges = "badges are missing: taps of badges that are not in the map are kept, and become bookings once a good list is imported (`timeclock badge import`)"
+
+// lineNumbers names lines of a file.
+func lineNumbers(lines []int) string {
+	const most = 5
+	texts := make([]string, 0, most)
+	for _, n := range lines[:min(most, len(lines))] {
+		texts = append(texts, strconv.Itoa(n))
+	}
+	what := "line "
+	if len(lines) > 1 {
+		what = "lines "
+	}
+	what += strings.Join(texts, ", ")
+	if n := len(lines) - most; n > 0 {
+		what += fmt.Sprintf(" and %d more", n)
+	}
+	return what
+}
+
+func isOrAre(lines []int) string {
+	if len(lines) > 1 {
+		return "are"
+	}
+	return "is"
+}
+
+// protect gives a good file its checksums and its copy, if it lacks them. What fails is
+// done with the next change.
+func (r *Roster) protect(file stored) {
+	content, err := os.ReadFile(r.path)
+	if err == nil && file.old {
+		content = encode(file.badges, false)
+		err = device.WriteFile(r.path, content)
+	}
+	spare, _ := os.ReadFile(r.path + copySuffix)
+	if err == nil && !bytes.Equal(spare, content) {
+		r.writeCopy(content)
+	}
+}
+
+// writeCopy writes the copy, whatever stands in its place.
+func (r *Roster) writeCopy(content []byte) {
+	path := r.path + copySuffix
+	if info, err := os.Lstat(path); err == nil && info.IsDir() {
+		os.Remove(path)
+	}
+	device.WriteFile(path, content) // without it the file is as good as it was
+}
+
+// setAside gives a damaged file another name.
+func (r *Roster) setAside() (string, error) {
+	aside := r.path + damagedSuffix + time.Now().UTC().Format("20060102T150405.000000Z")
+	if err := os.Rename(r.path, aside); err != nil {
+		return "", err
+	}
+	if all, err := filepath.Glob(r.path + damagedSuffix + "*"); err == nil && len(all) > keptDamaged {
+		for _, old := range all[:len(all)-keptDamaged] {
+			os.Remove(old)
+		}
+	}
+	return aside, nil
+}
+
+// replace makes next the badge map, on disk before in memory.
+func (r *Roster) replace(next map[device.UID]device.Badge, damage Damage) error {
+	if r.spoilt {
+		aside, err := r.setAside()
+		if err != nil {
+			return fmt.Errorf("badge map not changed: the damaged one cannot be set aside: %w", err)
+		}
+		if r.spoilt = false; !damage.Lost {
+			damage.Problem = "the badge map was damaged or edited; as it was it is kept as " + filepath.Base(aside)
+		}
+	}
+	content := encode(next, damage.Lost)
+	if err := device.WriteFile(r.path, content); err != nil {
+		return fmt.Errorf("badge map not changed: %w", err)
+	}
+	r.writeCopy(content)
+	r.badges.Store(&next)
+	r.damage.Store(&damage)
+	return nil
+}
