@@ -28,6 +28,7 @@ type Facts struct {
 	Offline      bool
 	Token        bool // Zeitstrom does not accept the token: the office must act
 	BadgesLost   bool // part of the badge map is missing: the office must act
+	OldSettings  bool // the settings are bad: it runs on those of the last start
 	NoTime       bool // the system clock is not to be trusted
 	Enrols       bool // the next badge is given to somebody
 	NewOwner     string

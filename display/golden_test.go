@@ -95,6 +95,8 @@ var idles = map[string]Facts{
 	"idle-many":       {Offline: true, Pending: 9999},
 	"idle-alone":      {Offline: true},
 	"idle-token":      {Offline: true, Token: true, Pending: 17},
+	"idle-badges":     {BadgesLost: true},
+	"idle-settings":   {OldSettings: true},
 	"idle-checked":    {Checked: true},
 	"idle-faults":     {Checked: true, Faults: 2, Offline: true, Pending: 17},
 	"idle-reader":     {ReaderBroken: true, Offline: true},

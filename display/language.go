@@ -55,18 +55,19 @@ type Language struct {
 		Why     string `toml:"why"`
 	} `toml:"enrol"`
 	Idle struct {
-		Broken  string    `toml:"broken"`
-		Reader  [2]string `toml:"reader"`
-		Disk    [2]string `toml:"disk"`
-		NoTime  string    `toml:"no_time"`
-		AsUsual string    `toml:"as_usual"`
-		Offline string    `toml:"offline"`
-		Pending string    `toml:"pending"`
-		Token   string    `toml:"token"`
-		Badges  string    `toml:"badges"`
-		Pair    string    `toml:"pair"`
-		Well    string    `toml:"well"`
-		Faults  string    `toml:"faults"`
+		Broken   string    `toml:"broken"`
+		Reader   [2]string `toml:"reader"`
+		Disk     [2]string `toml:"disk"`
+		NoTime   string    `toml:"no_time"`
+		AsUsual  string    `toml:"as_usual"`
+		Offline  string    `toml:"offline"`
+		Pending  string    `toml:"pending"`
+		Token    string    `toml:"token"`
+		Badges   string    `toml:"badges"`
+		Settings string    `toml:"settings"`
+		Pair     string    `toml:"pair"`
+		Well     string    `toml:"well"`
+		Faults   string    `toml:"faults"`
 	} `toml:"idle"`
 	Date struct {
 		Long      string     `toml:"long"`

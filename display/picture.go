@@ -49,6 +49,8 @@ func (s Style) idle(now time.Time, f Facts) *picture {
 		note = l.Idle.Token
 	case f.BadgesLost:
 		note = l.Idle.Badges
+	case f.OldSettings:
+		note = l.Idle.Settings
 	case f.Checked && f.Faults > 0:
 		note = fmt.Sprintf(l.Idle.Faults, f.Faults)
 	case f.Offline && f.Pending > 0:

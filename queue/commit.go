@@ -85,8 +85,7 @@ func (s *Store) save(change func(*commit) error) error {
 	if change == nil && !s.unsaved {
 		return nil
 	}
-	s.problem = s.commit(change)
-	if s.problem != nil {
+	if s.problem = s.commit(change); s.problem != nil && s.db != nil {
 		s.unsaved = true // as soon as the disk is well again it is to hold what was confirmed
 		s.flush.Reset(flushAfter)
 	}
@@ -94,6 +93,9 @@ func (s *Store) save(change func(*commit) error) error {
 }
 
 func (s *Store) commit(change func(*commit) error) error {
+	if s.db == nil {
+		return s.absent
+	}
 	if err := s.findFile(); err != nil {
 		return err
 	}
@@ -132,7 +134,10 @@ func (s *Store) commit(change func(*commit) error) error {
 
 // view reads what was confirmed.
 func (s *Store) view(read func(*bolt.Tx) error) error {
-	if s.undo == nil {
+	switch {
+	case s.db == nil: // there is nothing to be read
+		return nil
+	case s.undo == nil:
 		return s.db.View(read)
 	}
 	tx, err := s.db.Begin(true) // it is not committed

@@ -123,7 +123,11 @@ func (s *Store) Journal(f func(JournalEntry) error) error {
 	var at chain
 	for {
 		var batch []JournalEntry
-		err := s.bolt().View(func(tx *bolt.Tx) (err error) {
+		db, err := s.bolt()
+		if err != nil {
+			return err
+		}
+		err = db.View(func(tx *bolt.Tx) (err error) {
 			if from == nil {
 				if at, err = getChain(tx, baseKey); err != nil {
 					return err
@@ -155,7 +159,11 @@ func (s *Store) VerifyJournal() (entries int, err error) {
 	if err := s.takeOutUnconfirmed(); err != nil {
 		return 0, err
 	}
-	err = s.bolt().View(func(tx *bolt.Tx) error {
+	db, err := s.bolt()
+	if err != nil {
+		return 0, err
+	}
+	err = db.View(func(tx *bolt.Tx) error {
 		want, err := getChain(tx, headKey)
 		if err != nil {
 			return err

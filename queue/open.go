@@ -56,8 +56,6 @@ func Open(path string) (*Store, error) {
 		db.Close()
 		return nil, fmt.Errorf("cannot open the queue: %w", err)
 	}
-	s.flush = time.AfterFunc(time.Hour, s.flushLate)
-	s.flush.Stop()
 	if err := db.View(s.load); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -66,20 +64,24 @@ func Open(path string) (*Store, error) {
 }
 
 func newStore(db *bolt.DB) *Store {
-	return &Store{
-		db:      db,
+	s := &Store{
 		changed: make(chan struct{}, 1),
-		next:    1,
-		last:    map[device.EmployeeID]device.Punch{},
-		lanes:   map[device.EmployeeID][]item{},
-		marks:   map[device.PunchID]mark{},
-
-		doubtful:  map[device.PunchID]bool{},
-		waiting:   map[device.EmployeeID]bool{},
-		uncertain: map[device.PunchID]device.Punch{},
-		contrary:  map[device.PunchID]bool{},
-		wrong:     map[device.PunchID]device.Punch{},
+		waiting: map[device.EmployeeID]bool{},
+		contents: contents{
+			db:        db,
+			next:      1,
+			last:      map[device.EmployeeID]device.Punch{},
+			lanes:     map[device.EmployeeID][]item{},
+			marks:     map[device.PunchID]mark{},
+			doubtful:  map[device.PunchID]bool{},
+			uncertain: map[device.PunchID]device.Punch{},
+			contrary:  map[device.PunchID]bool{},
+			wrong:     map[device.PunchID]device.Punch{},
+		},
 	}
+	s.flush = time.AfterFunc(time.Hour, s.flushLate)
+	s.flush.Stop()
+	return s
 }
 
 // create makes a new queue under another name first: a power cut in between

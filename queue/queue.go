@@ -50,11 +50,21 @@ var ErrDamaged = errors.New("the queue file is damaged")
 
 // Store is an open queue. Its methods may be called from any goroutine.
 type Store struct {
-	db      *bolt.DB
-	file    inode // of the file that is open
 	changed chan struct{}
+	flush   *time.Timer
 
-	mu            sync.Mutex
+	mu      sync.Mutex
+	eager   bool // new punches are sent at once: store them as attempted
+	waiting map[device.EmployeeID]bool
+	contents
+}
+
+// contents are the file, and what is known of it.
+type contents struct {
+	db     *bolt.DB // nil: there is none
+	file   inode    // of the file that is open
+	absent error    // why there is none
+
 	next          device.PunchID
 	newest        device.Punch // by its time, of those whose time somebody vouched for
 	inTail        int
@@ -63,12 +73,9 @@ type Store struct {
 	uncertain     map[device.PunchID]device.Punch // of those: their times are not certain
 	settled       ranges
 	unsaved       bool // settled has grown since it was last stored
-	flush         *time.Timer
 	marks         map[device.PunchID]mark
-	eager         bool // new punches are sent at once: store them as attempted
 	attempts      ranges
-	doubtful      map[device.PunchID]bool // pending, sent and not clearly answered
-	waiting       map[device.EmployeeID]bool
+	doubtful      map[device.PunchID]bool         // pending, sent and not clearly answered
 	contrary      map[device.PunchID]bool         // whose true times contradict those before them
 	wrong         map[device.PunchID]device.Punch // whose times contradict those after them, since the program was started
 	unclaimed     []UnclaimedTap                  // oldest first
@@ -88,6 +95,9 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.flush.Stop()
+	if s.db == nil {
+		return nil
+	}
 	s.attempts = nil
 	for id := range s.doubtful {
 		s.attempts = s.attempts.with(id)

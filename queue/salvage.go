@@ -65,10 +65,10 @@ type Salvaged struct {
 func Salvage(path string, files ...string) (Salvaged, error) {
 	found := wreck{punches: map[device.PunchID]device.Punch{}, marks: map[device.PunchID]mark{}, times: map[device.PunchID][]byte{}, unclaimed: map[string][]byte{}}
 	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if errors.Is(err, fs.ErrNotExist) {
+		if info, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() {
 			continue
 		}
+		content, err := os.ReadFile(file)
 		if err != nil {
 			return Salvaged{}, err
 		}
@@ -297,10 +297,10 @@ func (s *Store) findFile() error {
 }
 
 // bolt returns the open file, for what goes on without the store's lock.
-func (s *Store) bolt() *bolt.DB {
+func (s *Store) bolt() (*bolt.DB, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.db
+	return s.db, s.absent
 }
 
 // Snapshot writes a copy of the queue to path, as a whole or not at all.
@@ -308,7 +308,11 @@ func (s *Store) Snapshot(path string) error {
 	if err := s.takeOutUnconfirmed(); err != nil {
 		return err
 	}
-	return snapshot(s.bolt(), path)
+	db, err := s.bolt()
+	if err != nil {
+		return err
+	}
+	return snapshot(db, path)
 }
 
 func snapshot(db *bolt.DB, path string) error {

@@ -16,7 +16,7 @@ import (
 const (
 	maxUnclaimed = 1000
 	maxOrphans   = 100_000 // while part of the badge map is lost: they are bookings
-	maxClaim     = 999 // claim numbers are short: people read them from the display
+	maxClaim     = 999     // claim numbers are short: people read them from the display
 )
 
 // UnclaimedTap is a tap of a badge that belonged to nobody.

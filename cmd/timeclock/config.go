@@ -56,8 +56,10 @@ func configCheck(_ context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	if _, err := zeitstrom.New(zeitstrom.Config{CAFile: cfg.Zeitstrom.CAFile}); err != nil {
-		fmt.Fprintf(c.stdout, "warning: zeitstrom.%v\n", err)
+	if file := cfg.Zeitstrom.CAFile; file != "" {
+		if _, err := zeitstrom.Roots(file); err != nil {
+			fmt.Fprintf(c.stdout, "warning: zeitstrom.%v\n", err)
+		}
 	}
 	if warning := tokenWarning(cfg); warning != "" {
 		fmt.Fprintf(c.stdout, "warning: zeitstrom.token_file: %s\n", warning)

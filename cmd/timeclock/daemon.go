@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"time"
 
 	"timeclock/device"
@@ -32,7 +31,7 @@ type task interface {
 
 // daemon is a whole clock, wired.
 type daemon struct {
-	state  *stateDir
+	disk   *disk
 	clock  *control.Clock
 	queue  *queue.Store
 	chip   *mfrc522test.Chip // of the simulated reader; nil with a real one
@@ -48,6 +47,8 @@ type extras struct {
 	panels  []display.Panel
 	kernel  clock.Kernel // nil: the one that there is
 	tail    func() []string
+	// settings says why it does not run on the settings that there are; empty: it does
+	settings string
 }
 
 // newDaemon wires a clock. Nothing runs yet, but the state directory is held
@@ -59,21 +60,15 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 			d.Close()
 		}
 	}()
-	if d.state, err = openState(cfg); err != nil {
+	if d.disk, err = openDisk(ctx, cfg, log); err != nil {
 		return d, err
 	}
-	var notice string
-	if d.queue, notice, err = openQueue(ctx, cfg, log); err != nil {
-		return d, err
-	}
+	d.queue = d.disk.queue
 	badges := roster.Open(rosterPath(cfg))
 	if damage := badges.Damage(); damage.Problem != "" {
 		log.Error("badge map", "problem", damage.Problem)
 	}
-	api, err := newClient(cfg, cfg.Zeitstrom.TokenFile)
-	if err != nil {
-		return d, err
-	}
+	api := newClient(cfg, cfg.Zeitstrom.TokenFile)
 	style, err := styleOf(cfg)
 	if err != nil {
 		return d, err
@@ -100,10 +95,12 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	enrol := roster.NewEnrolment(badges)
 	d.clock = &control.Clock{
 		Version: theVersion(), Roster: badges, Sync: compare, Enrol: enrol, Queue: d.queue, Reader: rd, Uplink: up, API: api, Clock: wall,
-		Style: style, Rules: rules, Notice: notice, Settings: cfg.Settings(), Log: x.tail,
+		Style: style, Rules: rules, Settings: cfg.Settings(), Refused: x.settings, Log: x.tail,
 		AdminAPI: func(token string) (*zeitstrom.Client, error) { return adminClient(cfg, token) },
 		Backlog:  &control.Backlog{Pending: func() int { return d.queue.Stats().Pending }},
 	}
+	d.clock.Noticed(d.disk.notice)
+	d.disk.clock = d.clock
 	if x.tail == nil {
 		d.clock.Log = func() []string { return nil }
 	}
@@ -141,15 +138,18 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 		Roster: badges, Queue: d.queue, Clock: wall, Elsewhere: up, Office: enrol, Field: rd, Screen: screens,
 		Rules: rules, Log: log, Taps: taps,
 	}
-	if d.server, err = control.Listen(filepath.Join(cfg.StateDir, control.SocketName), d.clock, log); err != nil {
-		return d, err
+	if d.server, err = control.Listen(cfg.StateDir, d.clock, log); err != nil {
+		log.Error("no command reaches this clock", "error", err) // it does its work
+		err = nil
+	} else {
+		d.tasks = append(d.tasks, d.server)
 	}
 	check := examination{cfg, doctor.Host{}, d.clock}
 	d.clock.Examine = check.whole
 	d.clock.BookOrphans()
 	life := &watchdog{[]part{{"reader", rd.Alive}, {"terminal", terminal.Alive}, {"queue", d.queue.Alive}, {"uplink", up.Alive}}, d.clock.Status, log}
 	d.clock.Hanging = life.hanging
-	d.tasks = append(d.tasks, life, startCheck{check, log}, rd, terminal, show, signal, up, wall, compare, d.clock.Backlog, d.server, &housekeeping{d.queue, snapshotPath(cfg), time.Duration(cfg.Journal.KeepDays) * 24 * time.Hour, log})
+	d.tasks = append(d.tasks, life, startCheck{check, log}, rd, terminal, show, signal, up, wall, compare, d.clock.Backlog, d.disk, &housekeeping{d.queue, snapshotPath(cfg), time.Duration(cfg.Journal.KeepDays) * 24 * time.Hour, log})
 	return d, nil
 }
 
@@ -169,13 +169,11 @@ func (d *daemon) Run(ctx context.Context) error {
 
 // Close gives everything back.
 func (d *daemon) Close() {
-	if d.queue != nil {
-		if err := d.queue.Close(); err != nil {
-			d.log.Error("queue not closed", "error", err)
-		}
+	if d.disk == nil {
+		return
 	}
-	if d.state != nil {
-		d.state.Close()
+	if err := d.disk.Close(); err != nil {
+		d.log.Error("not closed", "error", err)
 	}
 }
 
@@ -199,6 +197,7 @@ func (d *daemon) facts() display.Facts {
 		Offline:      u.Problem != "",
 		Token:        u.Token,
 		BadgesLost:   !d.clock.Roster.Whole(),
+		OldSettings:  d.clock.Refused != "",
 		NoTime:       !d.clock.Clock.Trust().Trusted,
 		Pending:      q.Pending,
 		DiskBroken:   q.Problem != "",
@@ -221,7 +220,7 @@ func adminClient(cfg config.Config, token string) (*zeitstrom.Client, error) {
 	if token == "" && z.AdminTokenFile == "" {
 		return nil, control.ErrNoAdminToken
 	}
-	return zeitstrom.New(zeitstrom.Config{URL: z.URL, TokenFile: z.AdminTokenFile, Secret: token, CAFile: z.CAFile, Timeout: z.Timeout})
+	return zeitstrom.New(zeitstrom.Config{URL: z.URL, TokenFile: z.AdminTokenFile, Secret: token, CAFile: z.CAFile, Timeout: z.Timeout}), nil
 }
 
 // rulesOf is what the company wants of its clock.

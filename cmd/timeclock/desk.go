@@ -43,11 +43,11 @@ func (c *call) desk(ctx context.Context, changes bool, least, most int) (*desk, 
 		}
 		token = cfg.Zeitstrom.TokenFile
 	}
-	api, err := newClient(cfg, token)
-	return &desk{c, control.Dial(ctx, cfg.StateDir).Desk(api), cfg.Clock.Zone}, err
+	api := newClient(cfg, token)
+	return &desk{c, control.Dial(ctx, cfg.StateDir).Desk(api), cfg.Clock.Zone}, nil
 }
 
-func newClient(cfg config.Config, token string) (*zeitstrom.Client, error) {
+func newClient(cfg config.Config, token string) *zeitstrom.Client {
 	return zeitstrom.New(zeitstrom.Config{URL: cfg.Zeitstrom.URL, TokenFile: token, CAFile: cfg.Zeitstrom.CAFile, Timeout: cfg.Zeitstrom.Timeout})
 }
 

@@ -69,8 +69,10 @@ func anyClock(ctx context.Context, cfg config.Config) (clock *control.Client, st
 	clock = control.Dial(ctx, cfg.StateDir)
 	ctx, cancel := context.WithCancel(ctx)
 	var parts sync.WaitGroup
-	for _, p := range []task{d.clock.Reader, d.clock.Display, d.server} {
-		parts.Go(func() { p.Run(ctx) })
+	parts.Go(func() { d.clock.Reader.Run(ctx) })
+	parts.Go(func() { d.clock.Display.Run(ctx) })
+	if d.server != nil {
+		parts.Go(func() { d.server.Run(ctx) })
 	}
 	for end := time.Now().Add(lookTime); time.Now().Before(end) && !d.clock.Reader.Health().Healthy; {
 		time.Sleep(20 * time.Millisecond)

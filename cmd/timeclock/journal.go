@@ -116,17 +116,15 @@ func runReset(ctx context.Context, c *call) error {
 	if !c.yes {
 		return fmt.Errorf("this forgets all bookings and badges in %s: call it with -yes", cfg.StateDir)
 	}
-	files, err := filepath.Glob(queuePath(cfg) + "*")
-	if err != nil {
-		return err
-	}
-	files = append(files, rosterPath(cfg))
-	for _, name := range []string{"accounts.json", "web-cert.pem", "web-key.pem"} { // whoever had the clock has it no more
-		files = append(files, filepath.Join(cfg.StateDir, name))
-	}
-	for _, f := range files {
-		if err := os.RemoveAll(f); err != nil {
+	for _, kind := range []string{"queue.db*", "roster.csv*", "accounts*", "web-*"} { // whoever had the clock has it no more
+		files, err := filepath.Glob(filepath.Join(cfg.StateDir, kind))
+		if err != nil {
 			return err
+		}
+		for _, f := range files {
+			if err := os.RemoveAll(f); err != nil {
+				return err
+			}
 		}
 	}
 	_, err = fmt.Fprintln(c.stdout, "The clock has forgotten everything, accounts of its page included; settings and token are as they were.")

@@ -86,6 +86,7 @@ func commands() []command {
 		{"update", "", "install a signed package, and go back if it is not healthy", runUpdate},
 		{"flash", "", "prepare a card with Raspberry Pi OS Lite: its first boot makes a time clock of it", runFlash},
 		{"web pair", "", "show the code with which somebody can become admin of the page", webPair},
+		{"web reset", "", "take all accounts of the page away, damaged ones too; then the display shows a code", webReset},
 		{"config show", "", "print the settings as they are, defaults included", configShow},
 		{"config default", "", "print the commented reference of all settings", configDefault},
 		{"config check", "[FILE]", "judge a settings file", configCheck},

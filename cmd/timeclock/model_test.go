@@ -216,10 +216,7 @@ func (w *world) start(t *rapid.T) {
 	if w.queue, err = queue.Open(w.path()); err != nil {
 		t.Fatal(err)
 	}
-	api, err := zeitstrom.New(zeitstrom.Config{URL: "http://zeitstrom.test" + zeitstromtest.Base, TokenFile: filepath.Join(w.dir, "token"), Timeout: 15 * time.Second, Transport: &w.server.Server})
-	if err != nil {
-		t.Fatal(err)
-	}
+	api := zeitstrom.New(zeitstrom.Config{URL: "http://zeitstrom.test" + zeitstromtest.Base, TokenFile: filepath.Join(w.dir, "token"), Timeout: 15 * time.Second, Transport: &w.server.Server})
 	log := slog.New(slog.DiscardHandler)
 	w.uplink = uplink.New(w.queue, api, uplink.Options{Settle: time.Minute, Watch: true}, log)
 	up := w.uplink

@@ -12,7 +12,7 @@ func runDaemon(ctx context.Context, c *call) error {
 	if err := c.want(0, 0); err != nil {
 		return err
 	}
-	cfg, err := loadConfig(c.config)
+	cfg, problem, err := startConfig(c.config)
 	if err != nil {
 		return err
 	}
@@ -23,11 +23,16 @@ func runDaemon(ctx context.Context, c *call) error {
 	}
 	tail := &logTail{}
 	log := newLog(io.MultiWriter(c.stderr, tail))
-	d, err := newDaemon(ctx, cfg, log, extras{tail: tail.Lines})
+	d, err := newDaemon(ctx, cfg, log, extras{tail: tail.Lines, settings: problem})
 	if err != nil {
 		return err
 	}
 	defer d.Close()
+	if problem == "" {
+		accept(c.config, cfg)
+	} else {
+		log.Error("settings", "problem", problem)
+	}
 	if warning := tokenWarning(cfg); warning != "" {
 		log.Warn("token file", "problem", warning)
 	}

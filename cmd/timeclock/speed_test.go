@@ -108,10 +108,7 @@ func drain(t *testing.T, n int) time.Duration {
 			t.Fatal(err)
 		}
 	}
-	client, err := zeitstrom.New(zeitstrom.Config{URL: "http://" + a.address + zeitstromtest.Base, TokenFile: filepath.Join(dir, "token"), Timeout: 15 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := zeitstrom.New(zeitstrom.Config{URL: "http://" + a.address + zeitstromtest.Base, TokenFile: filepath.Join(dir, "token"), Timeout: 15 * time.Second})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	began := time.Now()

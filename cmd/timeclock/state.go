@@ -21,9 +21,24 @@ type stateDir struct {
 // errHeld says that another process holds the state directory.
 var errHeld = errors.New("another timeclock is running on this state directory")
 
-// openState makes the state directory if there is none, and takes it. Root acts
-// as its owner from then on, so that no file is left that the daemon cannot read.
+// openState makes the state directory if there is none, takes it, and sees that it takes
+// files.
 func openState(cfg config.Config) (*stateDir, error) {
+	s, err := holdState(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.writable(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// holdState makes the state directory if there is none, and takes it, also if nothing can be
+// written there. Root acts as its owner from then on, so that no file is left that the
+// daemon cannot read.
+func holdState(cfg config.Config) (*stateDir, error) {
 	path := cfg.StateDir
 	if err := os.MkdirAll(path, 0o750); err != nil {
 		return nil, fmt.Errorf("state directory: %w: choose another state_dir, or make room there", err)
@@ -43,12 +58,7 @@ func openState(cfg config.Config) (*stateDir, error) {
 		dir.Close()
 		return nil, err
 	}
-	s := &stateDir{path, dir}
-	if err := s.writable(); err != nil {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
+	return &stateDir{path, dir}, nil
 }
 
 // Close lets others have the directory.

@@ -29,6 +29,9 @@ func runStatus(ctx context.Context, c *call) error {
 	}
 	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "version\t%s\n", s.Version)
+	if s.Settings.Problem != "" {
+		fmt.Fprintf(w, "settings\tPROBLEM: %s\n", s.Settings.Problem)
+	}
 	fmt.Fprintf(w, "bookings\t%d pending, %d delivered, %d quarantined\n", s.Pending, s.Delivered, s.Quarantined)
 	if s.Ambiguous+s.Held > s.Uncertain {
 		fmt.Fprintf(w, "\tof those pending %d may be at Zeitstrom already, %d are held with their quarantined check-ins\n", s.Ambiguous, s.Held-s.Uncertain)

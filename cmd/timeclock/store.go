@@ -30,6 +30,9 @@ const checkTime = time.Minute
 // says what happened, if anything did.
 func openQueue(ctx context.Context, cfg config.Config, log *slog.Logger) (s *queue.Store, notice string, err error) {
 	path, snapshot := queuePath(cfg), snapshotPath(cfg)
+	if err := mayOpen(path); err != nil {
+		return nil, "", err
+	}
 	_, missing := os.Stat(path)
 	_, noSnapshot := os.Stat(snapshot)
 	switch {
@@ -47,7 +50,7 @@ func openQueue(ctx context.Context, cfg config.Config, log *slog.Logger) (s *que
 		}
 		aside := fmt.Sprintf("%s.damaged-%s", path, time.Now().UTC().Format("20060102T150405.000000Z"))
 		// A link: until there is something in its place, the file keeps its name.
-		if err := os.Link(path, aside); err != nil {
+		if err := setAside(path, aside); err != nil {
 			return nil, "", fmt.Errorf("the queue file is damaged and cannot be set aside: %w", err)
 		}
 		log.Error("queue file damaged", "error", problem, "kept_as", aside)
@@ -60,6 +63,29 @@ func openQueue(ctx context.Context, cfg config.Config, log *slog.Logger) (s *que
 	}
 	s, err = queue.Open(path)
 	return s, notice, err
+}
+
+// mayOpen gives the queue file back the mode that it needs, if somebody took it.
+func mayOpen(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err == nil {
+		return f.Close()
+	}
+	if !errors.Is(err, fs.ErrPermission) {
+		return nil //nolint:nilerr // what else is wrong with it shows later
+	}
+	if os.Chmod(path, 0o600) == nil {
+		return nil
+	}
+	return fmt.Errorf("the queue file cannot be opened by the clock's user: sudo chown timeclock: %s && sudo chmod 600 %[1]s", path)
+}
+
+// setAside gives a file another name besides its own; a directory another one.
+func setAside(path, aside string) error {
+	if info, err := os.Lstat(path); err == nil && info.IsDir() {
+		return os.Rename(path, aside)
+	}
+	return os.Link(path, aside)
 }
 
 func salvage(cfg config.Config, why, aside string) (notice string, err error) {

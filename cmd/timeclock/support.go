@@ -145,10 +145,7 @@ func newMask(cfg config.Config) (*strings.Replacer, error) {
 			}
 		}
 	}
-	accounts, err := web.AccountNames(cfg.StateDir)
-	if err != nil {
-		return nil, err
-	}
+	accounts := web.AccountNames(cfg.StateDir)
 	for i, name := range accounts {
 		hide(name, "ACCOUNT", i+1)
 	}

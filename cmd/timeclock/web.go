@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"timeclock/device/control"
+	"timeclock/device/web"
 )
 
 // webPair lets the display show a code with which somebody can set an admin's
@@ -19,6 +23,39 @@ func webPair(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.stdout, "Open https://%s and enter the code %s, within ten minutes.\nThe browser should show this certificate (SHA-256):\n%s\n", p.Address, p.Code, p.Fingerprint)
+	return c.printPairing(p)
+}
+
+// webReset takes all accounts of the page away, so that somebody who stands at the clock can
+// become admin.
+func webReset(ctx context.Context, c *call) error {
+	if err := c.want(0, 0); err != nil {
+		return err
+	}
+	cfg, err := loadConfig(c.config)
+	if err != nil {
+		return err
+	}
+	p, err := control.Dial(ctx, cfg.StateDir).ResetPage()
+	switch {
+	case err == nil:
+		return c.printPairing(p)
+	case !errors.Is(err, control.ErrNoDaemon):
+		return err
+	}
+	state, err := openState(cfg)
+	if err != nil {
+		return err
+	}
+	defer state.Close()
+	if err := web.Reset(cfg.StateDir); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(c.stdout, "The page has no accounts any more. When the clock is started its display shows a code, for ten minutes.")
+	return err
+}
+
+func (c *call) printPairing(p control.Pairing) error {
+	_, err := fmt.Fprintf(c.stdout, "Open https://%s and enter the code %s, within ten minutes.\nThe browser should show this certificate (SHA-256):\n%s\n", p.Address, p.Code, p.Fingerprint)
 	return err
 }

@@ -22,21 +22,36 @@ var _ Badges = (*Client)(nil)
 
 // Client reaches a running daemon through its control socket.
 type Client struct {
-	ctx  context.Context //nolint:containedctx // a client lives as long as one command
-	http http.Client
+	ctx      context.Context //nolint:containedctx // a client lives as long as one command
+	stateDir string
+	http     http.Client
 }
 
 // patience is how long a daemon may take: the longest a tap can, and an import
 // of a large file.
 const patience = time.Minute
 
+// Fallback is where the control socket is if the state directory takes none.
+const Fallback = "/run/timeclock/control.sock"
+
+// stateDirHeader says which clock a client looks for.
+const stateDirHeader = "Timeclock-State-Dir"
+
 // Dial returns a client of the daemon on a state directory; whether there is
 // one shows with the first call, as ErrNoDaemon.
 func Dial(ctx context.Context, stateDir string) *Client {
-	path := filepath.Join(stateDir, SocketName)
-	return &Client{ctx, http.Client{Timeout: patience, Transport: &http.Transport{
+	if abs, err := filepath.Abs(stateDir); err == nil {
+		stateDir = abs
+	}
+	return &Client{ctx, stateDir, http.Client{Timeout: patience, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			c, err := new(net.Dialer).DialContext(ctx, "unix", path)
+			var dialer net.Dialer
+			c, err := dialer.DialContext(ctx, "unix", filepath.Join(stateDir, SocketName))
+			if err != nil {
+				if there, elsewhere := dialer.DialContext(ctx, "unix", Fallback); elsewhere == nil {
+					return there, nil
+				}
+			}
 			switch {
 			case errors.Is(err, fs.ErrPermission):
 				return nil, errForbidden
@@ -78,8 +93,12 @@ func (c *Client) send(method, path string, body io.Reader) (*http.Response, erro
 	if err != nil {
 		return nil, err
 	}
+	req.Header.Set(stateDirHeader, c.stateDir)
 	resp, err := c.http.Do(req)
 	switch {
+	case err == nil && resp.StatusCode == http.StatusMisdirectedRequest: // another clock's, at Fallback
+		resp.Body.Close()
+		return nil, ErrNoDaemon
 	case errors.Is(err, ErrNoDaemon):
 		return nil, ErrNoDaemon
 	case errors.Is(err, errForbidden):
@@ -258,6 +277,11 @@ func (c *Client) SyncBadges(force bool) (roster.Merged, error) {
 	var in merged
 	err := c.call(http.MethodPost, path, nil, &in)
 	return in.roster(), err
+}
+
+// ResetPage takes all accounts of the admin's page away, and begins a pairing.
+func (c *Client) ResetPage() (p Pairing, err error) {
+	return p, c.call(http.MethodPost, "/web/reset", nil, &p)
 }
 
 // Corrected tells the clock of a correction.

@@ -48,10 +48,10 @@ type Clock struct {
 	Rules    device.Rules
 	Backlog  *Backlog
 	Settings []string                                      // as they were read, a key to a line
+	Refused  string                                        // why it does not run on the settings that there are; empty: it does
 	Log      func() []string                               // its newest lines, oldest first
 	AdminAPI func(token string) (*zeitstrom.Client, error) // by a token, or by the company's if it is empty; ErrNoAdminToken
 	Page     Page                                          // nil: there is none
-	Notice   string                                        // what happened to the queue file before the start; usually nothing
 	// Hanging names the parts that do not come round in time; empty if all do.
 	Hanging func(ctx context.Context, patience time.Duration) string
 	// Examine looks at everything; ExamineNow also keeps what it found.
@@ -64,13 +64,17 @@ type Clock struct {
 
 	examining sync.Mutex
 	newest    Examination
+
+	noticing sync.Mutex
+	notice   string // what happened to the queue file before it was opened; usually nothing
 }
 
 // Page is the admin's page.
 type Page interface {
-	Pair() Pairing   // begins a pairing
-	Address() string // empty: it is not served
-	Problem() string // why it is not
+	Pair() (Pairing, error)  // begins a pairing
+	Reset() (Pairing, error) // takes all accounts away, and begins one
+	Address() string         // empty: it is not served
+	Problem() string         // why it is not
 }
 
 // Pairing is how somebody becomes admin of the page.
@@ -107,6 +111,9 @@ type Status struct {
 		Damage    string     `json:"damage"` // what is wrong with the file, and what to do; empty: nothing
 		Lost      bool       `json:"lost"`   // badges are missing
 	} `json:"roster"`
+	Settings struct {
+		Problem string `json:"problem"` // why the clock runs on those of its last start; empty: it does not
+	} `json:"settings"`
 	Storage struct {
 		Healthy bool   `json:"healthy"`
 		Problem string `json:"problem"`
@@ -162,12 +169,25 @@ type Skew struct {
 	Seconds  int               `json:"seconds"` // that it was ahead when it was seen
 }
 
+// Noticed says what happened to the queue file before it was opened.
+func (c *Clock) Noticed(notice string) {
+	c.noticing.Lock()
+	defer c.noticing.Unlock()
+	c.notice = notice
+}
+
+func (c *Clock) theNotice() string {
+	c.noticing.Lock()
+	defer c.noticing.Unlock()
+	return c.notice
+}
+
 // Status tells how the clock is.
 func (c *Clock) Status() Status {
 	s := Status{Version: c.Version, Badges: c.Roster.Len()}
 	q := c.Queue.Stats()
 	s.Pending, s.Delivered, s.Quarantined = q.Pending, q.Delivered, q.Quarantined
-	s.Journal = c.Queue.Head()
+	s.Journal, s.Settings.Problem = c.Queue.Head(), c.Refused
 	taps, _ := c.Queue.Unclaimed()
 	s.Unclaimed = len(taps)
 	s.Ambiguous, s.Held, s.Uncertain, s.Dropped = q.Ambiguous, q.Held, q.Uncertain, q.Dropped
@@ -176,7 +196,7 @@ func (c *Clock) Status() Status {
 	s.Roster.Zeitstrom, s.Roster.Compared, s.Roster.Problem, s.Roster.Conflicts = c.Sync.Every > 0, optional(r.At), r.Problem, len(r.Merged.Conflicts)
 	damage := c.Roster.Damage()
 	s.Roster.Damage, s.Roster.Lost = damage.Problem, damage.Lost
-	s.Storage.Healthy, s.Storage.Problem, s.Storage.Notice = q.Problem == "", q.Problem, c.Notice
+	s.Storage.Healthy, s.Storage.Problem, s.Storage.Notice = q.Problem == "", q.Problem, c.theNotice()
 	h := c.Reader.Health()
 	s.Reader.Healthy, s.Reader.Chip, s.Reader.Problem, s.Reader.Note = h.Healthy, h.Chip, h.Problem, h.Note
 	s.Reader.LastRead = optional(h.LastRead)

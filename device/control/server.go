@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -22,32 +23,62 @@ import (
 // Server answers on the control socket.
 type Server struct {
 	clock    *Clock
+	stateDir string
 	listener net.Listener
 	log      *slog.Logger
 }
 
-// Listen opens the control socket at path. The caller must own the state
-// directory: a socket that is there already is what a crash left behind.
-func Listen(path string, clock *Clock, log *slog.Logger) (*Server, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("control socket: %w", err)
-	}
-	l, err := net.Listen("unix", path)
+// Listen opens the control socket in the state directory, or, where that takes none, at
+// Fallback. The caller must own the state directory: a socket that is there already is
+// what a crash left behind.
+func Listen(stateDir string, clock *Clock, log *slog.Logger) (*Server, error) {
+	stateDir, err := filepath.Abs(stateDir)
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
+	l, err := listen(filepath.Join(stateDir, SocketName))
+	if err != nil {
+		log.Error("the state directory takes no control socket", "error", err, "instead", Fallback)
+		var elsewhere error
+		if l, elsewhere = listen(Fallback); elsewhere != nil {
+			return nil, fmt.Errorf("control socket: %w", errors.Join(err, elsewhere))
+		}
+	}
+	return &Server{clock: clock, stateDir: stateDir, listener: l, log: log}, nil
+}
+
+func listen(path string) (net.Listener, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
 	if err := os.Chmod(path, 0o660); err != nil {
 		l.Close()
-		return nil, fmt.Errorf("control socket: %w", err)
+		return nil, err
 	}
-	return &Server{clock: clock, listener: l, log: log}, nil
+	return l, nil
+}
+
+// mine refuses a client that looks for the clock of another state directory: they may meet
+// at Fallback.
+func (s *Server) mine(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if dir := r.Header.Get(stateDirHeader); dir != "" && dir != s.stateDir {
+			w.WriteHeader(http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (s *Server) String() string { return "control socket" }
 
 // Run serves until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
-	srv := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	srv := &http.Server{Handler: s.mine(s.handler()), ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)
@@ -191,7 +222,18 @@ func (s *Server) handler() http.Handler {
 			return
 		}
 		s.log.Info("pairing begun")
-		reply(w, s.clock.Page.Pair(), nil)
+		p, err := s.clock.Page.Pair()
+		reply(w, p, err)
+	})
+	mux.HandleFunc("POST /web/reset", func(w http.ResponseWriter, _ *http.Request) {
+		if s.clock.Page == nil {
+			reply(w, nil, ErrNoPage)
+			return
+		}
+		s.log.Info("accounts of the page taken away")
+		p, err := s.clock.Page.Reset()
+		s.clock.did(Console, "accounts of the page taken away", "", 0, err)
+		reply(w, p, err)
 	})
 	mux.HandleFunc("GET /employees/{who}", func(w http.ResponseWriter, r *http.Request) {
 		e, err := s.clock.Employee(r.PathValue("who"))

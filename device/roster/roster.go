@@ -51,6 +51,15 @@ func Open(path string) *Roster {
 	return r
 }
 
+// Reload reads the file anew: what stood in its way may be gone.
+func (r *Roster) Reload() {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	badges, damage := r.load()
+	r.badges.Store(&badges)
+	r.damage.Store(&damage)
+}
+
 // Lookup returns whose badge it is.
 func (r *Roster) Lookup(uid device.UID) (device.Badge, bool) {
 	b, ok := r.all()[uid]

@@ -79,51 +79,119 @@ func newAccount(name string, role Role, password string) (account, error) {
 	return account{name, role, salt, hash(password, salt)}, nil
 }
 
-// accounts are those who may log in, in one file of the state directory.
+// accounts are those who may log in, in one file of the state directory. That there ever
+// were some is noted in another one: whoever damages the accounts does not become admin.
 type accounts struct {
 	path string
 
-	mu   sync.Mutex
-	list []account
+	mu     sync.Mutex
+	list   []account
+	broken string // why nobody may log in or become admin by standing at the clock; empty: they may
+	fresh  bool   // there never were any
 }
 
-// open reads the accounts, once.
-func (a *accounts) open(path string) error {
+// Files in the state directory.
+const (
+	accountsFile = "accounts.json"
+	accountsMark = "accounts.mark" // there were accounts
+)
+
+// open reads the accounts, once: again as long as they cannot be read.
+func (a *accounts) open(stateDir string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.path != "" {
-		return nil
+	if a.path != "" && a.broken == "" {
+		return
 	}
-	content, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("accounts of the page: %w", err)
-	}
+	a.path = filepath.Join(stateDir, accountsFile)
+	_, noMark := os.Stat(a.mark())
+	content, err := os.ReadFile(a.path)
+	var list []account
 	if err == nil {
-		if err := json.Unmarshal(content, &a.list); err != nil {
-			return fmt.Errorf("accounts of the page: %s cannot be read: %w: remove it, and somebody who stands at the clock can pair anew", path, err)
+		err = json.Unmarshal(content, &list)
+	}
+	const reset = "`sudo timeclock web reset` lets somebody who stands at the clock become admin anew"
+	a.broken, a.fresh = "", false
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && errors.Is(noMark, fs.ErrNotExist):
+		if err := a.saves(); err != nil {
+			a.broken = err.Error()
+			return
+		}
+		a.fresh = true
+	case errors.Is(err, fs.ErrNotExist):
+		a.broken = "the accounts of this page are gone: " + reset
+	case err != nil, !slices.ContainsFunc(list, func(x account) bool { return x.Role == Admin }):
+		a.broken = "the accounts of this page are damaged: " + reset
+	default:
+		a.list = list
+		if noMark != nil { // version 0.9 made none
+			device.WriteFile(a.mark(), nil)
 		}
 	}
-	a.path = path
+}
+
+// saves reports whether an account could be saved.
+func (a *accounts) saves() error {
+	try := a.mark() + ".try"
+	if err := device.WriteFile(try, make([]byte, 16<<10)); err != nil {
+		return fmt.Errorf("nobody can become admin while nothing can be saved: %w", err)
+	}
+	return os.Remove(try)
+}
+
+func (a *accounts) mark() string { return filepath.Join(filepath.Dir(a.path), accountsMark) }
+
+// problem says why nobody may log in; empty if they may.
+func (a *accounts) problem() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.broken
+}
+
+// isFresh reports whether there never was an account, so that the first to stand at the clock
+// may become admin.
+func (a *accounts) isFresh() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.fresh
+}
+
+// Reset takes all accounts away, and what is left of damaged ones: as on a new clock.
+func Reset(stateDir string) error {
+	for _, name := range []string{accountsFile, accountsMark} {
+		if err := os.RemoveAll(filepath.Join(stateDir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reset takes all accounts away.
+func (a *accounts) reset() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := Reset(filepath.Dir(a.path)); err != nil {
+		return err
+	}
+	a.list, a.fresh, a.broken, a.path = nil, true, "", ""
 	return nil
 }
 
 var errLastAdmin = errors.New("the last admin stays one")
 
-// accountsFile is in the state directory.
-const accountsFile = "accounts.json"
-
 // AccountNames returns the names of those who have an account on the page of the clock
-// with a state directory.
-func AccountNames(stateDir string) ([]string, error) {
-	var a accounts
-	if err := a.open(filepath.Join(stateDir, accountsFile)); err != nil {
-		return nil, err
+// with a state directory, as far as they can be read.
+func AccountNames(stateDir string) []string {
+	var list []account
+	if content, err := os.ReadFile(filepath.Join(stateDir, accountsFile)); err == nil {
+		json.Unmarshal(content, &list)
 	}
 	var names []string
-	for _, x := range a.all() {
+	for _, x := range list {
 		names = append(names, x.Name)
 	}
-	return names, nil
+	return names
 }
 
 // current reports whether an account is still as it was.
@@ -133,13 +201,6 @@ func (a *accounts) current(x account) bool {
 	return slices.ContainsFunc(a.list, func(y account) bool {
 		return y.Name == x.Name && y.Role == x.Role && slices.Equal(y.Salt, x.Salt)
 	})
-}
-
-// hasAdmin reports whether there is an admin.
-func (a *accounts) hasAdmin() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return slices.ContainsFunc(a.list, func(x account) bool { return x.Role == Admin })
 }
 
 func (a *accounts) all() []account {
@@ -152,6 +213,9 @@ func (a *accounts) all() []account {
 func (a *accounts) set(x account) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.broken != "" {
+		return errors.New(a.broken)
+	}
 	next := slices.DeleteFunc(slices.Clone(a.list), func(old account) bool { return old.Name == x.Name })
 	next = append(next, x)
 	if len(next) > maxAccounts {
@@ -179,10 +243,10 @@ func (a *accounts) replace(next []account) error {
 	if err != nil {
 		return err
 	}
-	if err := device.WriteFile(a.path, content); err != nil {
+	if err := errors.Join(device.WriteFile(a.mark(), nil), device.WriteFile(a.path, content)); err != nil {
 		return err
 	}
-	a.list = next
+	a.list, a.fresh = next, false
 	return nil
 }
 
@@ -372,6 +436,13 @@ func (s *sessions) end(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, sha256.Sum256([]byte(token)))
+}
+
+// endAll ends all sessions.
+func (s *sessions) endAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.open)
 }
 
 // endOf ends all sessions of an account.

@@ -9,7 +9,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -31,23 +30,31 @@ func certificate(o Options) (tls.Certificate, error) {
 	if pair, err := tls.LoadX509KeyPair(cert, key); err == nil {
 		return pair, nil
 	}
-	// There is none, or a power cut has left half of one.
-	if err := makeCertificate(cert, key); err != nil {
+	// There is none, or a power cut has left half of one. One that cannot be saved is as
+	// good until the program ends.
+	certPEM, keyPEM, err := makeCertificate()
+	if err != nil {
 		return tls.Certificate{}, err
 	}
-	return tls.LoadX509KeyPair(cert, key)
+	for path, content := range map[string][]byte{key: keyPEM, cert: certPEM} {
+		if info, err := os.Lstat(path); err == nil && info.IsDir() {
+			os.Remove(path)
+		}
+		device.WriteFile(path, content)
+	}
+	return tls.X509KeyPair(certPEM, keyPEM)
 }
 
 // makeCertificate makes one that is valid from before any use of this program, since
 // a Pi may wake with a wrong clock, until long after.
-func makeCertificate(certFile, keyFile string) error {
+func makeCertificate() (cert, key []byte, err error) {
 	secret, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	host, err := os.Hostname()
 	if err != nil {
@@ -61,15 +68,14 @@ func makeCertificate(certFile, keyFile string) error {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &secret.PublicKey, secret)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	keyDER, err := x509.MarshalPKCS8PrivateKey(secret)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	return errors.Join(
-		device.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})),
-		device.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), nil
 }
 
 // addresses are those by which others reach this computer: the ones from which it

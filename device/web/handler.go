@@ -129,7 +129,7 @@ func (s *Server) withSession(next http.Handler) http.Handler {
 		switch {
 		case !ok && r.Method == http.MethodGet && r.URL.Path == "/":
 			to := "/login"
-			if s.Code() != "" && !s.accounts.hasAdmin() {
+			if s.Code() != "" && s.accounts.isFresh() {
 				to = "/pair"
 			}
 			http.Redirect(w, r, to, http.StatusSeeOther)
@@ -213,6 +213,10 @@ func (s *Server) text(r *http.Request, key string, args ...any) string {
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	who := client(r.RemoteAddr) + " " + r.FormValue("name")
 	if s.slowed(w, r, "login", who) {
+		return
+	}
+	if problem := s.accounts.problem(); problem != "" {
+		s.answer(w, r, http.StatusServiceUnavailable, "login", nil, problem)
 		return
 	}
 	a, right := s.accounts.check(r.FormValue("name"), r.FormValue("password"))

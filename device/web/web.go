@@ -9,15 +9,16 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"embed"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -70,9 +71,7 @@ func New(o Options, clock *control.Clock, log *slog.Logger) (*Server, error) {
 
 // open loads accounts and certificate and opens the address.
 func (s *Server) open(ctx context.Context) (net.Listener, error) {
-	if err := s.accounts.open(filepath.Join(s.options.StateDir, accountsFile)); err != nil {
-		return nil, err
-	}
+	s.accounts.open(s.options.StateDir)
 	cert, err := certificate(s.options)
 	if err != nil {
 		return nil, fmt.Errorf("certificate: %w", err)
@@ -81,7 +80,7 @@ func (s *Server) open(ctx context.Context) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !s.accounts.hasAdmin() && s.address == "" {
+	if s.accounts.isFresh() && s.Address() == "" {
 		s.pairing.begin()
 	}
 	s.mu.Lock()
@@ -97,11 +96,11 @@ func (s *Server) Address() string {
 	return s.address
 }
 
-// Problem says why the page is not served; empty if it is.
+// Problem says why the page is not served, or lets nobody in; empty if neither.
 func (s *Server) Problem() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.problem
+	return cmp.Or(s.problem, s.accounts.problem())
 }
 
 func (s *Server) certificate() tls.Certificate {
@@ -115,12 +114,28 @@ func (s *Server) Code() string { return s.pairing.current() }
 
 // Pair begins ten minutes in which whoever knows the code may set an admin's
 // password.
-func (s *Server) Pair() control.Pairing {
+func (s *Server) Pair() (control.Pairing, error) {
+	s.accounts.open(s.options.StateDir) // what was in the way may be gone
+	if problem := s.accounts.problem(); problem != "" {
+		return control.Pairing{}, errors.New(problem)
+	}
+	if err := s.accounts.saves(); err != nil {
+		return control.Pairing{}, err
+	}
 	p := control.Pairing{Code: s.pairing.begin(), Address: s.Address()}
 	if p.Address != "" {
 		p.Fingerprint = fingerprint(s.certificate())
 	}
-	return p
+	return p, nil
+}
+
+// Reset takes all accounts away and begins a pairing: as on a new clock.
+func (s *Server) Reset() (control.Pairing, error) {
+	if err := s.accounts.reset(); err != nil {
+		return control.Pairing{}, err
+	}
+	s.sessions.endAll()
+	return s.Pair()
 }
 
 func (s *Server) String() string { return "page" }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -134,13 +135,14 @@ func TestAccounts(t *testing.T) {
 	open := func() *accounts {
 		t.Helper()
 		a := &accounts{}
-		if err := a.open(path); err != nil {
-			t.Fatal(err)
+		a.open(filepath.Dir(path))
+		if problem := a.problem(); problem != "" {
+			t.Fatal(problem)
 		}
 		return a
 	}
 	a := open()
-	if a.hasAdmin() {
+	if !a.isFresh() {
 		t.Error("there is an admin by default")
 	}
 	for _, bad := range []struct {
@@ -151,8 +153,8 @@ func TestAccounts(t *testing.T) {
 			t.Errorf("%+v was taken", bad)
 		}
 	}
-	for name, role := range map[string]Role{"anna": Admin, "ben": Viewer} {
-		x, err := newAccount(name, role, name+" has a password")
+	for _, name := range []string{"anna", "ben"} {
+		x, err := newAccount(name, map[string]Role{"anna": Admin, "ben": Viewer}[name], name+" has a password")
 		if err != nil || a.set(x) != nil {
 			t.Fatal(err)
 		}
@@ -184,6 +186,52 @@ func TestAccounts(t *testing.T) {
 	content, err := os.ReadFile(path)
 	if info, _ := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 || strings.Contains(string(content), "password") {
 		t.Errorf("the file holds %s, %v", content, err)
+	}
+}
+
+// Whoever damages the accounts does not become admin by standing at the clock.
+func TestDamagedAccounts(t *testing.T) {
+	for name, damage := range map[string]func(path string) error{
+		"missing":     os.Remove,
+		"empty":       func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		"no accounts": func(path string) error { return os.WriteFile(path, []byte("[]"), 0o600) },
+		"half":        func(path string) error { return os.Truncate(path, 30) },
+		"a directory": func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) },
+		"without a mark": func(path string) error {
+			return errors.Join(os.Truncate(path, 30), os.Remove(filepath.Join(filepath.Dir(path), accountsMark)))
+		},
+	} {
+		dir := t.TempDir()
+		a := &accounts{}
+		a.open(dir)
+		x, err := newAccount("anna", Admin, "anna has a password")
+		if err := errors.Join(err, a.set(x), damage(filepath.Join(dir, accountsFile))); err != nil {
+			t.Fatal(err)
+		}
+		a = &accounts{}
+		a.open(dir)
+		if problem := a.problem(); a.isFresh() || !strings.Contains(problem, "web reset") {
+			t.Errorf("%s: fresh %v, %q", name, a.isFresh(), problem)
+		}
+		if a.set(x) == nil {
+			t.Errorf("%s: somebody became admin", name)
+		}
+		if err := a.reset(); err != nil {
+			t.Fatal(err)
+		}
+		a.open(dir)
+		if !a.isFresh() || a.problem() != "" || a.set(x) != nil {
+			t.Errorf("%s: after the reset: fresh %v, %q", name, a.isFresh(), a.problem())
+		}
+	}
+}
+
+// Where nothing can be saved nobody becomes admin.
+func TestAccountsOnADeadDisk(t *testing.T) {
+	a := &accounts{}
+	a.open(filepath.Join(t.TempDir(), "missing"))
+	if a.isFresh() || a.problem() == "" {
+		t.Errorf("fresh %v, %q", a.isFresh(), a.problem())
 	}
 }
 

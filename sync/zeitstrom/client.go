@@ -40,23 +40,31 @@ type Config struct {
 
 // Client talks to the API. Its methods may be called from any goroutine.
 type Client struct {
-	cfg  Config
-	http http.Client
+	cfg Config
 
 	mu    sync.Mutex
+	http  *http.Client // nil: ca_file could not be read yet
 	token string
 	read  os.FileInfo // of the token file when it was read
 }
 
-// New makes a client. It reads ca_file but sends nothing yet.
-func New(cfg Config) (*Client, error) {
-	transport := cfg.Transport
+// New makes a client. Nothing is read or sent yet.
+func New(cfg Config) *Client { return &Client{cfg: cfg} }
+
+// client returns the HTTP client, once the certificates that it is to trust can be read.
+func (c *Client) client() (*http.Client, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.http != nil {
+		return c.http, nil
+	}
+	transport := c.cfg.Transport
 	if transport == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
 		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 		t.MaxIdleConnsPerHost = 8
-		if cfg.CAFile != "" {
-			roots, err := Roots(cfg.CAFile)
+		if c.cfg.CAFile != "" {
+			roots, err := Roots(c.cfg.CAFile)
 			if err != nil {
 				return nil, err
 			}
@@ -64,13 +72,14 @@ func New(cfg Config) (*Client, error) {
 		}
 		transport = t
 	}
-	return &Client{cfg: cfg, http: http.Client{
+	c.http = &http.Client{
 		Transport: transport,
-		Timeout:   cfg.Timeout,
+		Timeout:   c.cfg.Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // whoever redirects is not the API
 		},
-	}}, nil
+	}
+	return c.http, nil
 }
 
 // Roots are the system's certificates and those of a PEM file.
@@ -186,6 +195,10 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) (answ
 	if err != nil {
 		return answer{}, err
 	}
+	client, err := c.client()
+	if err != nil {
+		return answer{}, &Error{Kind: Unreachable, Cause: err}
+	}
 	var sent atomic.Bool
 	if c.cfg.Transport != nil {
 		sent.Store(true) // nobody tells
@@ -201,7 +214,7 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) (answ
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	resp, err := c.http.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		var around *url.Error
 		if errors.As(err, &around) { // says again what was asked for

@@ -39,15 +39,12 @@ func tokenFile(t *testing.T, content string) string {
 // dial returns a client of the server without a network in between.
 func dial(t *testing.T, server http.RoundTripper) *zeitstrom.Client {
 	t.Helper()
-	c, err := zeitstrom.New(zeitstrom.Config{
+	c := zeitstrom.New(zeitstrom.Config{
 		URL:       "http://zeitstrom.test/api/v2/",
 		TokenFile: tokenFile(t, token+"\n"),
 		Timeout:   15 * time.Second,
 		Transport: server,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	return c
 }
 
@@ -176,18 +173,12 @@ func TestTokenFile(t *testing.T) {
 		"a b":    "must hold the API token and nothing else",
 		"a\nb\n": "must hold the API token and nothing else",
 	} {
-		c, err := zeitstrom.New(zeitstrom.Config{TokenFile: tokenFile(t, content)})
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := zeitstrom.New(zeitstrom.Config{TokenFile: tokenFile(t, content)})
 		if _, err := c.Post(t.Context(), punch); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", content, err)
 		}
 	}
-	c, err := zeitstrom.New(zeitstrom.Config{TokenFile: "/nonexistent/token"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := zeitstrom.New(zeitstrom.Config{TokenFile: "/nonexistent/token"})
 	var e *zeitstrom.Error
 	if _, err := c.Post(t.Context(), punch); !errors.As(err, &e) || e.Kind != zeitstrom.NoToken {
 		t.Errorf("missing file: %v", err)
@@ -201,26 +192,23 @@ func TestTLS(t *testing.T) {
 	ts := httptest.NewTLSServer(server)
 	defer ts.Close()
 	cfg := zeitstrom.Config{URL: ts.URL + zeitstromtest.Base, TokenFile: tokenFile(t, token), Timeout: 5 * time.Second}
-	c, err := zeitstrom.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := zeitstrom.New(cfg)
 	var e *zeitstrom.Error
 	if _, err := c.Post(context.Background(), punch); !errors.As(err, &e) || e.Kind != zeitstrom.Unreachable || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("unknown certificate: %v", err)
 	}
 	cfg.CAFile = filepath.Join(t.TempDir(), "ca.pem")
+	c = zeitstrom.New(cfg)
+	if _, err := c.Post(context.Background(), punch); !errors.As(err, &e) || e.Sent || !strings.Contains(err.Error(), "ca_file") {
+		t.Errorf("without the file: %v", err)
+	}
 	if err := os.WriteFile(cfg.CAFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ts.Certificate().Raw}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if c, err = zeitstrom.New(cfg); err != nil {
-		t.Fatal(err)
-	}
 	if _, err := c.Post(context.Background(), punch); err != nil || len(server.Timestamps()) != 1 {
-		t.Errorf("with ca_file: %v", err)
+		t.Errorf("as soon as there is one: %v", err)
 	}
-	cfg.CAFile = cfg.TokenFile
-	if _, err := zeitstrom.New(cfg); err == nil {
+	if _, err := zeitstrom.Roots(cfg.TokenFile); err == nil {
 		t.Error("a token was taken for a certificate")
 	}
 }

@@ -188,9 +188,6 @@ func (readCloser) Close() error { return nil }
 
 func dialTransport(t *testing.T, transport http.RoundTripper) *zeitstrom.Client {
 	t.Helper()
-	c, err := zeitstrom.New(zeitstrom.Config{URL: "http://zeitstrom.test" + zeitstromtest.Base, TokenFile: tokenFile(t, token), Timeout: 5 * time.Second, Transport: transport})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := zeitstrom.New(zeitstrom.Config{URL: "http://zeitstrom.test" + zeitstromtest.Base, TokenFile: tokenFile(t, token), Timeout: 5 * time.Second, Transport: transport})
 	return c
 }

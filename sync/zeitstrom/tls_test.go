@@ -53,11 +53,8 @@ func TestNothingIsSentWithoutTrust(t *testing.T) {
 
 func refuses(t *testing.T, url, ca, want string) {
 	t.Helper()
-	c, err := zeitstrom.New(zeitstrom.Config{URL: url + zeitstromtest.Base, TokenFile: tokenFile(t, token), CAFile: ca, Timeout: 5 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = c.Post(t.Context(), punch)
+	c := zeitstrom.New(zeitstrom.Config{URL: url + zeitstromtest.Base, TokenFile: tokenFile(t, token), CAFile: ca, Timeout: 5 * time.Second})
+	_, err := c.Post(t.Context(), punch)
 	var e *zeitstrom.Error
 	if !errors.As(err, &e) || e.Kind != zeitstrom.Unreachable || e.Ambiguous() || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v (ambiguous: %v), want %q", err, e != nil && e.Ambiguous(), want)

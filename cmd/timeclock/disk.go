@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"timeclock/device/config"
+	"timeclock/device/control"
+	"timeclock/queue"
+)
+
+// disk is the state directory and the queue in it. A clock whose disk is not well runs
+// all the same: it says that nothing is saved, and saves again as soon as it can.
+type disk struct {
+	cfg    config.Config
+	log    *slog.Logger
+	state  *stateDir // nil: it could not be taken
+	queue  *queue.Store
+	notice string
+	clock  *control.Clock
+}
+
+// lookForDisk is how soon a disk that is well again is noticed.
+const lookForDisk = 2 * time.Second
+
+// openDisk opens the queue, or makes one that says why there is none. An error means
+// that another clock is at work there, or that ctx has ended.
+func openDisk(ctx context.Context, cfg config.Config, log *slog.Logger) (*disk, error) {
+	d := &disk{cfg: cfg, log: log}
+	q, err := d.open(ctx)
+	switch {
+	case err == nil:
+		d.queue = q
+	case errors.Is(err, errHeld), errors.Is(err, queue.ErrInUse), ctx.Err() != nil:
+		return d, err
+	default:
+		log.Error("nothing can be saved, trying again", "error", err)
+		d.queue = queue.Absent(err)
+	}
+	return d, nil
+}
+
+// open takes the state directory and opens the queue.
+func (d *disk) open(ctx context.Context) (q *queue.Store, err error) {
+	if d.state == nil {
+		if d.state, err = holdState(d.cfg); err != nil {
+			return nil, err
+		}
+	}
+	q, d.notice, err = openQueue(ctx, d.cfg, d.log)
+	if err != nil {
+		if problem := d.state.writable(); problem != nil { // that is why, in better words
+			err = problem
+		}
+		return nil, err
+	}
+	return q, nil
+}
+
+func (d *disk) String() string { return "disk" }
+
+// Run tries until there is a queue, or ctx ends.
+func (d *disk) Run(ctx context.Context) error {
+	for d.queue.Absent() {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(lookForDisk):
+		}
+		opened, err := d.open(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, errHeld), errors.Is(err, queue.ErrInUse):
+			return err
+		case err != nil:
+			d.queue.Lack(err)
+			continue
+		}
+		d.queue.Adopt(opened)
+		d.clock.Roster.Reload()
+		d.clock.Noticed(d.notice)
+		d.clock.BookOrphans()
+		d.log.Info("bookings are saved again")
+	}
+	return nil
+}
+
+// Close gives everything back.
+func (d *disk) Close() error {
+	var errs []error
+	if d.queue != nil {
+		if err := d.queue.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("queue not closed: %w", err))
+		}
+	}
+	if d.state != nil {
+		errs = append(errs, d.state.Close())
+	}
+	return errors.Join(errs...)
+}
