@@ -100,7 +100,7 @@ func (s *Store) commit(change func(*commit) error) error {
 		return err
 	}
 	if s.undo != nil {
-		if err := writeMetaAgain(s.db.Path()); err != nil {
+		if err := writeMetaAgain(s.path); err != nil {
 			return fmt.Errorf("the disk takes no writes: %w", err)
 		}
 	}

@@ -19,6 +19,9 @@ import (
 func (s *Store) Heads() []device.Pending {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.awaiting {
+		return nil
+	}
 	heads := make([]device.Pending, 0, len(s.lanes))
 	for e, lane := range s.lanes {
 		if s.waiting[e] {

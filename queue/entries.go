@@ -47,7 +47,10 @@ type Stats struct {
 func (s *Store) Last(e device.EmployeeID) (p device.Punch, pending bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p = s.last[e]
+	p, ok := s.last[e]
+	if earlier, there := s.earlier[e]; !ok && there {
+		return earlier.Punch, earlier.Ambiguous, nil
+	}
 	return p, len(s.lanes[e]) > 0 || s.marks[p.ID].State == Quarantined, nil
 }
 

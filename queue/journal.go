@@ -71,6 +71,11 @@ func (c *commit) punch(bucket []byte, p device.Punch) error {
 // number, so that the order of both together is that of their keys.
 func (c *commit) exception(e Exception) error {
 	e.At = time.Now().UTC().Truncate(time.Second)
+	return c.record(e)
+}
+
+// record adds an exception that happened at another time.
+func (c *commit) record(e Exception) error {
 	v, err := json.Marshal(e)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -52,6 +53,7 @@ func Open(path string) (*Store, error) {
 		return nil, fmt.Errorf("cannot open the queue: %w", err)
 	}
 	s := newStore(db)
+	s.path = path
 	if s.file, err = inodeOf(path); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("cannot open the queue: %w", err)
@@ -86,7 +88,9 @@ func newStore(db *bolt.DB) *Store {
 
 // create makes a new queue under another name first: a power cut in between
 // leaves no half-made file under the queue's own name.
-func create(path string) (err error) {
+func create(path string) error { return createWith(path, func(*commit) error { return nil }) }
+
+func createWith(path string, also func(*commit) error) (err error) {
 	temp := path + ".new"
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -104,7 +108,7 @@ func create(path string) (err error) {
 		c := commit{Tx: tx}
 		return errors.Join(c.putRanges(settledKey, nil), c.putRanges(attemptedKey, nil), c.put(stateBucket, lostKey, []byte{0}),
 			c.put(stateBucket, headKey, chain{}.encode()), c.put(stateBucket, baseKey, chain{}.encode()),
-			c.put(metaBucket, formatKey, []byte{format}))
+			c.put(metaBucket, formatKey, []byte{format}), also(&c))
 	})
 	if err := errors.Join(err, db.Sync(), db.Close()); err != nil {
 		return err
@@ -163,6 +167,13 @@ func (s *Store) load(tx *bolt.Tx) error {
 	})
 	for _, lane := range s.lanes {
 		slices.Reverse(lane)
+	}
+	if tx.Bucket(stateBucket).Get(firstKey) != nil {
+		v, err := get(tx.Bucket(stateBucket), firstKey)
+		if err != nil || len(v) != 8 {
+			return fmt.Errorf("%w: first number", ErrDamaged)
+		}
+		s.next = max(s.next, device.PunchID(binary.BigEndian.Uint64(v)))
 	}
 	if n := len(s.settled); n > 0 {
 		s.next = max(s.next, s.settled[n-1].last+1)

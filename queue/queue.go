@@ -62,6 +62,7 @@ type Store struct {
 // contents are the file, and what is known of it.
 type contents struct {
 	db     *bolt.DB // nil: there is none
+	path   string   // of the file; bbolt's own is that by which it was opened
 	file   inode    // of the file that is open
 	absent error    // why there is none
 
@@ -81,6 +82,9 @@ type contents struct {
 	unclaimed     []UnclaimedTap                  // oldest first
 	nextUnclaimed uint64
 	lost          int // unclaimed taps that had to go
+
+	awaiting bool                                 // punches of a damaged file are still to join: nothing is sent
+	earlier  map[device.EmployeeID]device.Pending // meanwhile: what each did last before
 
 	chain      chain
 	exceptions []Exception // not yet in the file
@@ -138,7 +142,7 @@ func (s *Store) append(p device.Punch, also func(*commit) error) (device.Punch, 
 	p.ID = s.next
 	held := s.belongsToQuarantine(p)
 	attempts := s.attempts
-	if s.eager && !held && !p.Stamp.Uncertain && !s.waiting[p.Employee] {
+	if s.eager && !s.awaiting && !held && !p.Stamp.Uncertain && !s.waiting[p.Employee] {
 		s.attempts = s.attempts.with(p.ID)
 	}
 	full := s.inTail >= tailSize

@@ -46,7 +46,7 @@ func TestSalvageOfAGoodFileLosesNothing(t *testing.T) {
 		t.Errorf("Verify of a good file: %v", err)
 	}
 	fresh := path + ".salvaged"
-	got, err := Salvage(fresh, path, path+".missing")
+	got, err := Salvage(fresh, func() {}, path, path+".missing")
 	if err != nil || got != (Salvaged{Punches: 300, Open: 100}) {
 		t.Fatalf("%+v, %v", got, err)
 	}
@@ -96,7 +96,7 @@ func TestSalvageOfADamagedFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		os.Remove(fresh)
-		found, err := Salvage(fresh, file, snapshot)
+		found, err := Salvage(fresh, func() {}, file, snapshot)
 		if err != nil {
 			t.Fatalf("damage %d: %v", n, err)
 		}
@@ -139,7 +139,7 @@ func FuzzSalvage(f *testing.F) {
 		if err := os.WriteFile(file, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Salvage(file+".fresh", file); err != nil {
+		if _, err := Salvage(file+".fresh", func() {}, file); err != nil {
 			t.Error(err)
 		}
 		if s, err := Open(file + ".fresh"); err != nil {

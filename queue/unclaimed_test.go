@@ -75,7 +75,7 @@ func TestUnclaimedTapsBecomePunches(t *testing.T) {
 	}
 	fresh := path + ".fresh"
 	s.Close()
-	if _, err := Salvage(fresh, path); err != nil {
+	if _, err := Salvage(fresh, func() {}, path); err != nil {
 		t.Fatal(err)
 	}
 	if taps, _ := open(t, fresh).Unclaimed(); len(taps) != 1 || taps[0].UID != badge(t, "01020304") {

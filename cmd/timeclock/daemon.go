@@ -99,8 +99,10 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 		AdminAPI: func(token string) (*zeitstrom.Client, error) { return adminClient(cfg, token) },
 		Backlog:  &control.Backlog{Pending: func() int { return d.queue.Stats().Pending }},
 	}
-	d.clock.Noticed(d.disk.notice)
-	d.disk.clock = d.clock
+	d.disk.clock, d.clock.Salvage = d.clock, d.disk.salvage
+	if d.disk.recovery != nil {
+		d.clock.Noticed(d.disk.recovery.notice())
+	}
 	if x.tail == nil {
 		d.clock.Log = func() []string { return nil }
 	}

@@ -15,12 +15,12 @@ import (
 // disk is the state directory and the queue in it. A clock whose disk is not well runs
 // all the same: it says that nothing is saved, and saves again as soon as it can.
 type disk struct {
-	cfg    config.Config
-	log    *slog.Logger
-	state  *stateDir // nil: it could not be taken
-	queue  *queue.Store
-	notice string
-	clock  *control.Clock
+	cfg      config.Config
+	log      *slog.Logger
+	state    *stateDir // nil: it could not be taken
+	queue    *queue.Store
+	recovery *recovery // nil: there is none to be made
+	clock    *control.Clock
 }
 
 // lookForDisk is how soon a disk that is well again is noticed.
@@ -50,7 +50,7 @@ func (d *disk) open(ctx context.Context) (q *queue.Store, err error) {
 			return nil, err
 		}
 	}
-	q, d.notice, err = openQueue(ctx, d.cfg, d.log)
+	q, d.recovery, err = openQueue(ctx, d.cfg, d.log)
 	if err != nil {
 		if problem := d.state.writable(); problem != nil { // that is why, in better words
 			err = problem
@@ -62,7 +62,7 @@ func (d *disk) open(ctx context.Context) (q *queue.Store, err error) {
 
 func (d *disk) String() string { return "disk" }
 
-// Run tries until there is a queue, or ctx ends.
+// Run tries until there is a queue, and recovers what was damaged.
 func (d *disk) Run(ctx context.Context) error {
 	for d.queue.Absent() {
 		select {
@@ -82,9 +82,28 @@ func (d *disk) Run(ctx context.Context) error {
 		}
 		d.queue.Adopt(opened)
 		d.clock.Roster.Reload()
-		d.clock.Noticed(d.notice)
 		d.clock.BookOrphans()
 		d.log.Info("bookings are saved again")
+	}
+	if d.recovery == nil {
+		return nil
+	}
+	return d.recovery.run(ctx, d.queue, d.clock.Noticed, d.log)
+}
+
+// salvage tries a recovery again that waits for a person, or gives it up.
+func (d *disk) salvage(giveUp bool) error {
+	if d.queue.Absent() || !d.queue.Awaiting() {
+		return errors.New("there is nothing to be salvaged: the queue file is whole")
+	}
+	if giveUp {
+		if err := d.recovery.giveUp(d.queue); err != nil {
+			return err
+		}
+	}
+	select {
+	case d.recovery.kick <- struct{}{}:
+	default:
 	}
 	return nil
 }

@@ -67,6 +67,7 @@ func commands() []command {
 		{"queue time", "PUNCH TIME", "give a booking its time that the clock could not know", queueTime},
 		{"queue open", "", "list the days on which somebody did not check out", queueOpen},
 		{"queue verify", "", "check that nobody has changed the journal", queueVerify},
+		{"queue salvage", "", "recover a damaged queue file that could not be recovered by itself; -give-up sends without it", queueSalvage},
 		{"queue export", "", "write the whole journal, for a labour inspection; -format csv or jsonl", queueExport},
 		{"timespan list", "", "list working times at Zeitstrom, of the last week unless -from and -to say otherwise", timespanList},
 		{"timespan show", "ID", "show one", timespanShow},
@@ -92,6 +93,8 @@ func commands() []command {
 		{"config check", "[FILE]", "judge a settings file", configCheck},
 		{"version", "", "print the version", runVersion},
 		{"check-store", "FILE", "", checkStore},
+		{"scan-store", "FILES", "", scanStore},
+		{"salvage-store", "OUT FILES", "", salvageStore},
 		{"undelivered", "", "", undelivered},
 		{"man-page", "", "", manPage},
 		{"completion", "", "", completion},
@@ -183,6 +186,7 @@ type call struct {
 	format  string
 	export  string
 	yes     bool
+	giveUp  bool
 	numbers string
 	replace bool
 	renew   bool
@@ -251,6 +255,8 @@ func newCall(e env, cmd *command) *call {
 	case "reset":
 		c.flags.StringVar(&c.export, "export", "", "write the journal to this `file` (JSON Lines) first")
 		c.flags.BoolVar(&c.yes, "yes", false, "really")
+	case "queue salvage":
+		c.flags.BoolVar(&c.giveUp, "give-up", false, "leave the damaged file as it is, and send what was booked since")
 	case "queue drop":
 		c.flags.StringVar(&c.reason, "reason", "", "`why`, kept with the booking")
 	case "doctor":

@@ -2,16 +2,20 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
+	"timeclock/device"
 	"timeclock/device/config"
 	"timeclock/queue"
 )
@@ -20,49 +24,64 @@ func queuePath(cfg config.Config) string { return filepath.Join(cfg.StateDir, "q
 
 func snapshotPath(cfg config.Config) string { return queuePath(cfg) + ".snapshot" }
 
-// checkTime is how long a child may take to read the whole queue file; a damaged
-// one can make it hang.
-const checkTime = time.Minute
+// A clock must read badges within a minute, whatever its queue holds. A file that was not
+// read whole by then is treated like a damaged one.
+const (
+	checkTime = 35 * time.Second
+	scanTime  = 15 * time.Second
+)
 
-// openQueue opens the queue. A file that cannot be read whole is set aside, and
-// what can be read of it and of the last snapshot takes its place: a clock that
-// does not start is worse than one that asks Zeitstrom what it has. The notice
-// says what happened, if anything did.
-func openQueue(ctx context.Context, cfg config.Config, log *slog.Logger) (s *queue.Store, notice string, err error) {
-	path, snapshot := queuePath(cfg), snapshotPath(cfg)
+// openQueue opens the queue. A file that cannot be read whole is set aside, and an empty
+// one takes its place, so that the clock starts; what can be read of the old one and of the
+// last snapshot is recovered beside the running clock. The recovery is nil if there is none
+// to be made.
+func openQueue(ctx context.Context, cfg config.Config, log *slog.Logger) (*queue.Store, *recovery, error) {
+	path := queuePath(cfg)
 	if err := mayOpen(path); err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
+	r := readRecovery(cfg)
 	_, missing := os.Stat(path)
-	_, noSnapshot := os.Stat(snapshot)
+	_, noSnapshot := os.Stat(snapshotPath(cfg))
 	switch {
-	case errors.Is(missing, fs.ErrNotExist) && noSnapshot == nil:
-		if notice, err = salvage(cfg, "the queue file was gone", ""); err != nil {
-			return nil, "", err
-		}
-	case missing == nil:
+	case errors.Is(missing, fs.ErrNotExist) && (noSnapshot == nil || r != nil):
+		r = r.begun(cfg, "the queue file was gone", "")
+	case errors.Is(missing, fs.ErrNotExist):
+		s, err := queue.Open(path)
+		return s, nil, err
+	default:
 		problem := checkQueue(ctx, path)
-		if problem == nil {
-			break
-		}
 		if errors.Is(problem, context.Canceled) {
-			return nil, "", problem
+			return nil, nil, problem
+		}
+		if problem == nil {
+			s, err := queue.Open(path)
+			if err == nil && r != nil { // the computer was without power before it was done
+				_, last := scanQueue(ctx, r.all())
+				s.Await(last)
+			}
+			return s, r, err
 		}
 		aside := fmt.Sprintf("%s.damaged-%s", path, time.Now().UTC().Format("20060102T150405.000000Z"))
 		// A link: until there is something in its place, the file keeps its name.
 		if err := setAside(path, aside); err != nil {
-			return nil, "", fmt.Errorf("the queue file is damaged and cannot be set aside: %w", err)
+			return nil, nil, fmt.Errorf("the queue file is damaged and cannot be set aside: %w", err)
 		}
 		log.Error("queue file damaged", "error", problem, "kept_as", aside)
-		if notice, err = salvage(cfg, "the queue file was damaged and is kept as "+filepath.Base(aside), aside); err != nil {
-			return nil, "", err
-		}
+		r = r.begun(cfg, "the queue file was damaged and is kept as "+filepath.Base(aside), aside)
 	}
-	if notice != "" {
-		log.Warn("queue rebuilt", "notice", notice)
+	first, last := scanQueue(ctx, r.all())
+	if first == 0 { // not even that ended: the numbers go on where nobody has been
+		first = device.PunchID(len(r.Files)+1) << 40
 	}
-	s, err = queue.Open(path)
-	return s, notice, err
+	if err := r.save(); err != nil {
+		return nil, nil, fmt.Errorf("%s, and nothing can be put in its place: %w", r.Why, err)
+	}
+	s, err := queue.Interim(path, first, last)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s, and nothing can be put in its place: %w", r.Why, err)
+	}
+	return s, r, nil
 }
 
 // mayOpen gives the queue file back the mode that it needs, if somebody took it.
@@ -88,31 +107,40 @@ func setAside(path, aside string) error {
 	return os.Link(path, aside)
 }
 
-func salvage(cfg config.Config, why, aside string) (notice string, err error) {
-	found, err := queue.Salvage(queuePath(cfg), aside, snapshotPath(cfg))
+// child is this program as a process of its own: a damaged file may make it panic, hang, or
+// take more memory than there is, and then the clock goes on.
+func child(ctx context.Context, args ...string) (*exec.Cmd, error) {
+	self, err := os.Executable()
 	if err != nil {
-		return "", fmt.Errorf("%s, and nothing can be put in its place: %w", why, err)
+		return nil, err
 	}
-	return fmt.Sprintf("%s; %d bookings were recovered at %s, %d of them not known to be at Zeitstrom, which is asked about them",
-		why, found.Punches, time.Now().Format(time.DateTime), found.Open), nil
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Args = append([]string{"timeclock"}, args...)
+	return cmd, nil
 }
 
-// checkQueue reads the whole file in a child process, which may die of it.
+// beChild makes a child one that the system ends first if memory is short, and that takes
+// little of it.
+func beChild() {
+	os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
+	debug.SetGCPercent(30)
+	debug.SetMemoryLimit(48 << 20)
+}
+
+// checkQueue reads the whole file in a child process.
 func checkQueue(ctx context.Context, path string) error {
-	self, err := os.Executable()
+	timed, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	cmd, err := child(timed, "check-store", path)
 	if err != nil {
 		return nil //nolint:nilerr // then it cannot be checked, only opened
 	}
-	timed, cancel := context.WithTimeout(ctx, checkTime)
-	defer cancel()
-	cmd := exec.CommandContext(timed, self)
-	cmd.Args = []string{"timeclock", "check-store", path}
 	out, err := cmd.CombinedOutput()
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case timed.Err() != nil:
-		return errors.New("reading it does not end")
+		return errors.New("it was not read to its end in time")
 	case err == nil:
 		return nil
 	}
@@ -128,7 +156,58 @@ func checkStore(_ context.Context, c *call) error {
 	if err := c.want(1, 1); err != nil {
 		return err
 	}
+	beChild()
 	return queue.Verify(c.args[0])
+}
+
+// scanned is what a scan has found.
+type scanned struct {
+	Next device.PunchID   `json:"next"`
+	Last []device.Pending `json:"last"`
+}
+
+// scanQueue asks a child what must be known of files at once. It knows nothing if that takes
+// too long.
+func scanQueue(ctx context.Context, files []string) (next device.PunchID, last []device.Pending) {
+	timed, cancel := context.WithTimeout(ctx, scanTime)
+	defer cancel()
+	cmd, err := child(timed, append([]string{"scan-store"}, files...)...)
+	if err != nil {
+		return 0, nil
+	}
+	out, err := cmd.Output()
+	var found scanned
+	if err != nil || json.Unmarshal(out, &found) != nil {
+		return 0, nil
+	}
+	return found.Next, found.Last
+}
+
+// scanStore is the child's part. It is not for people.
+func scanStore(_ context.Context, c *call) error {
+	if err := c.want(0, 100); err != nil {
+		return err
+	}
+	beChild()
+	next, last, err := queue.Scan(func() {}, c.args...)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(c.stdout).Encode(scanned{next, last})
+}
+
+// salvageStore is the child that recovers what can be read of files. It says that it goes
+// on, an empty line at a time, and in the end what it has found. It is not for people.
+func salvageStore(_ context.Context, c *call) error {
+	if err := c.want(1, 100); err != nil {
+		return err
+	}
+	beChild()
+	found, err := queue.Salvage(c.args[0], func() { io.WriteString(c.stdout, "\n") }, c.args[1:]...)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(c.stdout).Encode(found)
 }
 
 // housekeeping keeps a copy of the queue for the day on which the file is damaged,
@@ -156,6 +235,11 @@ func (s *housekeeping) Run(ctx context.Context) error {
 			return nil
 		case <-time.After(min(wait, snapshotEvery)):
 		}
+		wait = snapshotEvery
+		if s.queue.Awaiting() { // the last snapshot is still needed
+			wait = time.Minute
+			continue
+		}
 		if err := s.queue.Snapshot(s.path); err != nil {
 			s.log.Error("no snapshot of the queue", "error", err)
 		}
@@ -164,6 +248,5 @@ func (s *housekeeping) Run(ctx context.Context) error {
 		} else if n > 0 {
 			s.log.Info("old bookings forgotten", "punches", n)
 		}
-		wait = snapshotEvery
 	}
 }

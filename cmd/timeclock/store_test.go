@@ -31,19 +31,51 @@ func TestInterruptedRecovery(t *testing.T) {
 	must(t, err)
 	_, err = f.WriteAt(make([]byte, 2*4096), 0)
 	must(t, err, f.Close())
-	// A recovery that cannot write its result: its place is taken by a folder.
-	must(t, os.MkdirAll(queuePath(cfg)+".salvage/full", 0o700))
+	// A recovery that cannot be noted: its place is taken by a folder.
+	must(t, os.MkdirAll(recoveryPath(cfg)+"/full", 0o700))
 	if _, _, err := openQueue(t.Context(), cfg, slog.New(slog.DiscardHandler)); err == nil {
 		t.Fatal("recovered although nothing could be written")
 	}
-	must(t, os.RemoveAll(queuePath(cfg)+".salvage"))
-	s, notice, err := openQueue(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	must(t, os.RemoveAll(recoveryPath(cfg)))
+	s, r, err := openQueue(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
-	if got := s.Stats(); got.Pending != 1 || !strings.Contains(notice, "1 bookings were recovered") {
+	// Meanwhile the employee's last booking is known, and new ones are kept here.
+	last, pending, err := s.Last(employeeOf(1))
+	if err != nil || last.ID != 1 || last.Intent != device.CheckIn || !pending {
+		t.Errorf("known meanwhile: %+v, %v, %v", last, pending, err)
+	}
+	out, err := s.Append(device.Punch{Employee: employeeOf(1), Intent: device.CheckOut, Time: time.Now()})
+	if err != nil || out.ID < 2 || len(s.Heads()) > 0 {
+		t.Errorf("%+v, %v, heads %v", out, err, s.Heads())
+	}
+	// The power goes before it is done, and the next start goes on.
+	must(t, s.Close())
+	if s, r, err = openQueue(t.Context(), cfg, slog.New(slog.DiscardHandler)); err != nil || r == nil || !s.Awaiting() {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	defer func() { s.Close() }()
+	notice := ""
+	must(t, r.run(t.Context(), s, func(text string) { notice = text }, slog.New(slog.DiscardHandler)))
+	if got := s.Stats(); got.Pending != 2 || got.Ambiguous != 1 || !strings.Contains(notice, "1 bookings were recovered") {
 		t.Errorf("%+v, %q", got, notice)
+	}
+	if heads := s.Heads(); len(heads) != 1 || heads[0].ID != 1 || !heads[0].Ambiguous {
+		t.Errorf("heads %+v", heads)
+	}
+	if p, _, _ := s.Last(employeeOf(1)); p.ID != out.ID {
+		t.Errorf("the last is %+v", p)
+	}
+	if _, err := s.VerifyJournal(); err != nil {
+		t.Error(err)
+	}
+	must(t, s.Close())
+	if s, r, err = openQueue(t.Context(), cfg, slog.New(slog.DiscardHandler)); err != nil || r != nil {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if got := s.Stats(); got.Pending != 2 || got.Ambiguous != 1 {
+		t.Errorf("after a restart %+v", got)
 	}
 	if kept, _ := filepath.Glob(queuePath(cfg) + ".damaged-*"); len(kept) == 0 {
 		t.Error("the damaged file was not kept")

@@ -284,6 +284,16 @@ func (c *Client) ResetPage() (p Pairing, err error) {
 	return p, c.call(http.MethodPost, "/web/reset", nil, &p)
 }
 
+// Salvage tries to recover a damaged queue file once more, or gives it up.
+func (c *Client) Salvage(giveUp bool) error {
+	path := "/queue/salvage"
+	if giveUp {
+		path += "?give_up=1"
+	}
+	var nothing any
+	return c.call(http.MethodPost, path, nil, &nothing)
+}
+
 // Corrected tells the clock of a correction.
 func (c *Client) Corrected(x Correction) (pending int, err error) {
 	body, err := json.Marshal(x)

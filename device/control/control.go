@@ -54,6 +54,8 @@ type Clock struct {
 	Page     Page                                          // nil: there is none
 	// Hanging names the parts that do not come round in time; empty if all do.
 	Hanging func(ctx context.Context, patience time.Duration) string
+	// Salvage tries to recover a damaged queue file once more, or gives it up.
+	Salvage func(giveUp bool) error
 	// Examine looks at everything; ExamineNow also keeps what it found.
 	Examine func(context.Context) []doctor.Finding
 	// Bring brings a badge to a simulated reader and returns the answer; nil

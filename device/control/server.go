@@ -140,6 +140,12 @@ func (s *Server) handler() http.Handler {
 			return s.decided(id, "time", s.clock.SetTime(Console, id, at))
 		})
 	})
+	mux.HandleFunc("POST /queue/salvage", func(w http.ResponseWriter, r *http.Request) {
+		giveUp := r.FormValue("give_up") != ""
+		err := s.clock.Salvage(giveUp)
+		s.clock.did(Console, "salvage asked for", fmt.Sprintf("give up: %v", giveUp), 0, err)
+		reply(w, nil, err)
+	})
 	mux.HandleFunc("GET /days/open", func(w http.ResponseWriter, r *http.Request) {
 		days, err := s.clock.OpenDays(r.Context())
 		reply(w, days, err)

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"timeclock/device"
+	"timeclock/device/config"
+	"timeclock/queue"
+
+	"golang.org/x/sys/unix"
+)
+
+// recovery is the salvage of damaged queue files beside the running clock. It is noted in a
+// file, so that it goes on after a power cut.
+type recovery struct {
+	Why    string   `json:"why"`
+	Files  []string `json:"files"`  // the damaged ones, the newest first
+	Failed int      `json:"failed"` // how often it failed by itself; a power cut is none
+
+	cfg  config.Config
+	last string        // why it failed last
+	kick chan struct{} // a person wants it to be tried again
+}
+
+// Bounds of a recovery.
+const (
+	mostFailures = 2           // then it waits for a person
+	noProgress   = time.Minute // after which it has failed
+	retryAfter   = time.Minute // by itself
+	enoughFree   = 200_000_000 // bytes: a damaged file is kept where there is that much
+)
+
+func recoveryPath(cfg config.Config) string { return queuePath(cfg) + ".salvaging" }
+
+// readRecovery reads what was begun; nil if nothing was.
+func readRecovery(cfg config.Config) *recovery {
+	r := &recovery{cfg: cfg, kick: make(chan struct{}, 1)}
+	content, err := os.ReadFile(recoveryPath(cfg))
+	if err != nil {
+		return nil
+	}
+	if json.Unmarshal(content, r) != nil { // what it named is found by its name
+		r.Why = "the queue file was damaged"
+		r.Files, _ = filepath.Glob(queuePath(cfg) + ".damaged-*")
+	}
+	return r
+}
+
+// begun is a recovery of one more damaged file.
+func (r *recovery) begun(cfg config.Config, why, aside string) *recovery {
+	next := &recovery{Why: why, cfg: cfg, kick: make(chan struct{}, 1)}
+	if aside != "" {
+		next.Files = []string{aside}
+	}
+	if r != nil {
+		next.Files = append(next.Files, r.Files...)
+	}
+	return next
+}
+
+func (r *recovery) save() error {
+	content, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return device.WriteFile(recoveryPath(r.cfg), content)
+}
+
+// all are the files that there is something to be read in, that which counts most first.
+func (r *recovery) all() []string { return append(append([]string{}, r.Files...), snapshotPath(r.cfg)) }
+
+// notice says how far it is.
+func (r *recovery) notice() string {
+	switch {
+	case r.Failed >= mostFailures:
+		return fmt.Sprintf("%s, and could not be recovered: %s. Bookings are saved, and not sent before it is tried again, "+
+			"or given up: `timeclock queue salvage`, or with -give-up", r.Why, r.last)
+	default:
+		return r.Why + "; what can be read of it is being recovered, and bookings are saved, and not sent before that"
+	}
+}
+
+// run recovers, and lets what it has found join the queue.
+func (r *recovery) run(ctx context.Context, q *queue.Store, say func(string), log *slog.Logger) error {
+	for {
+		say(r.notice())
+		if r.Failed < mostFailures {
+			found, err := r.salvage(ctx, q)
+			if err == nil {
+				say(fmt.Sprintf("%s; %d bookings were recovered at %s, %d of them not known to be at Zeitstrom, which is asked about them%s",
+					r.Why, found.Punches, time.Now().Format(time.DateTime), found.Open, doubted(found)))
+				log.Warn("queue rebuilt", "bookings", found.Punches, "open", found.Open, "doubted", found.Doubted)
+				return nil
+			}
+			if ctx.Err() != nil {
+				return nil
+			}
+			r.Failed, r.last = r.Failed+1, err.Error()
+			log.Error("queue not recovered", "error", err, "tries", r.Failed)
+			if err := r.save(); err != nil {
+				log.Error("recovery not noted", "error", err)
+			}
+			say(r.notice())
+		}
+		wait := retryAfter
+		if r.Failed >= mostFailures {
+			wait = 365 * 24 * time.Hour
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.kick:
+			if !q.Awaiting() { // given up
+				say(r.Why + "; it was given up, and is kept")
+				return nil
+			}
+			r.Failed = 0
+		case <-time.After(wait):
+		}
+	}
+}
+
+func doubted(found queue.Salvaged) string {
+	if found.Doubted == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d are in quarantine, for it is not known whether they count", found.Doubted)
+}
+
+// salvage recovers once, in a child.
+func (r *recovery) salvage(ctx context.Context, q *queue.Store) (found queue.Salvaged, err error) {
+	out := queuePath(r.cfg) + ".recovered"
+	if err := os.RemoveAll(out); err != nil {
+		return found, err
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	cmd, err := child(ctx, append([]string{"salvage-store", out}, r.all()...)...)
+	if err != nil {
+		return found, err
+	}
+	said, err := cmd.StdoutPipe()
+	if err != nil {
+		return found, err
+	}
+	var complaints strings.Builder
+	cmd.Stderr = &complaints
+	if err := cmd.Start(); err != nil {
+		return found, err
+	}
+	stuck := time.AfterFunc(noProgress, func() { stop(errors.New("it made no progress for a minute")) })
+	defer stuck.Stop()
+	result := ""
+	for lines := bufio.NewScanner(said); lines.Scan(); {
+		stuck.Reset(noProgress)
+		result = lines.Text()
+	}
+	if err := cmd.Wait(); err != nil {
+		text := complaints.String()
+		return found, fmt.Errorf("%w %s", errors.Join(context.Cause(ctx), err), text[:min(len(text), 200)])
+	}
+	if err := json.Unmarshal([]byte(result), &found); err != nil {
+		return found, fmt.Errorf("it said %q: %w", result, err)
+	}
+	if err := q.Join(out); err != nil {
+		return found, err
+	}
+	r.forget()
+	return found, nil
+}
+
+// forget ends a recovery that has succeeded. The damaged files are kept, unless they are
+// in the way.
+func (r *recovery) forget() {
+	os.Remove(recoveryPath(r.cfg))
+	var disk unix.Statfs_t
+	if err := unix.Statfs(r.cfg.StateDir, &disk); err != nil || disk.Bavail*uint64(disk.Bsize) >= enoughFree {
+		return
+	}
+	for _, f := range r.Files {
+		os.RemoveAll(f)
+	}
+}
+
+// giveUp lets the bookings be sent without what could not be recovered, which is kept.
+func (r *recovery) giveUp(q *queue.Store) error {
+	if err := os.Remove(recoveryPath(r.cfg)); err != nil {
+		return err
+	}
+	q.GoOn()
+	return nil
+}
+
+// queueSalvage tries again what could not be recovered, or gives it up.
+func queueSalvage(ctx context.Context, c *call) error {
+	if err := c.want(0, 0); err != nil {
+		return err
+	}
+	client, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
+	if err := client.Salvage(c.giveUp); err != nil {
+		return err
+	}
+	text := "It is tried again: `timeclock status` says how far it is."
+	if c.giveUp {
+		text = "It is given up; the damaged file is kept, and bookings are sent again."
+	}
+	_, err = fmt.Fprintln(c.stdout, text)
+	return err
+}
