@@ -98,15 +98,7 @@ func TestModel(t *testing.T) {
 				if s, err = Open(path); err != nil {
 					t.Fatal(err)
 				}
-				// What was only marked as sent may have been: nobody knows now.
-				for i, e := range m {
-					switch {
-					case e.State == Pending && s.doubtful[e.ID]:
-						m[i].State = Ambiguous
-					case e.State == Held && s.doubtful[e.ID]:
-						m[i].Reason = "doubt"
-					}
-				}
+				// A stop in good order leaves nothing in doubt that was not.
 			},
 			"": func(t *rapid.T) { m.compare(t, s) },
 		})

@@ -193,3 +193,159 @@ func TestClosedStaysClosed(t *testing.T) {
 		t.Errorf("it left %v behind, %v", left, err)
 	}
 }
+
+// wrote puts a punch's record at the end of a file, as a page does that is not in use.
+func wrote(t *testing.T, path string, p device.Punch) {
+	t.Helper()
+	v, err := encodePunch(p)
+	must(t, err)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	must(t, err)
+	_, err = f.Write(append(key(p.ID), sum(key(p.ID), v)...))
+	must(t, err, f.Close())
+}
+
+// Of two records with one number the later one counts; where nothing tells, a person does.
+func TestSalvageOfTwoRecordsWithOneNumber(t *testing.T) {
+	first := punch(1, device.CheckIn, eight)
+	first.Stamp = device.Stamp{Boot: bootA, Uptime: time.Hour}
+	for name, tc := range map[string]struct {
+		stamp   device.Stamp
+		counts  bool // the other one does
+		doubted bool
+	}{
+		"later, by uptime":   {device.Stamp{Boot: bootA, Uptime: 2 * time.Hour}, true, false},
+		"earlier, by uptime": {device.Stamp{Boot: bootA, Uptime: time.Minute}, false, false},
+		"of another boot":    {device.Stamp{Boot: bootB, Uptime: 2 * time.Hour}, true, true},
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "queue.db")
+		s := open(t, path)
+		p, err := s.Append(first)
+		must(t, err)
+		_, err = s.Append(punch(2, device.CheckIn, eight)) // it is not the newest
+		must(t, err, s.Close())
+		other := p
+		other.Employee, other.Stamp = employee(3), tc.stamp
+		wrote(t, path, other)
+		found, err := Salvage(path+".fresh", func() {}, path)
+		must(t, err)
+		s = open(t, path+".fresh")
+		e, err := s.Find(p.ID)
+		must(t, err)
+		if tc.doubted {
+			if found.Doubted != 1 || e.State != Quarantined || e.Reason == "" {
+				t.Errorf("%s: %+v, %+v", name, found, e)
+			}
+		} else if want := map[bool]device.EmployeeID{true: employee(3), false: employee(1)}[tc.counts]; e.Employee != want || e.State != Ambiguous {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+}
+
+// A punch that was written and never confirmed is no booking of its own.
+func TestSalvageOfAnUnconfirmedPunch(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "queue.db")
+	s := open(t, path)
+	in, out := pair(t, s)
+	must(t, s.Close())
+	unsure := punch(1, device.CheckIn, eight.Add(9*time.Hour))
+	unsure.ID = out.ID + 1
+	wrote(t, path, unsure)
+	found, err := Salvage(path+".fresh", func() {}, path)
+	if err != nil || found != (Salvaged{Punches: 3, Open: 2, Doubted: 1}) {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	s = open(t, path+".fresh")
+	if s.State(in) != Ambiguous || s.State(unsure) != Quarantined {
+		t.Errorf("%s, %s", s.State(in), s.State(unsure))
+	}
+}
+
+// A flipped bit in the newest meta page takes the last booking back, says bbolt; it is
+// noticed, and the booking is there.
+func TestFlippedBitInAMetaPage(t *testing.T) {
+	for bit := range 8 * metaSize {
+		path := filepath.Join(t.TempDir(), "queue.db")
+		s := open(t, path)
+		s.db.NoSync = true
+		_, out := pair(t, s)
+		if err := s.db.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		content, err := os.ReadFile(path)
+		must(t, err, s.Close())
+		newest := 0
+		if readMeta(content[pageSize:]).tx > readMeta(content).tx {
+			newest = 1
+		}
+		content[newest*pageSize+metaAt+bit/8] ^= 1 << (bit % 8)
+		must(t, os.WriteFile(path, content, 0o600))
+		if err := Verify(path); !errors.Is(err, ErrDamaged) {
+			t.Fatalf("bit %d: %v", bit, err)
+		}
+		if _, err := Salvage(path+".fresh", func() {}, path); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, path+".fresh")
+		if e, err := s.Find(out.ID); err != nil || e.State != Ambiguous {
+			t.Fatalf("bit %d: %+v, %v", bit, e, err)
+		}
+		s.Close()
+	}
+}
+
+// What was booked while a file was being salvaged comes after what it had.
+func TestJoin(t *testing.T) {
+	path, snapshot, made := damaged(t)
+	next, last, err := Scan(func() {}, path, snapshot)
+	if err != nil || next != made[299].ID+1 || len(last) != 7 {
+		t.Fatalf("%d, %d, %v", next, len(last), err)
+	}
+	must(t, os.Link(path, path+".damaged"))
+	s, err := Interim(path, next+1000, last)
+	must(t, err)
+	defer func() { s.Close() }()
+	p, err := s.Append(punch(3, device.CheckIn, eight))
+	if err != nil || p.ID != next+1000 || len(s.Heads()) > 0 {
+		t.Fatalf("%+v, %v, %v", p, err, s.Heads())
+	}
+	uid, err := device.ParseUID("A1B2C3D4")
+	_, kept := s.Keep(device.Tap{UID: uid, Time: eight}, 0, false)
+	must(t, err, kept)
+	s.Note(Exception{What: "a person did something"})
+	if err := s.Snapshot(snapshot); err == nil {
+		t.Error("the snapshot that is still needed was written over")
+	}
+	_, err = Salvage(path+".recovered", func() {}, path+".damaged", snapshot)
+	must(t, err, s.Join(path+".recovered"))
+	check := func(when string) {
+		t.Helper()
+		st := s.Stats()
+		if taps, _ := s.Unclaimed(); st.Pending != 101 || st.Ambiguous != 100 || st.Quarantined != 1 || st.Delivered != 199 || len(taps) != 1 {
+			t.Errorf("%s: %+v, %d taps", when, st, len(taps))
+		}
+		if last, _, _ := s.Last(employee(3)); last.ID != p.ID {
+			t.Errorf("%s: the last is %+v", when, last)
+		}
+		for _, h := range s.Heads() {
+			if !h.Ambiguous || h.ID > 300 {
+				t.Errorf("%s: head %+v", when, h)
+			}
+		}
+		if n, err := s.VerifyJournal(); err != nil || n < 302 {
+			t.Errorf("%s: journal of %d, %v", when, n, err)
+		}
+	}
+	check("joined")
+	if q, err := s.Append(punch(4, device.CheckIn, eight)); err != nil || q.ID != p.ID+1 {
+		t.Errorf("%+v, %v", q, err)
+	} else {
+		must(t, s.Deliver(q))
+	}
+	must(t, s.Close())
+	s = open(t, path)
+	if st := s.Stats(); st.Delivered != 200 || st.Pending != 101 {
+		t.Errorf("after a restart %+v", st)
+	}
+}
