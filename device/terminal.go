@@ -38,7 +38,7 @@ type Clock interface {
 }
 
 // ErrNotAsked says that Zeitstrom is not asked now: it did not answer when it was last tried.
-var ErrNotAsked = errors.New("Zeitstrom is not asked")
+var ErrNotAsked = errors.New("not asking Zeitstrom")
 
 // Elsewhere is what Zeitstrom knows: of this clock's bookings and of those that
 // were made at another door or in the app. Last is the newest punch that this clock made

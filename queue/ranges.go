@@ -53,14 +53,6 @@ func (r ranges) withRun(add run) ranges {
 	return slices.Replace(slices.Clone(r), i, j, add)
 }
 
-// union returns a set that also has all of other.
-func (r ranges) union(other ranges) ranges {
-	for _, run := range other {
-		r = r.withRun(run)
-	}
-	return r
-}
-
 // minus returns a set without id.
 func (r ranges) minus(id device.PunchID) ranges { return r.without(ranges{{id, id}}) }
 

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -51,7 +54,17 @@ func TestWholeClockModel(t *testing.T) {
 				"fault": func(t *rapid.T) {
 					w.server.plan(rapid.SampledFrom(badDays).Draw(t, "fault"))
 				},
-				"badge": func(t *rapid.T) { w.change(t, rapid.IntRange(0, 4).Draw(t, "employee")) },
+				"trouble": func(t *rapid.T) {
+					w.server.trouble(employeeOf(rapid.IntRange(0, 4).Draw(t, "employee")), rapid.SampledFrom(ownTroubles).Draw(t, "fault"))
+				},
+				"another clock": func(t *rapid.T) {
+					time.Sleep(time.Second)
+					w.bookAt(rapid.IntRange(0, 4).Draw(t, "employee"), device.CheckIn, time.Duration(rapid.IntRange(-60, 300).Draw(t, "ahead"))*time.Second)
+					time.Sleep(time.Second)
+				},
+				"delete":     func(t *rapid.T) { w.delete(t, rapid.IntRange(0, 4).Draw(t, "employee")) },
+				"bad sector": func(t *rapid.T) { w.damage(t) },
+				"badge":      func(t *rapid.T) { w.change(t, rapid.IntRange(0, 4).Draw(t, "employee")) },
 				"restart": func(t *rapid.T) {
 					w.stop()
 					w.start(t)
@@ -59,6 +72,7 @@ func TestWholeClockModel(t *testing.T) {
 				"crash": func(t *rapid.T) { w.crash(t) },
 			})
 			w.server.plan()
+			w.server.trouble("", zeitstromtest.Fault{})
 			time.Sleep(12 * time.Hour)
 			synctest.Wait()
 			w.check(t)
@@ -101,11 +115,28 @@ var badDays = []zeitstromtest.Fault{
 	zeitstromtest.JSON(401, `{"detail": "Invalid token."}`),
 }
 
-// fickle is a server whose next requests fail.
+// ownTroubles are those that one employee's bookings may have for a while, without harm
+// to themselves in the end.
+var ownTroubles = []zeitstromtest.Fault{
+	{}, {DropBefore: true}, {DropAfter: true}, {Silent: 204},
+	zeitstromtest.HTML(500), zeitstromtest.HTML(404), zeitstromtest.HTML(200), zeitstromtest.JSON(200, "false"),
+	zeitstromtest.JSON(403, `{"detail": "Not your unit."}`),
+}
+
+// fickle is a server whose next requests fail, and one employee's bookings all the time.
 type fickle struct {
 	zeitstromtest.Server
-	mu   sync.Mutex
-	next []zeitstromtest.Fault
+	mu       sync.Mutex
+	next     []zeitstromtest.Fault
+	troubled device.EmployeeID
+	fate     zeitstromtest.Fault
+}
+
+// trouble lets the bookings of one employee fail from now on.
+func (f *fickle) trouble(e device.EmployeeID, fate zeitstromtest.Fault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.troubled, f.fate = e, fate
 }
 
 // plan adds faults for the next requests; without any it forgets those there are.
@@ -124,9 +155,18 @@ func (f *fickle) well() bool {
 	return len(f.next) == 0
 }
 
-func (f *fickle) fault(*http.Request) zeitstromtest.Fault {
+func (f *fickle) fault(r *http.Request) zeitstromtest.Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if r.Method == http.MethodPost && f.troubled != "" {
+		body, err := r.GetBody()
+		if err == nil {
+			text, _ := io.ReadAll(body)
+			if strings.Contains(string(text), string(f.troubled)) {
+				return f.fate
+			}
+		}
+	}
 	if len(f.next) == 0 {
 		return zeitstromtest.Fault{}
 	}
@@ -147,25 +187,75 @@ type world struct {
 	done      chan struct{}
 	lives     int
 	confirmed map[device.EmployeeID][]device.Punch
-
-	mu     sync.Mutex
-	latest map[device.EmployeeID]zeitstromtest.Timestamp // what each did last, as Zeitstrom has it
+	deleted   map[device.EmployeeID]time.Time // when a booking of theirs was deleted
 }
 
-// happened notes what Zeitstrom has.
-func (w *world) happened(ts zeitstromtest.Timestamp) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if e := device.EmployeeID(ts.Employee); !ts.Time.Before(w.latest[e].Time) {
-		w.latest[e] = ts
+// there is what Zeitstrom has of an employee: it is asked beside all faults.
+func (w *world) there(t *rapid.T, e device.EmployeeID) (device.Intent, time.Time) {
+	sound := zeitstrom.New(zeitstrom.Config{URL: "http://zeitstrom.test" + zeitstromtest.Base, Secret: "x", Transport: w.server.Sound()})
+	record, err := sound.Record(context.Background(), e, time.Now())
+	if err != nil {
+		t.Fatal(err)
 	}
+	return record.Latest()
 }
 
 // book is a booking by the app.
-func (w *world) book(n int, intent device.Intent) {
-	ts := zeitstromtest.Timestamp{Intent: string(intent), Employee: string(employeeOf(n)), Time: time.Now().Truncate(time.Second)}
-	w.server.Book(ts)
-	w.happened(ts)
+func (w *world) book(n int, intent device.Intent) { w.bookAt(n, intent, 0) }
+
+// bookAt is a booking by a clock that is ahead.
+func (w *world) bookAt(n int, intent device.Intent, ahead time.Duration) {
+	at := time.Now().Add(ahead).Truncate(time.Second)
+	w.server.Book(zeitstromtest.Timestamp{Intent: string(intent), Employee: string(employeeOf(n)), Time: at})
+}
+
+// delete deletes what an employee did last, which Zeitstrom has, and nothing is under way.
+func (w *world) delete(t *rapid.T, n int) {
+	e := employeeOf(n)
+	time.Sleep(3 * time.Second)
+	synctest.Wait()
+	_, pending, err := w.queue.Last(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, at := w.there(t, e); !pending && !at.IsZero() {
+		w.server.Delete(string(e), at)
+		w.deleted[e] = time.Now()
+	}
+}
+
+// damage stops the clock, spoils a page of its queue, and starts it as it recovers.
+func (w *world) damage(t *rapid.T) {
+	snapshot := w.path() + ".snapshot"
+	w.cancel()
+	<-w.done
+	err := errors.Join(w.queue.Snapshot(snapshot), w.queue.Close())
+	content, readErr := os.ReadFile(w.path())
+	if err := errors.Join(err, readErr); err != nil {
+		t.Fatal(err)
+	}
+	page := rapid.IntRange(0, len(content)/4096-1).Draw(t, "page")
+	clear(content[page*4096:][:4096])
+	bad := w.path() + ".damaged"
+	w.lives++
+	if err := os.WriteFile(bad, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	next, last, err := queue.Scan(func() {}, bad, snapshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	interim, err := queue.Interim(w.path(), next, last)
+	if err == nil {
+		_, err = queue.Salvage(w.path()+".recovered", func() {}, bad, snapshot)
+	}
+	if err == nil {
+		err = errors.Join(interim.Join(w.path()+".recovered"), interim.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.start(t)
 }
 
 // known is what a direction must be based on. If Zeitstrom is not asked, an answer from
@@ -175,10 +265,11 @@ func (w *world) known(t *rapid.T, id device.EmployeeID) []device.Basis {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	there := device.Basis{Source: device.Zeitstrom, Intent: device.Intent(w.latest[id].Intent), Time: w.latest[id].Time}
-	if w.uplink.Status().Asks && !pending && w.server.well() {
+	intent, at := w.there(t, id)
+	there := device.Basis{Source: device.Zeitstrom, Intent: intent, Time: at}
+	// Just after a booking was deleted the answer may be taken for one that lags.
+	certain := time.Since(w.deleted[id]) > 6*time.Minute
+	if w.uplink.Status().Asks && !pending && w.server.well() && certain {
 		return []device.Basis{there}
 	}
 	made := w.confirmed[id]
@@ -196,8 +287,8 @@ func (w *world) known(t *rapid.T, id device.EmployeeID) []device.Basis {
 }
 
 func newWorld(t *rapid.T, dir string) *world {
-	w := &world{dir: dir, server: &fickle{}, confirmed: map[device.EmployeeID][]device.Punch{}, latest: map[device.EmployeeID]zeitstromtest.Timestamp{}}
-	w.server.Fault, w.server.Accepted = w.server.fault, w.happened
+	w := &world{dir: dir, server: &fickle{}, confirmed: map[device.EmployeeID][]device.Punch{}, deleted: map[device.EmployeeID]time.Time{}}
+	w.server.Fault = w.server.fault
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}

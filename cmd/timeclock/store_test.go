@@ -38,7 +38,7 @@ func TestInterruptedRecovery(t *testing.T) {
 	}
 	must(t, os.RemoveAll(recoveryPath(cfg)))
 	s, r, err := openQueue(t.Context(), cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
+	if err != nil || r == nil {
 		t.Fatal(err)
 	}
 	// Meanwhile the employee's last booking is known, and new ones are kept here.

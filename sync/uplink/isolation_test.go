@@ -398,3 +398,55 @@ func TestIncomparable(t *testing.T) {
 		}
 	})
 }
+
+// A server that answers everything late does not keep a booking here for long: a ping that
+// is not answered holds nothing up.
+func TestSlowServerGetsTheBookingSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &zeitstromtest.Server{Fault: func(*http.Request) zeitstromtest.Fault { return zeitstromtest.Fault{Delay: 10 * time.Second} }}
+		c := start(t, server)
+		c.runUntil()
+		c.tap(1)
+		time.Sleep(5 * time.Second)
+		if n := c.queue.attempts(); n != 1 {
+			t.Errorf("%d are under way after five seconds", n)
+		}
+		time.Sleep(10 * time.Second)
+		if n := len(server.Timestamps()); n != 1 {
+			t.Errorf("%d arrived", n)
+		}
+	})
+}
+
+// Every booking that counted for the look of the answer is taken back when a question
+// lacks it.
+func TestSeveralLies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &zeitstromtest.Server{}
+		var f fault
+		server.Fault = posts(func(*http.Request) zeitstromtest.Fault { return f.get() })
+		f.set(zeitstromtest.Fault{Silent: 204})
+		c := start(t, server)
+		c.runUntil()
+		c.tap(2)
+		f.set(zeitstromtest.Fault{Status: 204})
+		var lied []device.PunchID
+		for range 3 {
+			lied = append(lied, c.tap(1))
+			time.Sleep(time.Minute)
+		}
+		f.set(zeitstromtest.Fault{})
+		if _, _, err := c.Latest(t.Context(), employee(1), device.Punch{}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		for _, id := range lied {
+			if got := c.queue.became(id); got != "delivered" {
+				t.Errorf("punch %d is %q", id, got)
+			}
+		}
+		if n := len(server.Timestamps()); n != 4 {
+			t.Errorf("Zeitstrom has %d, want 4", n)
+		}
+	})
+}

@@ -46,15 +46,23 @@ type person struct {
 	known    knowledge    // what was asked for last, other than for a tap
 	newest   device.Punch // of this clock, at Zeitstrom
 	arrived  time.Time
-	seen     bool         // an answer had it
-	missing  time.Time    // since when answers lack it; zero: they do not
-	gone     bool         // it was deleted or changed: answers count though they lack it
-	looks    int          // made since it arrived
-	next     time.Time    // when the next look is due; zero: none is
-	credited device.Punch // the newest that counts as delivered only for the look of the answer
-	since    time.Time    // when it was
+	seen     bool      // an answer had it
+	missing  time.Time // since when answers lack it; zero: they do not
+	gone     bool      // it was deleted or changed: answers count though they lack it
+	looks    int       // made since it arrived
+	next     time.Time // when the next look is due; zero: none is
+	credited []credit  // that count as delivered only for the look of the answer
 	skew     Skew
 }
+
+// credit is a booking that counts as delivered only for the look of the answer.
+type credit struct {
+	device.Punch
+	at time.Time
+}
+
+// mostCredits bounds what is remembered of one employee.
+const mostCredits = 100
 
 // knowledge is what Zeitstrom said that an employee did last.
 type knowledge struct {
@@ -92,9 +100,8 @@ func (u *Uplink) learn(ctx context.Context, e device.EmployeeID, before time.Tim
 	defer u.mu.Unlock()
 	p := u.person(e)
 	p.compare(record, asked)
-	if p.credited.ID != 0 && !asked.Before(p.since) && !record.Has(p.credited) {
-		u.missed = append(u.missed, p.credited)
-		p.credited = device.Punch{}
+	if missed := p.judge(record, asked); len(missed) > 0 {
+		u.missed = append(u.missed, missed...)
 		u.signal()
 	}
 	p.skew = Skew{}
@@ -102,6 +109,21 @@ func (u *Uplink) learn(ctx context.Context, e device.EmployeeID, before time.Tim
 		p.skew = Skew{e, at, at.Sub(before)}
 	}
 	return k, nil
+}
+
+// judge takes away the credits about which an answer says something, and returns those that
+// it lacks.
+func (p *person) judge(record zeitstrom.Record, asked time.Time) (missed []device.Punch) {
+	p.credited = slices.DeleteFunc(p.credited, func(c credit) bool {
+		if asked.Before(c.at) {
+			return false
+		}
+		if !record.Has(c.Punch) {
+			missed = append(missed, c.Punch)
+		}
+		return true
+	})
+	return missed
 }
 
 // compare looks for the newest booking of this clock in an answer.
@@ -146,7 +168,7 @@ func (u *Uplink) Corrected(e device.EmployeeID) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	p := u.person(e)
-	p.gone, p.credited = true, device.Punch{}
+	p.gone, p.credited = true, nil
 }
 
 // forget forgets what was learned of an employee: they have booked since.
@@ -154,7 +176,7 @@ func (u *Uplink) forget(e device.EmployeeID) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	p := u.person(e)
-	*p = person{credited: p.credited, since: p.since, skew: p.skew}
+	*p = person{credited: p.credited, skew: p.skew}
 }
 
 // expect notes that a booking of this clock is at Zeitstrom: answers have it from now on.
@@ -162,7 +184,7 @@ func (u *Uplink) expect(punch device.Punch) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	p := u.person(punch.Employee)
-	*p = person{newest: punch, arrived: time.Now(), credited: p.credited, since: p.since, skew: p.skew}
+	*p = person{newest: punch, arrived: time.Now(), credited: p.credited, skew: p.skew}
 	if u.watch && time.Since(punch.Time) < replicas {
 		p.next = p.arrived.Add(lookAfter[0])
 		u.watched[punch.Employee] = true
@@ -174,7 +196,7 @@ func (u *Uplink) credit(punch device.Punch) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	p := u.person(punch.Employee)
-	p.credited, p.since = punch, time.Now()
+	p.credited = append(p.credited[max(0, len(p.credited)-mostCredits+1):], credit{punch, time.Now()})
 }
 
 // look asks about an employee whose booking arrived a moment ago, if one is due, and

@@ -53,6 +53,13 @@ func (m *memory) Attempt(p device.Punch) error {
 	return nil
 }
 
+// attempts is how many punches were sent.
+func (m *memory) attempts() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.attempted)
+}
+
 func (m *memory) Doubt(p device.Punch) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

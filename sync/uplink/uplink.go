@@ -66,8 +66,9 @@ const (
 	storePause = 5 * time.Second // when the outcome of a delivery cannot be stored
 	parallel   = 6               // requests at once, while they are answered promptly
 	slow       = 500 * time.Millisecond
-	mostFlying = 64 // requests at once, with those that take longer than slow
-	questions  = 4  // taps that wait for Zeitstrom's knowledge at once
+	patience   = 2 * time.Second // that punches have with a ping that is not answered
+	mostFlying = 64              // requests at once, with those that take longer than slow
+	questions  = 4               // taps that wait for Zeitstrom's knowledge at once
 )
 
 // Status is what the uplink knows of the way to Zeitstrom.
@@ -115,6 +116,7 @@ type Uplink struct {
 	way        way
 	probe      bool                          // a ping is wanted
 	pinging    bool                          // a ping is under way
+	pinged     time.Time                     // when the last one was sent
 	contact    time.Time                     // the last answer of the API's own
 	holders    time.Time                     // when Zeitstrom was last asked about quarantined check-ins
 	token      string                        // the token that was refused
@@ -257,8 +259,12 @@ func (u *Uplink) fill(ctx context.Context) time.Duration {
 // be one employee's trouble. While it is not clear whether anybody answers there is
 // none, or one.
 func (u *Uplink) room(now time.Time) (free int, more time.Duration) {
-	if u.way == suspect || u.way == down {
-		return 0, longest
+	way := u.way
+	if way == suspect || way == down {
+		if left := u.pinged.Add(patience).Sub(now); left > 0 || !u.pinging {
+			return 0, min(longest, max(left, slow))
+		}
+		way = odd // the ping itself is kept waiting
 	}
 	busy, oldest := 0, now
 	for f := range u.flights {
@@ -273,7 +279,7 @@ func (u *Uplink) room(now time.Time) (free int, more time.Duration) {
 		}
 	}
 	places := parallel
-	if u.way == odd || u.refused.everyone() || u.barred.everyone() {
+	if way == odd || u.refused.everyone() || u.barred.everyone() {
 		places = 1
 	}
 	free = min(places-busy, mostFlying-len(u.flights))
@@ -294,7 +300,7 @@ func (u *Uplink) ping(ctx context.Context, now time.Time) time.Duration {
 	case u.way == clearly && !u.probe && next > 0:
 		return next
 	}
-	u.pinging, u.probe = true, false
+	u.pinging, u.probe, u.pinged = true, false, now
 	u.ask(answer{kind: pinged}, func(a *answer) { a.err = u.api.Ping(ctx) })
 	return longest
 }

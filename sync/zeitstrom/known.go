@@ -49,7 +49,7 @@ func (c change) bounds() bounds   { return bounds{c.Checkin, c.Checkout} }
 
 // incomparable says that times of an answer cannot be compared with those of punches.
 func incomparable(why string) error {
-	return &Error{Kind: Incomparable, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("Zeitstrom's times %s", why)} //nolint:staticcheck // a name
+	return &Error{Kind: Incomparable, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("times at Zeitstrom %s", why)}
 }
 
 const noZone = "have no zone, so they cannot be compared with this clock's"

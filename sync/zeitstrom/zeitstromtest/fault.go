@@ -102,6 +102,28 @@ const noConnection = "Zeitstromtest-No-Connection"
 
 var errDropped = errors.New("zeitstromtest: connection reset by peer")
 
+// Sound is the server without its faults, for a look beside them.
+func (s *Server) Sound() http.RoundTripper { return sound{s} }
+
+type sound struct{ *Server }
+
+// RoundTrip implements http.RoundTripper.
+func (s sound) RoundTrip(r *http.Request) (*http.Response, error) {
+	served := r.Clone(r.Context())
+	if served.Body == nil {
+		served.Body = http.NoBody
+	}
+	body, err := io.ReadAll(served.Body)
+	if err != nil {
+		return nil, err
+	}
+	w := httptest.NewRecorder()
+	s.answer(w, served, body)
+	resp := w.Result()
+	resp.Request = r
+	return resp, nil
+}
+
 // RoundTrip implements http.RoundTripper: a request without a network.
 func (s *Server) RoundTrip(r *http.Request) (*http.Response, error) {
 	served := r.Clone(r.Context())

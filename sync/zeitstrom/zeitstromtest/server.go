@@ -178,27 +178,31 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.Fault != nil {
 		fault = s.Fault(r)
 	}
-	fault.serve(w, func(w http.ResponseWriter) {
-		switch problem := s.authorize(r); {
-		case problem != 0:
-			detail(w, problem, authTexts[problem])
-		case ok && strings.HasPrefix(path, "timestamps/"):
-			s.timespans(w, r, strings.TrimPrefix(path, "timestamps/"), body)
-		case ok && path == "employees/employees/" && r.Method == http.MethodGet:
-			s.getEmployees(w, r)
-		case !ok || path != "devices/app-timestamps/":
-			detail(w, http.StatusNotFound, "Not found.")
-		case r.Method != http.MethodPost:
-			w.Header().Set("Allow", "POST, OPTIONS")
-			detail(w, http.StatusMethodNotAllowed, `Method "`+r.Method+`" not allowed.`)
-		case !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"):
-			detail(w, http.StatusUnsupportedMediaType, `Unsupported media type "`+r.Header.Get("Content-Type")+`" in request.`)
-		case s.ReadOnly:
-			detail(w, http.StatusForbidden, authTexts[http.StatusForbidden])
-		default:
-			s.postTimestamp(w, body)
-		}
-	})
+	fault.serve(w, func(w http.ResponseWriter) { s.answer(w, r, body) })
+}
+
+// answer answers a request as the API does.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte) {
+	path, ok := strings.CutPrefix(r.URL.Path, Base)
+	switch problem := s.authorize(r); {
+	case problem != 0:
+		detail(w, problem, authTexts[problem])
+	case ok && strings.HasPrefix(path, "timestamps/"):
+		s.timespans(w, r, strings.TrimPrefix(path, "timestamps/"), body)
+	case ok && path == "employees/employees/" && r.Method == http.MethodGet:
+		s.getEmployees(w, r)
+	case !ok || path != "devices/app-timestamps/":
+		detail(w, http.StatusNotFound, "Not found.")
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", "POST, OPTIONS")
+		detail(w, http.StatusMethodNotAllowed, `Method "`+r.Method+`" not allowed.`)
+	case !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"):
+		detail(w, http.StatusUnsupportedMediaType, `Unsupported media type "`+r.Header.Get("Content-Type")+`" in request.`)
+	case s.ReadOnly:
+		detail(w, http.StatusForbidden, authTexts[http.StatusForbidden])
+	default:
+		s.postTimestamp(w, body)
+	}
 }
 
 var authTexts = map[int]string{
