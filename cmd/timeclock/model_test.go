@@ -118,7 +118,10 @@ var badDays = []zeitstromtest.Fault{
 // ownTroubles are those that one employee's bookings may have for a while, without harm
 // to themselves in the end.
 var ownTroubles = []zeitstromtest.Fault{
-	{}, {DropBefore: true}, {DropAfter: true}, {Silent: 204},
+	{},
+	{DropBefore: true},
+	{DropAfter: true},
+	{Silent: 204},
 	zeitstromtest.HTML(500), zeitstromtest.HTML(404), zeitstromtest.HTML(200), zeitstromtest.JSON(200, "false"),
 	zeitstromtest.JSON(403, `{"detail": "Not your unit."}`),
 }
