@@ -181,3 +181,33 @@ func (s *Store) load(tx *bolt.Tx) error {
 	s.inTail = tx.Bucket(tailBucket).Stats().KeyN
 	return err
 }
+
+// Verify opens a queue file read-only and reads all of it. bbolt may panic, hang
+// or die on a damaged page: call it in a child process, with a time-out.
+func Verify(path string) error {
+	if err := errors.Join(checkSize(path), checkMetas(path)); err != nil {
+		return err
+	}
+	o := options()
+	o.ReadOnly = true
+	o.PreLoadFreelist = false
+	db, err := bolt.Open(path, 0o600, o)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	defer db.Close()
+	return db.View(func(tx *bolt.Tx) error {
+		for err := range tx.Check() {
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		return newStore(db).load(tx)
+	})
+}
+
+func checkSize(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && info.Size() < 4*pageSize {
+		err = fmt.Errorf("%w: %s has only %d bytes", ErrDamaged, path, info.Size())
+	}
+	return err
+}

@@ -12,46 +12,13 @@ import (
 	"iter"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"timeclock/device"
 
 	bolt "go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
-	"golang.org/x/sys/unix"
 )
-
-// Verify opens a queue file read-only and reads all of it. bbolt may panic, hang
-// or die on a damaged page: call it in a child process, with a time-out.
-func Verify(path string) error {
-	if err := errors.Join(checkSize(path), checkMetas(path)); err != nil {
-		return err
-	}
-	o := options()
-	o.ReadOnly = true
-	o.PreLoadFreelist = false
-	db, err := bolt.Open(path, 0o600, o)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	defer db.Close()
-	return db.View(func(tx *bolt.Tx) error {
-		for err := range tx.Check() {
-			return fmt.Errorf("%w: %w", ErrDamaged, err)
-		}
-		return newStore(db).load(tx)
-	})
-}
-
-func checkSize(path string) error {
-	info, err := os.Stat(path)
-	if err == nil && info.Size() < 4*pageSize {
-		err = fmt.Errorf("%w: %s has only %d bytes", ErrDamaged, path, info.Size())
-	}
-	return err
-}
 
 // Salvaged says what could be read of damaged files.
 type Salvaged struct {
@@ -247,7 +214,8 @@ func (w *wreck) found(p device.Punch, sum uint32, at uint64) {
 		case oneBoot && other.Stamp.Uptime > p.Stamp.Uptime, !oneBoot && slot.at>>fileShift < at>>fileShift:
 			return
 		case !oneBoot && ok:
-			w.doubts[p.ID] = fmt.Sprintf("the damaged file has two different bookings of this number, and nothing tells which counts: %s at %s, and %s at %s",
+			w.doubts[p.ID] = fmt.Sprintf("the damaged file has two different bookings of this number, and nothing tells which counts: "+
+				"%s at %s, and %s at %s",
 				other.Intent, other.Time.UTC().Format(time.RFC3339), p.Intent, p.Time.UTC().Format(time.RFC3339))
 		default:
 			delete(w.doubts, p.ID)
@@ -451,88 +419,4 @@ func (w *wreck) put(c *commit, p device.Punch) error {
 		return c.put(timesBucket, key(p.ID), v)
 	}
 	return nil
-}
-
-// inode identifies a file, whatever its name.
-type inode struct {
-	major, minor uint32
-	number       uint64
-}
-
-// inodeOf asks for nothing else: whoever asks for a file's times makes the next
-// write keep them exactly, which costs a fifth of a commit (Linux 6.13).
-func inodeOf(path string) (inode, error) {
-	var st unix.Statx_t
-	if err := unix.Statx(unix.AT_FDCWD, path, 0, unix.STATX_INO, &st); err != nil {
-		return inode{}, &fs.PathError{Op: "statx", Path: path, Err: err}
-	}
-	return inode{st.Dev_major, st.Dev_minor, st.Ino}, nil
-}
-
-// findFile notices that somebody removed the file, or the whole state directory,
-// while it is open: what is written then would be gone with the process. The
-// file is still readable, so it is written anew and opened again.
-func (s *Store) findFile() error {
-	path := s.path
-	if s.db.Path() == "" { // it was closed: there is no file to be missed
-		return berrors.ErrDatabaseNotOpen
-	}
-	if now, err := inodeOf(path); err == nil && now == s.file {
-		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return fmt.Errorf("the queue file is gone and cannot be made anew: %w", err)
-	}
-	if err := snapshot(s.db, path); err != nil {
-		return fmt.Errorf("the queue file is gone and cannot be made anew: %w", err)
-	}
-	db, err := bolt.Open(path, 0o600, options())
-	if err != nil {
-		return fmt.Errorf("the queue file was gone and cannot be opened again: %w", err)
-	}
-	file, err := inodeOf(path)
-	if err != nil {
-		return errors.Join(err, db.Close())
-	}
-	old := s.db
-	s.db, s.file = db, file
-	return old.Close()
-}
-
-// bolt returns the open file, for what goes on without the store's lock.
-func (s *Store) bolt() (*bolt.DB, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.db, s.absent
-}
-
-// Snapshot writes a copy of the queue to path, as a whole or not at all.
-func (s *Store) Snapshot(path string) error {
-	if s.Awaiting() {
-		return errors.New("recovered bookings are still to join, and the last snapshot has some of them")
-	}
-	if err := s.takeOutUnconfirmed(); err != nil {
-		return err
-	}
-	db, err := s.bolt()
-	if err != nil {
-		return err
-	}
-	return snapshot(db, path)
-}
-
-func snapshot(db *bolt.DB, path string) error {
-	temp := path + ".new"
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	err = db.View(func(tx *bolt.Tx) error {
-		_, err := tx.WriteTo(f)
-		return err
-	})
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return device.Rename(temp, path)
 }

@@ -97,7 +97,9 @@ func (s *Store) Keep(tap device.Tap, lockout time.Duration, orphan bool) (claim 
 }
 
 func (c *commit) putUnclaimed(t UnclaimedTap) error {
-	v, err := json.Marshal(unclaimedRecord{t.UID.Hex(), t.Time.UTC(), t.Claim, t.Stamp.Boot, t.Stamp.Uptime, t.Stamp.Uncertain, t.Stamp.Believed, t.Raw, t.Orphan})
+	v, err := json.Marshal(unclaimedRecord{
+		t.UID.Hex(), t.Time.UTC(), t.Claim, t.Stamp.Boot, t.Stamp.Uptime, t.Stamp.Uncertain, t.Stamp.Believed, t.Raw, t.Orphan,
+	})
 	if err != nil {
 		return err
 	}
@@ -290,5 +292,6 @@ func decodeUnclaimed(v []byte) (t UnclaimedTap, err error) {
 		return t, err
 	}
 	uid, err := device.ParseUID(r.UID)
-	return UnclaimedTap{UID: uid, Time: r.Time, Stamp: device.Stamp{Boot: r.Boot, Uptime: r.Uptime, Uncertain: r.Doubt, Believed: r.Belief}, Raw: r.Raw, Claim: r.Claim, Orphan: r.Orphan}, err
+	stamp := device.Stamp{Boot: r.Boot, Uptime: r.Uptime, Uncertain: r.Doubt, Believed: r.Belief}
+	return UnclaimedTap{UID: uid, Time: r.Time, Stamp: stamp, Raw: r.Raw, Claim: r.Claim, Orphan: r.Orphan}, err
 }

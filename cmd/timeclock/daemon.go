@@ -151,7 +151,8 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	d.clock.BookOrphans()
 	life := &watchdog{[]part{{"reader", rd.Alive}, {"terminal", terminal.Alive}, {"queue", d.queue.Alive}, {"uplink", up.Alive}}, d.clock.Status, log}
 	d.clock.Hanging = life.hanging
-	d.tasks = append(d.tasks, life, startCheck{check, log}, rd, terminal, show, signal, up, wall, compare, d.clock.Backlog, d.disk, &housekeeping{d.queue, snapshotPath(cfg), time.Duration(cfg.Journal.KeepDays) * 24 * time.Hour, log})
+	d.tasks = append(d.tasks, life, startCheck{check, log}, rd, terminal, show, signal, up, wall, compare, d.clock.Backlog, d.disk,
+		&housekeeping{d.queue, snapshotPath(cfg), time.Duration(cfg.Journal.KeepDays) * 24 * time.Hour, log})
 	return d, nil
 }
 

@@ -35,7 +35,8 @@ func startConfig(path string) (cfg config.Config, problem string, err error) {
 			continue
 		}
 		if cfg, bad := loadConfig(copied); bad == nil {
-			return cfg, fmt.Sprintf("%v; the clock runs on the settings of its last start (%s) until they are mended (timeclock config check) and it is started anew", err, copied), nil
+			return cfg, fmt.Sprintf("%v; the clock runs on the settings of its last start (%s) until they are mended "+
+				"(timeclock config check) and it is started anew", err, copied), nil
 		}
 	}
 	if cfg.StateDir != "" { // there is nothing better

@@ -104,7 +104,8 @@ func runStatus(ctx context.Context, c *call) error {
 }
 
 func skewText(s control.Skew) string {
-	return fmt.Sprintf("%s (%s) has a booking of %s, which is %v ahead of this clock: was it made by a clock that is wrong? It does not decide the direction here",
+	return fmt.Sprintf("%s (%s) has a booking of %s, which is %v ahead of this clock: was it made by a clock that is wrong? "+
+		"It does not decide the direction here",
 		s.Name, s.Employee, s.Time.Local().Format(time.DateTime), time.Duration(s.Seconds)*time.Second)
 }
 

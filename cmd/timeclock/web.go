@@ -56,6 +56,7 @@ func webReset(ctx context.Context, c *call) error {
 }
 
 func (c *call) printPairing(p control.Pairing) error {
-	_, err := fmt.Fprintf(c.stdout, "Open https://%s and enter the code %s, within ten minutes.\nThe browser should show this certificate (SHA-256):\n%s\n", p.Address, p.Code, p.Fingerprint)
+	_, err := fmt.Fprintf(c.stdout, "Open https://%s and enter the code %s, within ten minutes.\n"+
+		"The browser should show this certificate (SHA-256):\n%s\n", p.Address, p.Code, p.Fingerprint)
 	return err
 }

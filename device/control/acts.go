@@ -87,7 +87,8 @@ func (c *Clock) BookOrphans() {
 			continue
 		}
 		made, err := c.Queue.Claim(uid, b.Employee.ID, c.Rules, false, false)
-		c.did("", "taps booked", fmt.Sprintf("%d of %s for %s, from the time when the badge map was damaged", len(made), uid, b.Employee.ID), 0, err)
+		why := fmt.Sprintf("%d of %s for %s, from the time when the badge map was damaged", len(made), uid, b.Employee.ID)
+		c.did("", "taps booked", why, 0, err)
 	}
 }
 

@@ -195,7 +195,8 @@ func (r *Roster) load() (map[device.UID]device.Badge, Damage) {
 	return badges, d
 }
 
-const lostBadges = "badges are missing: taps of badges that are not in the map are kept, and become bookings once a good list is imported (`timeclock badge import`)"
+const lostBadges = "badges are missing: taps of badges that are not in the map are kept, " +
+	"and become bookings once a good list is imported (`timeclock badge import`)"
 
 // lineNumbers names lines of a file.
 func lineNumbers(lines []int) string {

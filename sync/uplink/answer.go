@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -195,7 +194,8 @@ func (u *Uplink) quarantine(p device.Punch, l *lane, words string) {
 	}
 	l.failures++
 	u.refused.wait(longest)
-	u.closed(fmt.Sprintf("Zeitstrom refuses one employee after the other with the same words, so the fault is not theirs; nothing is put into quarantine: %s", words), false)
+	u.closed("Zeitstrom refuses one employee after the other with the same words, so the fault is not theirs; "+
+		"nothing is put into quarantine: "+words, false)
 }
 
 // isBarred acts on a 403 to a post: the token may not post, or not for this employee. It
@@ -320,7 +320,8 @@ func (u *Uplink) verdict(e *zeitstrom.Error) {
 	}
 	// Somebody may answer who takes no such question, as a server that stands in for the API.
 	u.way = down
-	if answers := e.Status >= http.StatusBadRequest && e.Status < http.StatusInternalServerError; answers || e.Kind == zeitstrom.Unreachable && e.Sent {
+	answers := e.Status >= http.StatusBadRequest && e.Status < http.StatusInternalServerError
+	if answers || e.Kind == zeitstrom.Unreachable && e.Sent {
 		u.way = odd
 		u.setTrust(answers)
 	} else {

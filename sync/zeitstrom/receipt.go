@@ -35,7 +35,8 @@ func receipt(p device.Punch, a answer) (Shape, error) {
 	}
 	var object map[string]json.RawMessage
 	strange := func(what string) error {
-		return &Error{Kind: NotAPI, Status: a.status, Sent: true, Cause: fmt.Errorf("%d with %s: is there a captive portal or a proxy in between?", a.status, what)}
+		cause := fmt.Errorf("%d with %s: is there a captive portal or a proxy in between?", a.status, what)
+		return &Error{Kind: NotAPI, Status: a.status, Sent: true, Cause: cause}
 	}
 	if json.Unmarshal(a.body, &object) != nil || object == nil {
 		return "", strange("a body that is no object")
