@@ -109,13 +109,13 @@ func (s *Store) Reopen(p device.Punch) error {
 	if err != nil {
 		return err
 	}
-	if state := s.entry(p).State; state != Delivered {
-		return fmt.Errorf("punch %d is %s, not delivered", p.ID, state)
+	if s.entry(p).State != Delivered { // a person has decided about it meanwhile
+		return nil
 	}
 	settled, attempts := s.settled, s.attempts
 	s.settled, s.attempts = settled.minus(p.ID), attempts.with(p.ID)
 	err = s.save(func(c *commit) error {
-		return c.exception(Exception{Punch: p.ID, What: string(Ambiguous), Why: "it was taken for delivered, and Zeitstrom does not show it"})
+		return c.exception(Exception{Punch: p.ID, What: whatReopened, Why: "it was taken for delivered, and Zeitstrom does not show it"})
 	})
 	if err != nil {
 		s.settled, s.attempts = settled, attempts
@@ -196,7 +196,7 @@ func (s *Store) mark(marks map[device.PunchID]mark) error {
 func (c *commit) mark(id device.PunchID, m mark) error {
 	e := Exception{Punch: id, What: string(m.State), Why: m.Reason}
 	if m.State == "" {
-		e.What = "released"
+		e.What = whatReleased
 	}
 	if err := c.exception(e); err != nil {
 		return err

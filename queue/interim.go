@@ -10,8 +10,12 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// firstKey is under which an interim queue keeps its first number.
-var firstKey = []byte("first")
+// firstKey is under which an interim queue keeps its first number; aloneKey says that what was
+// to join it was given up.
+var (
+	firstKey = []byte("first")
+	aloneKey = []byte("alone")
+)
 
 // Interim makes and opens a queue in the place of a damaged one, which is salvaged
 // meanwhile: its numbers begin above all that the damaged one can hold. Until the
@@ -33,10 +37,21 @@ func Interim(path string, first device.PunchID, last []device.Pending) (*Store, 
 	return s, nil
 }
 
-// Await keeps all punches from being sent until those of a damaged file have joined them.
+// Interim reports whether this is an interim queue that recovered punches are to join.
+func (s *Store) Interim() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.interim
+}
+
+// Await keeps all punches of an interim queue from being sent until those of a damaged file
+// have joined them.
 func (s *Store) Await(last []device.Pending) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.interim {
+		return
+	}
 	s.awaiting, s.earlier = true, map[device.EmployeeID]device.Pending{}
 	for _, p := range last {
 		s.earlier[p.Employee] = p
@@ -51,11 +66,15 @@ func (s *Store) Awaiting() bool {
 }
 
 // GoOn gives up what was to join, and lets the punches be sent.
-func (s *Store) GoOn() {
+func (s *Store) GoOn() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.awaiting = false
+	if err := s.save(func(c *commit) error { return c.put(stateBucket, aloneKey, nil) }); err != nil {
+		return err
+	}
+	s.awaiting, s.interim = false, false
 	s.notify()
+	return nil
 }
 
 // Join puts the punches of this queue behind those of a recovered one, and takes that file
@@ -72,8 +91,17 @@ func (s *Store) Join(recovered string) (err error) {
 	}()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.db == nil {
+	switch {
+	case s.db == nil:
 		return s.absent
+	case !s.interim || !s.awaiting: // it has joined already, or was given up
+		return errors.New("this queue awaits no recovered bookings")
+	}
+	for _, run := range s.settled {
+		old.settled = old.settled.withRun(run)
+	}
+	for _, run := range s.attempts {
+		old.attempts = old.attempts.withRun(run)
 	}
 	var mine []device.Punch
 	err = old.save(func(c *commit) error {
@@ -116,6 +144,9 @@ func (s *Store) Join(recovered string) (err error) {
 	}
 	for id, m := range s.marks {
 		old.marks[id] = m
+	}
+	for id := range s.doubtful {
+		old.doubtful[id] = true
 	}
 	for i, t := range s.unclaimed {
 		t.id = old.nextUnclaimed + uint64(i)

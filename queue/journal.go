@@ -23,10 +23,16 @@ import (
 type Exception struct {
 	At    time.Time      `json:"at"`
 	Punch device.PunchID `json:"punch,omitempty"`
-	What  string         `json:"what"` // ambiguous, delivered, quarantined, held, retried, released, dropped, claimed, repaired, confirmed, contradicted, time set
+	What  string         `json:"what"` // ambiguous, delivered, quarantined, held, retried, released, reopened, dropped, claimed, repaired, confirmed, contradicted, time set
 	Why   string         `json:"why,omitempty"`
 	By    string         `json:"by,omitempty"` // who decided; empty: the clock itself
 }
+
+// What a salvage must know of a punch: that it was settled, and is not any more.
+const (
+	whatReopened = "reopened"
+	whatReleased = "released"
+)
 
 // JournalEntry is a punch or an exception, with the hash of the journal up to it.
 type JournalEntry struct {

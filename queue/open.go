@@ -174,6 +174,7 @@ func (s *Store) load(tx *bolt.Tx) error {
 			return fmt.Errorf("%w: first number", ErrDamaged)
 		}
 		s.next = max(s.next, device.PunchID(binary.BigEndian.Uint64(v)))
+		s.interim = tx.Bucket(stateBucket).Get(aloneKey) == nil
 	}
 	if n := len(s.settled); n > 0 {
 		s.next = max(s.next, s.settled[n-1].last+1)

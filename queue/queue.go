@@ -83,6 +83,7 @@ type contents struct {
 	nextUnclaimed uint64
 	lost          int // unclaimed taps that had to go
 
+	interim  bool                                 // the file takes the place of a damaged one
 	awaiting bool                                 // punches of a damaged file are still to join: nothing is sent
 	earlier  map[device.EmployeeID]device.Pending // meanwhile: what each did last before
 

@@ -76,18 +76,18 @@ func Scan(alive func(), files ...string) (next device.PunchID, last []device.Pen
 
 // wreck is what was found.
 type wreck struct {
-	alive   func()
-	files   []*os.File
-	blocks  map[device.PunchID]*block // by the punch's number divided by blockSize
-	next    device.PunchID
-	newest  device.PunchID // of the punches that were found
-	proven  device.PunchID // the newest that is known to be confirmed; 0: nobody knows
-	doubts  map[device.PunchID]string
-	marks   map[device.PunchID]mark
-	settled ranges
-	times   map[device.PunchID][]byte // repaired ones, as they were stored
-	// unclaimed taps by their key, as they were stored
-	unclaimed map[string][]byte
+	alive     func()
+	files     []*os.File
+	blocks    map[device.PunchID]*block // by the punch's number divided by blockSize
+	next      device.PunchID
+	newest    device.PunchID               // of the punches that were found
+	proven    []device.PunchID             // of each file the newest that is known to be confirmed; 0: nobody knows
+	reopened  map[device.PunchID]Exception // what happened last to those that were not settled any more
+	doubts    map[device.PunchID]string
+	marks     map[device.PunchID]mark
+	settled   ranges
+	times     map[device.PunchID][]byte // repaired ones, as they were stored
+	unclaimed map[tapKey]UnclaimedTap
 }
 
 // block is where punches were found: that of a million takes a few megabytes.
@@ -107,7 +107,8 @@ const (
 func newWreck(alive func()) *wreck {
 	return &wreck{
 		alive: alive, blocks: map[device.PunchID]*block{}, next: 1, doubts: map[device.PunchID]string{},
-		marks: map[device.PunchID]mark{}, times: map[device.PunchID][]byte{}, unclaimed: map[string][]byte{},
+		marks: map[device.PunchID]mark{}, times: map[device.PunchID][]byte{}, unclaimed: map[tapKey]UnclaimedTap{},
+		reopened: map[device.PunchID]Exception{},
 	}
 }
 
@@ -127,9 +128,8 @@ func (w *wreck) add(path string) error {
 		return err
 	}
 	w.files = append(w.files, f)
-	if newest, ok := confirmed(f); ok {
-		w.proven = max(w.proven, newest)
-	}
+	newest, _ := confirmed(f)
+	w.proven = append(w.proven, newest)
 	buf := make([]byte, chunk+overlap)
 	for at := int64(0); ; at += chunk {
 		n, err := f.ReadAt(buf, at)
@@ -189,10 +189,35 @@ func (w *wreck) search(content []byte, file int, at int64) {
 		w.times[device.PunchID(binary.BigEndian.Uint64(key))] = bytes.Clone(value)
 	}
 	for key, value := range texts(content, `{"uid":"`) {
-		if _, err := decodeUnclaimed(value); err == nil {
-			w.unclaimed[string(key)] = bytes.Clone(value)
+		if t, err := decodeUnclaimed(value); err == nil && len(key) == keyLen {
+			k := tapKey{t.UID, t.Stamp.Boot, t.Stamp.Uptime}
+			if (k.boot == device.BootID{}) {
+				k.since = time.Duration(t.Time.UnixNano())
+			}
+			if old, known := w.unclaimed[k]; !known || old.Stamp.Uncertain { // it may have got its true time since
+				w.unclaimed[k] = t
+			}
 		}
 	}
+	for _, value := range exceptionsIn(content) {
+		var e Exception
+		if json.Unmarshal(value, &e) != nil {
+			continue
+		}
+		switch old := w.reopened[e.Punch]; e.What {
+		case whatReopened, whatReleased, string(Quarantined), string(Dropped), string(Delivered):
+			if !e.At.Before(old.At) {
+				w.reopened[e.Punch] = e
+			}
+		}
+	}
+}
+
+// tapKey is what tells one tap from another, whatever its number: files have their own.
+type tapKey struct {
+	uid   device.UID
+	boot  device.BootID
+	since time.Duration // of the uptime; since 1970 if the boot is not known
 }
 
 // found notes where a punch is. If there is another one of its number, the later one counts.
@@ -254,6 +279,10 @@ func (w *wreck) punch(id device.PunchID) (device.Punch, bool) {
 // texts yields the whole records whose value is JSON that begins like this, with
 // their keys.
 func texts(content []byte, begin string) iter.Seq2[[]byte, []byte] {
+	return records(content, begin, keyLen)
+}
+
+func records(content []byte, begin string, keyLen int) iter.Seq2[[]byte, []byte] {
 	return func(yield func(key, value []byte) bool) {
 		const sumLen = 4
 		for i := 0; ; i++ {
@@ -270,6 +299,11 @@ func texts(content []byte, begin string) iter.Seq2[[]byte, []byte] {
 			}
 		}
 	}
+}
+
+// exceptionsIn yields the exceptions of the journal, with their keys.
+func exceptionsIn(content []byte) iter.Seq2[[]byte, []byte] {
+	return records(content, `{"at":"`, keyLen+4)
 }
 
 // values yields the values stored under a key that are whole.
@@ -310,6 +344,16 @@ func grow(key, stored []byte) []byte {
 	}
 }
 
+// provenWhere is the newest confirmed punch of the file in which one was found; 0: that file
+// cannot tell.
+func (w *wreck) provenWhere(id device.PunchID) device.PunchID {
+	b := w.blocks[id/blockSize]
+	if b == nil || b[id%blockSize].at == 0 {
+		return 0
+	}
+	return w.proven[b[id%blockSize].at>>fileShift]
+}
+
 // atOnce is how many punches one commit of a salvage writes.
 const atOnce = 5000
 
@@ -339,7 +383,14 @@ func (w *wreck) write(db *bolt.DB, found *Salvaged) error {
 			w.settled = w.settled.with(id)
 		}
 	}
-	if w.proven > 0 && w.newest > w.proven && !w.settled.has(w.newest) {
+	// A punch that was settled once and is not any more, by a person or since Zeitstrom did not
+	// show it: an older list of those settled may still have it. To ask is safe.
+	for id, e := range w.reopened {
+		if (e.What == whatReopened || e.What == whatReleased) && w.marks[id].State != Dropped {
+			w.settled = w.settled.minus(id)
+		}
+	}
+	if proven := w.provenWhere(w.newest); proven > 0 && w.newest > proven && !w.settled.has(w.newest) {
 		w.doubts[w.newest] = "whether this booking was confirmed at the door is not known: the damaged file ends with it"
 	}
 	for id, why := range w.doubts {
@@ -388,12 +439,14 @@ func (w *wreck) write(db *bolt.DB, found *Salvaged) error {
 	found.Open = open.len()
 	return db.Update(func(tx *bolt.Tx) error {
 		c := commit{Tx: tx, chain: chain}
-		for k, v := range w.unclaimed {
+		taps := slices.SortedFunc(maps.Values(w.unclaimed), func(a, b UnclaimedTap) int { return a.Time.Compare(b.Time) })
+		for i, t := range taps {
 			// Pages that are no longer in use still hold those that had become punches.
-			if t, err := decodeUnclaimed(v); err != nil || booked[t.Time.UnixNano()] {
+			if booked[t.Time.UnixNano()] {
 				continue
 			}
-			if err := c.put(unclaimedBucket, []byte(k), v); err != nil {
+			t.id = uint64(i)
+			if err := c.putUnclaimed(t); err != nil {
 				return err
 			}
 		}

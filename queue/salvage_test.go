@@ -2,6 +2,7 @@ package queue
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -347,5 +348,130 @@ func TestJoin(t *testing.T) {
 	s = open(t, path)
 	if st := s.Stats(); st.Delivered != 200 || st.Pending != 101 {
 		t.Errorf("after a restart %+v", st)
+	}
+}
+
+// A recovered queue that has joined is not joined again, and one that was given up is not
+// joined at all.
+func TestJoinOnce(t *testing.T) {
+	path, snapshot, _ := damaged(t)
+	must(t, os.Link(path, path+".damaged"))
+	s, err := Interim(path, 1000, nil)
+	must(t, err)
+	again := func() {
+		t.Helper()
+		_, err := Salvage(path+".recovered", func() {}, path+".damaged", snapshot)
+		must(t, err)
+		if err := s.Join(path + ".recovered"); err == nil {
+			t.Error("it has joined again")
+		}
+	}
+	_, err = Salvage(path+".recovered", func() {}, path+".damaged", snapshot)
+	must(t, err, s.Join(path+".recovered"))
+	before := whole(s)
+	again()
+	must(t, s.Close())
+	s = open(t, path)
+	s.Await(nil)
+	again()
+	if got := whole(s); got != before || s.Interim() {
+		t.Errorf("it has\n%s\nwant\n%s", got, before)
+	}
+
+	other := filepath.Join(t.TempDir(), "queue.db")
+	s, err = Interim(other, 1000, nil)
+	must(t, err, s.GoOn())
+	if err := s.Join(path + ".damaged"); err == nil {
+		t.Error("it has joined though it was given up")
+	}
+	must(t, s.Close())
+	if s = open(t, other); s.Interim() {
+		t.Error("after a restart it awaits again")
+	}
+}
+
+// What a person decided while the file was being salvaged still stands after a power cut.
+func TestJoinKeepsDecisions(t *testing.T) {
+	path, snapshot, _ := damaged(t)
+	must(t, os.Link(path, path+".damaged"))
+	s, err := Interim(path, 1000, nil)
+	must(t, err)
+	s.Wait(employee(1), true)
+	p, err := s.Append(punch(1, device.CheckIn, eight))
+	must(t, err)
+	turned, err := s.Turn(p)
+	must(t, err)
+	s.Wait(employee(1), false)
+	_, err = Salvage(path+".recovered", func() {}, path+".damaged", snapshot)
+	must(t, err, s.Join(path+".recovered"))
+	cut := path + ".cut"
+	must(t, copyFile(path, cut), s.Close())
+	s = open(t, cut)
+	if s.State(p) != Dropped || s.State(turned) != Pending || s.Stats().Pending != 101 {
+		t.Errorf("%s, %s, %+v", s.State(p), s.State(turned), s.Stats())
+	}
+}
+
+// The snapshot beside a damaged file says nothing about what was booked after it.
+func TestSalvageBesideASnapshot(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "queue.db")
+	s := open(t, path)
+	in, _ := pair(t, s)
+	must(t, s.Snapshot(path+".snapshot"))
+	newest, err := s.Append(punch(2, device.CheckIn, eight))
+	must(t, err, s.Deliver(in), s.Close())
+	must(t, altered(path, func(b []byte) { b[metaAt+40] ^= 1; b[pageSize+metaAt+40] ^= 1 }))
+	found, err := Salvage(path+".fresh", func() {}, path, path+".snapshot")
+	must(t, err)
+	s = open(t, path+".fresh")
+	if found.Doubted > 0 || s.State(newest) != Ambiguous {
+		t.Errorf("%+v, the newest is %s", found, s.State(newest))
+	}
+}
+
+func altered(path string, how func([]byte)) error {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	how(content)
+	return os.WriteFile(path, content, 0o600)
+}
+
+// A punch that is open again is not taken for settled because an older page says so.
+func TestSalvageOfAReopenedPunch(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "queue.db")
+	s := open(t, path)
+	var made []device.Punch
+	for n := range 5 {
+		p, err := s.Append(punch(n, device.CheckIn, eight))
+		must(t, err, s.Deliver(p))
+		made = append(made, p)
+	}
+	must(t, s.save(nil), s.Snapshot(path+".snapshot"), s.Reopen(made[2]))
+	_, err := s.Append(punch(9, device.CheckIn, eight))
+	must(t, err, s.Close())
+	_, err = Salvage(path+".fresh", func() {}, path, path+".snapshot")
+	must(t, err)
+	s = open(t, path+".fresh")
+	if s.State(made[2]) != Ambiguous || s.State(made[1]) != Delivered {
+		t.Errorf("%s, %s", s.State(made[2]), s.State(made[1]))
+	}
+}
+
+// Two files number their unclaimed taps alike; none of them is lost.
+func TestSalvageOfTheTapsOfTwoFiles(t *testing.T) {
+	dir := t.TempDir()
+	var files []string
+	for n, hex := range []string{"A1B2C3D4", "B1B2C3D4"} {
+		files = append(files, filepath.Join(dir, fmt.Sprint(n, ".db")))
+		s := open(t, files[n])
+		_, err := s.Keep(device.Tap{UID: badge(t, hex), Time: eight, Stamp: device.Stamp{Boot: bootA, Uptime: time.Hour}}, 0, true)
+		must(t, err, s.Close())
+	}
+	_, err := Salvage(filepath.Join(dir, "fresh"), func() {}, files...)
+	must(t, err)
+	if taps, _ := open(t, filepath.Join(dir, "fresh")).Unclaimed(); len(taps) != 2 || !taps[0].Orphan {
+		t.Errorf("%+v", taps)
 	}
 }

@@ -88,7 +88,7 @@ func (d *disk) Run(ctx context.Context) error {
 	if d.recovery == nil {
 		return nil
 	}
-	return d.recovery.run(ctx, d.queue, d.clock.Noticed, d.log)
+	return d.recovery.run(ctx, d.queue, d.clock.Noticed, d.clock.BookOrphans, d.log)
 }
 
 // salvage tries a recovery again that waits for a person, or gives it up.

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,9 +27,9 @@ type recovery struct {
 	Why    string   `json:"why"`
 	Files  []string `json:"files"`  // the damaged ones, the newest first
 	Failed int      `json:"failed"` // how often it failed by itself; a power cut is none
+	Last   string   `json:"last"`   // why it failed last
 
 	cfg  config.Config
-	last string        // why it failed last
 	kick chan struct{} // a person wants it to be tried again
 }
 
@@ -39,20 +41,49 @@ const (
 	enoughFree   = 200_000_000 // bytes: a damaged file is kept where there is that much
 )
 
+// out is where a salvage puts what it has found.
+func (r *recovery) out() string { return queuePath(r.cfg) + ".recovered" }
+
 func recoveryPath(cfg config.Config) string { return queuePath(cfg) + ".salvaging" }
 
-// readRecovery reads what was begun; nil if nothing was.
+// readRecovery reads what was begun; nil if nothing was. A note that cannot be read, or that
+// names files that are not there, is as good as one that names all damaged files.
 func readRecovery(cfg config.Config) *recovery {
 	r := &recovery{cfg: cfg, kick: make(chan struct{}, 1)}
 	content, err := os.ReadFile(recoveryPath(cfg))
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if json.Unmarshal(content, r) != nil { // what it named is found by its name
-		r.Why = "the queue file was damaged"
-		r.Files, _ = filepath.Glob(queuePath(cfg) + ".damaged-*")
+	bad := err != nil || json.Unmarshal(content, r) != nil
+	for _, file := range r.Files {
+		if _, err := os.Lstat(file); err != nil {
+			bad = true
+		}
+	}
+	if bad {
+		return foundRecovery(cfg)
 	}
 	return r
+}
+
+// foundRecovery is one of all damaged files that there are.
+func foundRecovery(cfg config.Config) *recovery {
+	r := &recovery{Why: "the queue file was damaged", cfg: cfg, kick: make(chan struct{}, 1)}
+	r.Files, _ = filepath.Glob(queuePath(cfg) + ".damaged-*")
+	slices.Reverse(r.Files) // their names are times
+	return r
+}
+
+// has reports whether a file is one of the damaged ones, under its own name still.
+func (r *recovery) has(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(r.Files, func(file string) bool {
+		other, err := os.Stat(file)
+		return err == nil && os.SameFile(info, other)
+	})
 }
 
 // begun is a recovery of one more damaged file.
@@ -83,19 +114,24 @@ func (r *recovery) notice() string {
 	switch {
 	case r.Failed >= mostFailures:
 		return fmt.Sprintf("%s, and could not be recovered: %s. Bookings are saved, and not sent before it is tried again, "+
-			"or given up: `timeclock queue salvage`, or with -give-up", r.Why, r.last)
+			"or given up: `timeclock queue salvage`, or with -give-up", r.Why, r.Last)
 	default:
 		return r.Why + "; what can be read of it is being recovered, and bookings are saved, and not sent before that"
 	}
 }
 
 // run recovers, and lets what it has found join the queue.
-func (r *recovery) run(ctx context.Context, q *queue.Store, say func(string), log *slog.Logger) error {
+func (r *recovery) run(ctx context.Context, q *queue.Store, say func(string), joined func(), log *slog.Logger) error {
 	for {
 		say(r.notice())
 		if r.Failed < mostFailures {
-			found, err := r.salvage(ctx, q)
+			found, err := r.salvage(ctx)
+			if err == nil && !r.join(ctx, q, log) {
+				return nil
+			}
 			if err == nil {
+				r.forget()
+				joined()
 				say(fmt.Sprintf("%s; %d bookings were recovered at %s, %d of them not known to be at Zeitstrom, which is asked about them%s",
 					r.Why, found.Punches, time.Now().Format(time.DateTime), found.Open, doubted(found)))
 				log.Warn("queue rebuilt", "bookings", found.Punches, "open", found.Open, "doubted", found.Doubted)
@@ -104,7 +140,7 @@ func (r *recovery) run(ctx context.Context, q *queue.Store, say func(string), lo
 			if ctx.Err() != nil {
 				return nil
 			}
-			r.Failed, r.last = r.Failed+1, err.Error()
+			r.Failed, r.Last = r.Failed+1, err.Error()
 			log.Error("queue not recovered", "error", err, "tries", r.Failed)
 			if err := r.save(); err != nil {
 				log.Error("recovery not noted", "error", err)
@@ -120,11 +156,33 @@ func (r *recovery) run(ctx context.Context, q *queue.Store, say func(string), lo
 			return nil
 		case <-r.kick:
 			if !q.Awaiting() { // given up
+				joined()
 				say(r.Why + "; it was given up, and is kept")
 				return nil
 			}
 			r.Failed = 0
 		case <-time.After(wait):
+		}
+	}
+}
+
+// join lets what was recovered join the queue, as soon as the disk lets it: that it does not
+// is no fault of the salvage. It does not if a person has given it up meanwhile.
+func (r *recovery) join(ctx context.Context, q *queue.Store, log *slog.Logger) bool {
+	for {
+		err := q.Join(r.out())
+		if err == nil {
+			return true
+		}
+		if !q.Awaiting() {
+			os.Remove(r.out())
+			return false
+		}
+		log.Error("recovered bookings not joined, trying again", "error", err)
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(lookForDisk):
 		}
 	}
 }
@@ -137,8 +195,8 @@ func doubted(found queue.Salvaged) string {
 }
 
 // salvage recovers once, in a child.
-func (r *recovery) salvage(ctx context.Context, q *queue.Store) (found queue.Salvaged, err error) {
-	out := queuePath(r.cfg) + ".recovered"
+func (r *recovery) salvage(ctx context.Context) (found queue.Salvaged, err error) {
+	out := r.out()
 	if err := os.RemoveAll(out); err != nil {
 		return found, err
 	}
@@ -171,10 +229,6 @@ func (r *recovery) salvage(ctx context.Context, q *queue.Store) (found queue.Sal
 	if err := json.Unmarshal([]byte(result), &found); err != nil {
 		return found, fmt.Errorf("it said %q: %w", result, err)
 	}
-	if err := q.Join(out); err != nil {
-		return found, err
-	}
-	r.forget()
 	return found, nil
 }
 
@@ -191,12 +245,17 @@ func (r *recovery) forget() {
 	}
 }
 
-// giveUp lets the bookings be sent without what could not be recovered, which is kept.
+// giveUp lets the bookings be sent without what could not be recovered, which is kept: the
+// snapshot too, in which there may be some of it.
 func (r *recovery) giveUp(q *queue.Store) error {
-	if err := os.Remove(recoveryPath(r.cfg)); err != nil {
+	kept := fmt.Sprintf("%s.damaged-%s", queuePath(r.cfg), time.Now().UTC().Format("20060102T150405.000000Z"))
+	if err := os.Rename(snapshotPath(r.cfg), kept); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	q.GoOn()
+	if err := q.GoOn(); err != nil {
+		return err
+	}
+	os.Remove(recoveryPath(r.cfg)) // without an interim queue it says nothing
 	return nil
 }
 

@@ -56,11 +56,23 @@ func openQueue(ctx context.Context, cfg config.Config, log *slog.Logger) (*queue
 		}
 		if problem == nil {
 			s, err := queue.Open(path)
-			if err == nil && r != nil { // the computer was without power before it was done
-				_, last := scanQueue(ctx, r.all())
-				s.Await(last)
+			switch {
+			case err != nil:
+				return nil, nil, err
+			case !s.Interim() && r != nil: // it was done, or given up, just before the power went
+				r.forget()
+				return s, nil, nil
+			case !s.Interim():
+				return s, nil, nil
+			case r == nil: // its note is gone
+				r = foundRecovery(cfg)
 			}
-			return s, r, err
+			_, last := scanQueue(ctx, r.all())
+			s.Await(last)
+			return s, r, nil
+		}
+		if r != nil && r.has(path) { // an earlier try got no further than this
+			break
 		}
 		aside := fmt.Sprintf("%s.damaged-%s", path, time.Now().UTC().Format("20060102T150405.000000Z"))
 		// A link: until there is something in its place, the file keeps its name.
@@ -69,6 +81,12 @@ func openQueue(ctx context.Context, cfg config.Config, log *slog.Logger) (*queue
 		}
 		log.Error("queue file damaged", "error", problem, "kept_as", aside)
 		r = r.begun(cfg, "the queue file was damaged and is kept as "+filepath.Base(aside), aside)
+		if err := r.save(); err != nil {
+			if info, statErr := os.Lstat(path); statErr == nil && !info.IsDir() {
+				os.Remove(aside) // the file still has its own name
+			}
+			return nil, nil, fmt.Errorf("%s, and nothing can be put in its place: %w", r.Why, err)
+		}
 	}
 	first, last := scanQueue(ctx, r.all())
 	if first == 0 { // not even that ended: the numbers go on where nobody has been

@@ -57,7 +57,7 @@ func TestInterruptedRecovery(t *testing.T) {
 	}
 	defer func() { s.Close() }()
 	notice := ""
-	must(t, r.run(t.Context(), s, func(text string) { notice = text }, slog.New(slog.DiscardHandler)))
+	must(t, r.run(t.Context(), s, func(text string) { notice = text }, func() {}, slog.New(slog.DiscardHandler)))
 	if got := s.Stats(); got.Pending != 2 || got.Ambiguous != 1 || !strings.Contains(notice, "1 bookings were recovered") {
 		t.Errorf("%+v, %q", got, notice)
 	}

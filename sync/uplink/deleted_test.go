@@ -83,6 +83,9 @@ func TestLooksAreFew(t *testing.T) {
 		if n := server.Questions(); n != 20*len(lookAfter) {
 			t.Errorf("%d looks after 20 bookings", n)
 		}
+		synctest.Wait()
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		if len(c.watched) > 0 {
 			t.Errorf("%d are still watched", len(c.watched))
 		}

@@ -185,7 +185,7 @@ func (u *Uplink) expect(punch device.Punch) {
 	defer u.mu.Unlock()
 	p := u.person(punch.Employee)
 	*p = person{newest: punch, arrived: time.Now(), credited: p.credited, skew: p.skew}
-	if u.watch && time.Since(punch.Time) < replicas {
+	if u.watch && (time.Since(punch.Time) < replicas || len(p.credited) > 0) {
 		p.next = p.arrived.Add(lookAfter[0])
 		u.watched[punch.Employee] = true
 	}
@@ -207,7 +207,7 @@ func (u *Uplink) look(ctx context.Context, now time.Time) time.Duration {
 	wait := longest
 	for e := range u.watched {
 		p := u.people[e]
-		if p.next.IsZero() || u.blindTo(e) || now.Sub(p.newest.Time) >= replicas {
+		if p.next.IsZero() || u.blindTo(e) || now.Sub(p.newest.Time) >= replicas && len(p.credited) == 0 {
 			p.next = time.Time{}
 			delete(u.watched, e)
 			continue
@@ -325,7 +325,11 @@ func (u *Uplink) act() {
 		u.log.Warn("a booking was taken for delivered and is not at Zeitstrom: it is looked for again", "punch", p.ID)
 		clear(u.shapes)
 		if err := u.queue.Reopen(p); err != nil {
-			u.log.Error("booking not taken back", "punch", p.ID, "error", err)
+			u.log.Error("booking not taken back, trying again", "punch", p.ID, "error", err)
+			u.mu.Lock()
+			u.missed = append(u.missed, p)
+			u.mu.Unlock()
+			time.AfterFunc(storePause, u.signal)
 		}
 	}
 	u.heads = nil

@@ -35,6 +35,11 @@ func TestProof(t *testing.T) {
 		}
 		c := start(t, server)
 		c.runUntil()
+		lie := func(yes bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			lies = yes
+		}
 		expect := func(what string, id device.PunchID, became string, questions int) {
 			t.Helper()
 			mu.Lock()
@@ -48,11 +53,11 @@ func TestProof(t *testing.T) {
 		expect("the second", c.tap(2), "delivered", 0)
 		time.Sleep(provenFor + time.Minute)
 		expect("after an hour", c.tap(1), "delivered", 1)
-		lies = true
+		lie(true)
 		lied := c.tap(2)
 		expect("a portal that answers alike", lied, "delivered", 0)
 		time.Sleep(time.Minute)
-		lies = false
+		lie(false)
 		if _, _, err := c.Latest(t.Context(), employee(2), device.Punch{}, time.Now()); err != nil {
 			t.Fatal(err)
 		}

@@ -245,6 +245,7 @@ func (u *Uplink) fill(ctx context.Context) time.Duration {
 		switch {
 		case later <= 0:
 			u.start(ctx, head)
+			fresh = fresh && u.heads != nil // they are forgotten if it could not even be marked
 		case fresh:
 			return min(wait, later, u.idle(ctx, now))
 		default: // those that were next are done or wait: look who is next now
