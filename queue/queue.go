@@ -6,6 +6,10 @@
 // it keeps order, state and reasons, and pairs together: a check-out is held
 // while its check-in is in quarantine.
 //
+// What was not confirmed is not booked: bbolt may write a commit before it fails, and the
+// next commit takes out what it left. A file that is damaged is salvaged by its records'
+// checksums into another one, which the queue that took its place joins then.
+//
 // # Format 1
 //
 // Nine buckets, laid out so that a commit touches as few pages as possible:
@@ -16,7 +20,9 @@
 //	history  punch id → record; all older ones, moved there together
 //	state    "settled" → the ids that are no longer pending, as ranges;
 //	         "attempted" → the ids that may have been sent, as ranges;
-//	         "head" → the hash of the journal, "base" → that of its pruned part
+//	         "head" → the hash of the journal, "base" → that of its pruned part;
+//	         in a queue that takes the place of a damaged one also "first" → its
+//	         first number, and "alone" once what was to join it was given up
 //	marks    punch id → record; what became of those that were refused,
 //	         held or dropped
 //	unclaimed  number → record; taps of unknown badges
@@ -25,6 +31,9 @@
 //	         certain
 //	exceptions punch id and number → record; what happened to punches beside
 //	         being delivered, see Journal
+//
+// Version 0.9 takes no notice of what it does not know of these, and of the field "orphan"
+// of an unclaimed tap.
 //
 // Ids are 8 bytes big-endian. Every value begins with its CRC-32C, taken over
 // key and value: bbolt itself does not notice a flipped bit.

@@ -65,8 +65,9 @@ func (u *Uplink) answered(a answer) {
 		u.verdict(e)
 		return
 	}
+	reads := a.kind != posted
 	switch {
-	case e.Kind == zeitstrom.Unauthorized, e.Kind == zeitstrom.NoToken:
+	case e.Kind == zeitstrom.NoToken, e.Kind == zeitstrom.Unauthorized && !reads:
 		u.badToken(e)
 	case e.Kind == zeitstrom.Throttled, e.RetryAfter > 0:
 		u.throttled(a, lane, e)
@@ -76,9 +77,9 @@ func (u *Uplink) answered(a answer) {
 		u.sees(a.Employee, e)
 	case e.Kind == zeitstrom.Refused:
 		u.isRefused(a, lane, e)
-	case e.Kind == zeitstrom.Forbidden && a.kind == posted:
+	case e.Kind == zeitstrom.Forbidden && !reads:
 		u.isBarred(a, lane, e)
-	case e.Kind == zeitstrom.Forbidden:
+	case e.Kind == zeitstrom.Forbidden, e.Kind == zeitstrom.Unauthorized:
 		u.isBlind(a, lane, e)
 	case e.Kind == zeitstrom.Incomparable:
 		lane.problem = "whether it arrived cannot be known: " + e.Error()
@@ -223,7 +224,7 @@ func (u *Uplink) othersWait(e device.EmployeeID) bool {
 	return false
 }
 
-// isBlind acts on a token that may not read timespans: what was refused or looked like
+// isBlind acts on a token that may not read timespans, or is not taken for that: what was refused or looked like
 // success counts as that, and what is ambiguous waits for a person.
 func (u *Uplink) isBlind(a answer, l *lane, e *zeitstrom.Error) {
 	u.sees(a.Employee, e)
@@ -258,7 +259,7 @@ func (u *Uplink) throttled(a answer, l *lane, e *zeitstrom.Error) {
 	switch {
 	case a.kind == posted && e.Ambiguous():
 		u.doubt(a, l, e)
-	case l != nil:
+	case a.kind == posted || a.kind == asked:
 		l.failures++ // others are tried before it
 	}
 	u.pause.fail(e.RetryAfter)
@@ -274,7 +275,9 @@ func (u *Uplink) disconnected(a answer, l *lane, e *zeitstrom.Error) {
 	if a.kind == posted || a.kind == asked {
 		l.fails(e.Error(), 0)
 	}
-	u.pause.fail(0)
+	if time.Until(u.pause.until) <= 0 { // several may fail of one outage
+		u.pause.fail(0)
+	}
 	u.closed(e.Error(), false)
 }
 

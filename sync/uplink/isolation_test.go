@@ -352,3 +352,21 @@ func TestSeveralLies(t *testing.T) {
 		}
 	})
 }
+
+// A token that is not taken for reading still posts.
+func TestUnauthorizedToRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f fault
+		server := &zeitstromtest.Server{Fault: reads(&f)}
+		f.set(zeitstromtest.JSON(401, `{"detail": "Invalid token."}`))
+		c := start(t, server)
+		c.run()
+		if _, _, err := c.Latest(t.Context(), employee(1), device.Punch{}, time.Now()); err == nil {
+			t.Error("it reads")
+		}
+		id := c.tap(1)
+		if got := c.queue.became(id); got != "delivered" || !c.Status().Blind || c.Status().Problem != "" {
+			t.Errorf("it is %q; %+v", got, c.Status())
+		}
+	})
+}

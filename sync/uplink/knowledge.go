@@ -344,7 +344,7 @@ func (u *Uplink) sees(e device.EmployeeID, err error) {
 	case err == nil:
 		clear(u.blind)
 		u.status.Blind = false
-	case errors.As(err, &problem) && problem.Kind == zeitstrom.Forbidden:
+	case errors.As(err, &problem) && (problem.Kind == zeitstrom.Forbidden || problem.Kind == zeitstrom.Unauthorized):
 		u.blind[e] = time.Now()
 		if !u.status.Blind {
 			u.log.Warn("the token may not read timespans: bookings that were sent and not clearly answered wait for a person, " +

@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"timeclock/device"
@@ -77,6 +78,11 @@ func (u *Uplink) tidy(heads []device.Pending) {
 			l.wait(u.settle)
 		}
 		u.lanes[h.Employee] = l
+	}
+	for e, l := range u.lanes { // a person may have decided about what was in trouble
+		if l.problem != "" && !l.busy && l.save == nil && !slices.ContainsFunc(heads, func(h device.Pending) bool { return h.Employee == e }) {
+			delete(u.lanes, e)
+		}
 	}
 	if len(u.lanes) > 2*len(heads)+100 {
 		for e, l := range u.lanes {
