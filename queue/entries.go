@@ -59,6 +59,9 @@ func (s *Store) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := Stats{Delivered: s.settled.len(), Ambiguous: len(s.doubtful)}
+	if s.settled.has(s.first - 1) { // which is none
+		st.Delivered--
+	}
 	for id := range s.doubtful {
 		if s.marks[id].State == Held {
 			st.Ambiguous--

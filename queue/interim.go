@@ -24,7 +24,11 @@ var (
 // Ambiguous may not be at Zeitstrom.
 func Interim(path string, first device.PunchID, last []device.Pending) (*Store, error) {
 	err := createWith(path, func(c *commit) error {
-		return c.put(stateBucket, firstKey, binary.BigEndian.AppendUint64(nil, uint64(first)))
+		err := c.put(stateBucket, firstKey, binary.BigEndian.AppendUint64(nil, uint64(first)))
+		if first > 1 { // by this version 0.9 knows, too, where the numbers go on
+			err = errors.Join(err, c.putRanges(settledKey, ranges{{first - 1, first - 1}}))
+		}
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -97,7 +101,7 @@ func (s *Store) Join(recovered string) (err error) {
 	case !s.interim || !s.awaiting: // it has joined already, or was given up
 		return errors.New("this queue awaits no recovered bookings")
 	}
-	for _, run := range s.settled {
+	for _, run := range s.settled.without(ranges{{s.first - 1, s.first - 1}}) {
 		old.settled = old.settled.withRun(run)
 	}
 	for _, run := range s.attempts {

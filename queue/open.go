@@ -173,7 +173,8 @@ func (s *Store) load(tx *bolt.Tx) error {
 		if err != nil || len(v) != 8 {
 			return fmt.Errorf("%w: first number", ErrDamaged)
 		}
-		s.next = max(s.next, device.PunchID(binary.BigEndian.Uint64(v)))
+		s.first = device.PunchID(binary.BigEndian.Uint64(v))
+		s.next = max(s.next, s.first)
 		s.interim = tx.Bucket(stateBucket).Get(aloneKey) == nil
 	}
 	if n := len(s.settled); n > 0 {

@@ -92,7 +92,8 @@ type contents struct {
 	nextUnclaimed uint64
 	lost          int // unclaimed taps that had to go
 
-	interim  bool                                 // the file takes the place of a damaged one
+	first    device.PunchID                       // of a file that took the place of a damaged one; else 0
+	interim  bool                                 // what was in the damaged one is still to join
 	awaiting bool                                 // punches of a damaged file are still to join: nothing is sent
 	earlier  map[device.EmployeeID]device.Pending // meanwhile: what each did last before
 

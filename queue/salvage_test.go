@@ -308,6 +308,9 @@ func TestJoin(t *testing.T) {
 	must(t, err)
 	defer func() { s.Close() }()
 	p, err := s.Append(punch(3, device.CheckIn, eight))
+	if st := s.Stats(); st.Delivered != 0 || st.Pending != 1 {
+		t.Errorf("before it has joined: %+v", st)
+	}
 	if err != nil || p.ID != next+1000 || len(s.Heads()) > 0 {
 		t.Fatalf("%+v, %v, %v", p, err, s.Heads())
 	}
