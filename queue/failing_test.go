@@ -210,6 +210,9 @@ func TestFailingWrites(t *testing.T) {
 	if where, name, child := strings.Cut(os.Getenv(failingEnv), "\n"); child {
 		changeAndTell(where, name)
 	}
+	if testing.Short() {
+		t.Skip("SKIPPED: it takes a while")
+	}
 	if _, err := exec.LookPath("strace"); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatal("there is no strace: install it")

@@ -264,6 +264,9 @@ func changed(path string, how func([]byte) []byte) error {
 // TestDamagedFiles damages every file that a clock has, and every one that its settings
 // name, in every way. The clock starts, and books; or it says why it does not.
 func TestDamagedFiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: it takes a while")
+	}
 	a, err := newAPI()
 	if err != nil {
 		t.Fatal(err)
@@ -332,6 +335,9 @@ func whatItSays(s control.Status) string {
 // A disk that takes nothing is said at each tap and in between, and once it is well again
 // bookings are saved without anybody's help.
 func TestDiskThatTakesNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: it takes a while")
+	}
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: only root can make a control socket's second place and fill a disk")
 	}
