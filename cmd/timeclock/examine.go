@@ -50,6 +50,9 @@ func (x examination) here() []doctor.Finding {
 		all = append(all, clockChip(chip, err, x.host.Setting("dtoverlay=i2c-rtc,ds3231")))
 	}
 	all = append(all, systemTime(s), doctor.Zone(x.cfg.Clock.Zone, time.Now()), holders(s), bookings(s))
+	if s.Settings.Problem != "" {
+		all = append(all, judge("settings", s.Settings.Problem, "", "timeclock config check, then sudo systemctl restart timeclock"))
+	}
 	if x.cfg.Web.Listen != "" {
 		all = append(all, judge("page", s.Page.Problem, "https://"+s.Page.Address, "see [web] in the settings"))
 	}
