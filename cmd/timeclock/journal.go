@@ -131,9 +131,16 @@ func runReset(ctx context.Context, c *call) error {
 	return err
 }
 
+// errRecovering says that nobody knows yet what there is.
+var errRecovering = errors.New("a damaged queue file was not recovered to its end, so nobody knows what it holds: " +
+	"start the clock, and wait until `timeclock status` says that it is")
+
 func (c *call) mayReset(ctx context.Context, cfg config.Config, export string) error {
 	if _, err := os.Stat(queuePath(cfg)); errors.Is(err, os.ErrNotExist) {
 		return nil
+	}
+	if readRecovery(cfg) != nil {
+		return errRecovering
 	}
 	if err := checkQueue(ctx, queuePath(cfg)); err != nil {
 		return fmt.Errorf("the queue file is damaged, so nobody knows what it holds; start the clock once, it recovers what can be read: %w", err)
@@ -172,6 +179,9 @@ func undelivered(_ context.Context, c *call) error {
 	cfg, err := loadConfig(c.config)
 	if err != nil {
 		return err
+	}
+	if readRecovery(cfg) != nil {
+		return errRecovering
 	}
 	if _, err := os.Stat(queuePath(cfg)); errors.Is(err, os.ErrNotExist) {
 		if _, err := os.Stat(snapshotPath(cfg)); err == nil {
