@@ -94,6 +94,20 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
+// onPage does something about the page that ends in a pairing.
+func (s *Server) onPage(what string, do func(Page) (Pairing, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		if s.clock.Page == nil {
+			reply(w, nil, ErrNoPage)
+			return
+		}
+		s.log.Info(what)
+		p, err := do(s.clock.Page)
+		s.clock.did(Console, what, "", 0, err)
+		reply(w, p, err)
+	}
+}
+
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
@@ -222,25 +236,8 @@ func (s *Server) handler() http.Handler {
 		n, err := s.clock.Corrected(r.Context(), Console, x)
 		reply(w, n, err)
 	})
-	mux.HandleFunc("POST /web/pair", func(w http.ResponseWriter, _ *http.Request) {
-		if s.clock.Page == nil {
-			reply(w, nil, ErrNoPage)
-			return
-		}
-		s.log.Info("pairing begun")
-		p, err := s.clock.Page.Pair()
-		reply(w, p, err)
-	})
-	mux.HandleFunc("POST /web/reset", func(w http.ResponseWriter, _ *http.Request) {
-		if s.clock.Page == nil {
-			reply(w, nil, ErrNoPage)
-			return
-		}
-		s.log.Info("accounts of the page taken away")
-		p, err := s.clock.Page.Reset()
-		s.clock.did(Console, "accounts of the page taken away", "", 0, err)
-		reply(w, p, err)
-	})
+	mux.HandleFunc("POST /web/pair", s.onPage("pairing begun", Page.Pair))
+	mux.HandleFunc("POST /web/reset", s.onPage("accounts of the page taken away", Page.Reset))
 	mux.HandleFunc("GET /employees/{who}", func(w http.ResponseWriter, r *http.Request) {
 		e, err := s.clock.Employee(r.PathValue("who"))
 		reply(w, e, err)
