@@ -126,8 +126,11 @@ func (r *recovery) run(ctx context.Context, q *queue.Store, say func(string), jo
 		say(r.notice())
 		if r.Failed < mostFailures {
 			found, err := r.salvage(ctx)
-			if err == nil && !r.join(ctx, q, log) {
-				return nil
+			if err == nil {
+				err = r.join(ctx, q, log)
+			}
+			if !q.Awaiting() && err != nil { // a person has given it up meanwhile
+				return r.ended(say, joined)
 			}
 			if err == nil {
 				r.forget()
@@ -155,10 +158,8 @@ func (r *recovery) run(ctx context.Context, q *queue.Store, say func(string), jo
 		case <-ctx.Done():
 			return nil
 		case <-r.kick:
-			if !q.Awaiting() { // given up
-				joined()
-				say(r.Why + "; it was given up, and is kept")
-				return nil
+			if !q.Awaiting() {
+				return r.ended(say, joined)
 			}
 			r.Failed = 0
 		case <-time.After(wait):
@@ -166,25 +167,35 @@ func (r *recovery) run(ctx context.Context, q *queue.Store, say func(string), jo
 	}
 }
 
-// join lets what was recovered join the queue, as soon as the disk lets it: that it does not
-// is no fault of the salvage. It does not if a person has given it up meanwhile.
-func (r *recovery) join(ctx context.Context, q *queue.Store, log *slog.Logger) bool {
-	for {
-		err := q.Join(r.out())
-		if err == nil {
-			return true
+// ended says that a person has given it up.
+func (r *recovery) ended(say func(string), joined func()) error {
+	os.Remove(r.out())
+	joined()
+	say(r.Why + "; it was given up, and is kept")
+	return nil
+}
+
+// joinTime is how long a disk may take until it lets what was recovered join.
+const joinTime = 10 * time.Minute
+
+// join lets what was recovered join the queue, as soon as the disk lets it.
+func (r *recovery) join(ctx context.Context, q *queue.Store, log *slog.Logger) (err error) {
+	said := ""
+	for end := time.Now().Add(joinTime); time.Now().Before(end); {
+		if err = q.Join(r.out()); err == nil || !q.Awaiting() {
+			return err
 		}
-		if !q.Awaiting() {
-			os.Remove(r.out())
-			return false
+		if err.Error() != said {
+			said = err.Error()
+			log.Error("recovered bookings not joined, trying again", "error", err)
 		}
-		log.Error("recovered bookings not joined, trying again", "error", err)
 		select {
 		case <-ctx.Done():
-			return false
+			return ctx.Err()
 		case <-time.After(lookForDisk):
 		}
 	}
+	return err
 }
 
 func doubted(found queue.Salvaged) string {

@@ -90,3 +90,54 @@ func must(t *testing.T, errs ...error) {
 		}
 	}
 }
+
+// A recovery that failed twice waits for a person, who has it tried again or gives it up;
+// bookings are kept until then.
+func TestRecoveryThatFails(t *testing.T) {
+	for name, decide := range map[string]func(*testing.T, *disk, string){
+		"tried again": func(t *testing.T, d *disk, obstacle string) {
+			must(t, os.RemoveAll(obstacle), d.salvage(false))
+		},
+		"given up": func(t *testing.T, d *disk, _ string) { must(t, d.salvage(true)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := config.Default()
+			cfg.StateDir = t.TempDir()
+			must(t, os.WriteFile(queuePath(cfg), []byte("This was a queue once."), 0o600),
+				os.WriteFile(snapshotPath(cfg), []byte("and this its snapshot"), 0o600))
+			log := slog.New(slog.DiscardHandler)
+			s, r, err := openQueue(t.Context(), cfg, log)
+			must(t, err)
+			defer s.Close()
+			obstacle := r.out() + ".salvage"
+			must(t, os.MkdirAll(obstacle+"/full", 0o700))
+			r.Failed = mostFailures - 1
+			notices, ended := make(chan string, 10), make(chan error, 1)
+			go func() {
+				ended <- r.run(t.Context(), s, func(text string) { notices <- text }, func() {}, log)
+			}()
+			for text := range notices {
+				if strings.Contains(text, "could not be recovered") {
+					break
+				}
+			}
+			_, err = s.Append(device.Punch{Employee: employeeOf(1), Intent: device.CheckIn, Time: time.Now()})
+			must(t, err)
+			if !s.Awaiting() || len(s.Heads()) > 0 {
+				t.Errorf("it awaits: %v; heads %v", s.Awaiting(), s.Heads())
+			}
+			decide(t, &disk{queue: s, recovery: r}, obstacle)
+			must(t, <-ended)
+			if s.Awaiting() || len(s.Heads()) != 1 {
+				t.Errorf("it awaits: %v; heads %v", s.Awaiting(), s.Heads())
+			}
+			if _, err := os.Stat(recoveryPath(cfg)); err == nil {
+				t.Error("its note is still there")
+			}
+			kept, _ := filepath.Glob(queuePath(cfg) + ".damaged-*")
+			if _, err := os.Stat(snapshotPath(cfg)); name == "given up" && (err == nil || len(kept) != 2) {
+				t.Errorf("the snapshot is not kept from being written over: %v", kept)
+			}
+		})
+	}
+}
