@@ -210,6 +210,7 @@ func TestZeitstromIsAsked(t *testing.T) {
 		return "", time.Time{}, ctx.Err()
 	}
 	here := Punch{ID: 1, Employee: "anna", Intent: CheckIn, Time: eight}
+	unsure := func(d *desk) { d.stamp = func(time.Time) Stamp { return Stamp{Uncertain: true} } }
 	for name, tc := range map[string]struct {
 		setup  func(*desk)
 		latest func(context.Context) (Intent, time.Time, error)
@@ -218,20 +219,26 @@ func TestZeitstromIsAsked(t *testing.T) {
 		asked  int
 		silent bool
 	}{
-		"it agrees":                  {nil, says(CheckIn, eight), CheckOut, Zeitstrom, 1, false},
-		"left by the app":            {nil, says(CheckOut, eight.Add(time.Hour)), CheckIn, Zeitstrom, 1, false},
-		"came by the app":            {func(d *desk) { d.stored = nil }, says(CheckIn, eight), CheckOut, Zeitstrom, 1, false},
-		"knows nobody":               {func(d *desk) { d.stored = nil }, says("", time.Time{}), CheckIn, Zeitstrom, 1, false},
-		"deleted there":              {nil, says("", time.Time{}), CheckIn, Zeitstrom, 1, false},
-		"yesterday is open there":    {nil, says(CheckIn, eight.Add(-24*time.Hour)), CheckIn, Zeitstrom, 1, false},
-		"it does not answer":         {nil, never, CheckOut, ThisClock, 1, true},
-		"it is offline":              {func(d *desk) { d.online = false }, says(CheckOut, eight), CheckOut, ThisClock, 0, false},
-		"something waits here":       {func(d *desk) { d.pending = true }, says(CheckOut, eight), CheckOut, ThisClock, 0, false},
-		"the time is not certain":    {func(d *desk) { d.stamp = func(time.Time) Stamp { return Stamp{Uncertain: true} } }, says(CheckOut, eight), CheckOut, ThisClock, 0, false},
-		"the company says not to":    {func(d *desk) { d.asked = -1 }, says(CheckOut, eight), CheckOut, ThisClock, -1, false},
-		"remembered, and silence":    {func(d *desk) { d.remembered, d.learned = CheckOut, eight.Add(time.Hour) }, never, CheckIn, Zeitstrom, 1, true},
-		"an old memory, and silence": {func(d *desk) { d.remembered, d.learned = CheckOut, eight.Add(-time.Hour) }, never, CheckOut, ThisClock, 1, true},
-		"nobody knows and silence":   {func(d *desk) { d.stored = nil }, never, CheckIn, Nobody, 1, true},
+		"it agrees":               {nil, says(CheckIn, eight), CheckOut, Zeitstrom, 1, false},
+		"left by the app":         {nil, says(CheckOut, eight.Add(time.Hour)), CheckIn, Zeitstrom, 1, false},
+		"came by the app":         {func(d *desk) { d.stored = nil }, says(CheckIn, eight), CheckOut, Zeitstrom, 1, false},
+		"knows nobody":            {func(d *desk) { d.stored = nil }, says("", time.Time{}), CheckIn, Zeitstrom, 1, false},
+		"deleted there":           {nil, says("", time.Time{}), CheckIn, Zeitstrom, 1, false},
+		"yesterday is open there": {nil, says(CheckIn, eight.Add(-24*time.Hour)), CheckIn, Zeitstrom, 1, false},
+		"it does not answer":      {nil, never, CheckOut, ThisClock, 1, true},
+		"it is offline":           {func(d *desk) { d.online = false }, says(CheckOut, eight), CheckOut, ThisClock, 0, false},
+		"something waits here":    {func(d *desk) { d.pending = true }, says(CheckOut, eight), CheckOut, ThisClock, 0, false},
+		"the time is not certain": {unsure, says(CheckOut, eight), CheckOut, ThisClock, 0, false},
+		"the company says not to": {func(d *desk) { d.asked = -1 }, says(CheckOut, eight), CheckOut, ThisClock, -1, false},
+		"remembered, and silence": {
+			func(d *desk) { d.remembered, d.learned = CheckOut, eight.Add(time.Hour) },
+			never, CheckIn, Zeitstrom, 1, true,
+		},
+		"an old memory, and silence": {
+			func(d *desk) { d.remembered, d.learned = CheckOut, eight.Add(-time.Hour) },
+			never, CheckOut, ThisClock, 1, true,
+		},
+		"nobody knows and silence": {func(d *desk) { d.stored = nil }, never, CheckIn, Nobody, 1, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -432,7 +439,8 @@ func TestFollowsAClockThatIsAhead(t *testing.T) {
 		shown := eight.Add(300 * time.Millisecond)
 		o := term.Answer(Tap{UID: uid(t, "A1B2C3D4"), Time: shown})
 		moved := want > 0
-		if o.Kind != CheckedOut || moved && (!o.Punch.Time.Equal(eight.Add(want)) || !o.Punch.Raw.Equal(shown)) || !moved && !o.Punch.Time.Equal(shown) {
+		if o.Kind != CheckedOut || moved && (!o.Punch.Time.Equal(eight.Add(want)) || !o.Punch.Raw.Equal(shown)) ||
+			!moved && !o.Punch.Time.Equal(shown) {
 			t.Errorf("%v ahead: %s at %v, shown %v", ahead, o.Kind, o.Punch.Time, o.Punch.Raw)
 		}
 	}

@@ -58,7 +58,9 @@ func TestBigDamagedQueue(t *testing.T) {
 			bad := bytes.Clone(whole)
 			damage(bad)
 			must(t, os.Mkdir(state, 0o700), os.WriteFile(filepath.Join(state, "queue.db"), bad, 0o600),
-				os.WriteFile(settings, fmt.Appendf(nil, "state_dir = %q\nzeitstrom.url = \"http://127.0.0.1:1/\"\nzeitstrom.token_file = \"/nowhere\"\nreader.driver = \"simulated\"\ndisplay.driver = \"none\"\n", state), 0o600))
+				os.WriteFile(settings, fmt.Appendf(nil,
+					"state_dir = %q\nzeitstrom.url = \"http://127.0.0.1:1/\"\nzeitstrom.token_file = \"/nowhere\"\n"+
+						"reader.driver = \"simulated\"\ndisplay.driver = \"none\"\n", state), 0o600))
 			cmd := exec.Command(program, "run", "-config", settings)
 			var log bytes.Buffer
 			cmd.Stderr = &log

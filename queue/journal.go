@@ -23,9 +23,11 @@ import (
 type Exception struct {
 	At    time.Time      `json:"at"`
 	Punch device.PunchID `json:"punch,omitempty"`
-	What  string         `json:"what"` // ambiguous, delivered, quarantined, held, retried, released, reopened, dropped, claimed, repaired, confirmed, contradicted, time set
-	Why   string         `json:"why,omitempty"`
-	By    string         `json:"by,omitempty"` // who decided; empty: the clock itself
+	// What is ambiguous, delivered, quarantined, held, retried, released, reopened, dropped, claimed,
+	// repaired, confirmed, contradicted or time set; or what a person did.
+	What string `json:"what"`
+	Why  string `json:"why,omitempty"`
+	By   string `json:"by,omitempty"` // who decided; empty: the clock itself
 }
 
 // What a salvage must know of a punch: that it was settled, and is not any more.

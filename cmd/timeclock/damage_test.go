@@ -74,7 +74,8 @@ func copyTo(from, to string, mode os.FileMode) error {
 func (f *clockFiles) make(api string) {
 	t := f.t
 	t.Helper()
-	text := fmt.Sprintf("state_dir = %q\n[zeitstrom]\nurl = %q\ntoken_file = %q\nca_file = %q\n[reader]\ndriver = \"simulated\"\npoll = \"20ms\"\n"+
+	text := fmt.Sprintf("state_dir = %q\n[zeitstrom]\nurl = %q\ntoken_file = %q\nca_file = %q\n"+
+		"[reader]\ndriver = \"simulated\"\npoll = \"20ms\"\n"+
 		"[display]\ndriver = \"none\"\n[terminal]\nlockout = \"0s\"\n[web]\nlisten = \"127.0.0.1:0\"\ncert_file = %q\nkey_file = %q\n",
 		f.state, api, filepath.Join(f.dir, "etc", "token"), filepath.Join(f.dir, "etc", "ca.pem"),
 		filepath.Join(f.dir, "etc", "page-cert.pem"), filepath.Join(f.dir, "etc", "page-key.pem"))
@@ -87,7 +88,8 @@ func (f *clockFiles) make(api string) {
 		"timeclock.toml": []byte(text), "token": []byte("good"), "badges.csv": []byte(badges),
 		"ca.pem": cert, "page-cert.pem": cert, "page-key.pem": key,
 	} {
-		if err := errors.Join(os.MkdirAll(filepath.Dir(f.settings), 0o755), os.WriteFile(filepath.Join(f.dir, "etc", name), content, 0o600)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(f.settings), 0o755),
+			os.WriteFile(filepath.Join(f.dir, "etc", name), content, 0o600)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -101,7 +103,8 @@ func (f *clockFiles) make(api string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, err := f.command("badge", "import", "-config", f.settings, filepath.Join(f.dir, "etc", "badges.csv")).CombinedOutput(); err != nil {
+	if out, err := f.command("badge", "import", "-config", f.settings,
+		filepath.Join(f.dir, "etc", "badges.csv")).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", list, err, out)
 	}
 	if a, err := client.Tap(badgeOf(0)); err != nil || a.Outcome != device.CheckedIn {
@@ -234,7 +237,10 @@ func selfSigned(t *testing.T) (cert, key []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &secret.PublicKey, secret)
 	if err != nil {
 		t.Fatal(err)
@@ -360,7 +366,8 @@ func TestDiskThatTakesNothing(t *testing.T) {
 	}{
 		"read-only": {
 			begin: func(c *clockFiles) error {
-				return errors.Join(syscall.Mount(c.state, c.state, "", syscall.MS_BIND, ""), syscall.Mount("", c.state, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+				return errors.Join(syscall.Mount(c.state, c.state, "", syscall.MS_BIND, ""),
+					syscall.Mount("", c.state, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
 			},
 			end: func(c *clockFiles) error {
 				return syscall.Mount("", c.state, "", syscall.MS_BIND|syscall.MS_REMOUNT, "")
@@ -380,7 +387,8 @@ func TestDiskThatTakesNothing(t *testing.T) {
 		},
 		"full, and new": {
 			begin: func(c *clockFiles) error {
-				return errors.Join(os.Rename(c.state, c.state+".away"), os.Mkdir(c.state, 0o755), syscall.Mount("none", c.state, "tmpfs", 0, "size=64k,mode=0777"),
+				return errors.Join(os.Rename(c.state, c.state+".away"), os.Mkdir(c.state, 0o755),
+					syscall.Mount("none", c.state, "tmpfs", 0, "size=64k,mode=0777"),
 					os.WriteFile(filepath.Join(c.state, "ballast"), make([]byte, 60<<10), 0o600))
 			},
 			end: func(c *clockFiles) error {

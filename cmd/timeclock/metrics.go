@@ -173,7 +173,10 @@ func (c present) numbers() []gauge {
 		{"reader_silent_after_seconds", "[monitor] silent_after: when that is odd; 0: never.", now, c.cfg.Monitor.SilentAfter.Seconds(), nil},
 		{"display_healthy", "Whether the display works.", now, is(s.Display.Healthy), nil},
 		{"uplink_online", "Whether the last request got an answer of Zeitstrom's own.", now, is(s.Uplink.Online), nil},
-		{"uplink_blocked", "Whether something keeps everybody's bookings here: no network, a refused token, say.", now, is(s.Uplink.Problem != ""), nil},
+		{
+			"uplink_blocked", "Whether something keeps everybody's bookings here: no network, a refused token, say.",
+			now, is(s.Uplink.Problem != ""), nil,
+		},
 		{"uplink_stuck_punches", "Bookings that wait though others are sent.", now, float64(s.Uplink.Stuck), nil},
 		{"badges_lost", "Whether part of the badge map is missing.", now, is(s.Roster.Lost), nil},
 		{"clock_trusted", "Whether the system clock is believed.", now, is(s.Clock.Trusted), nil},

@@ -59,7 +59,8 @@ func TestWholeClockModel(t *testing.T) {
 				},
 				"another clock": func(t *rapid.T) {
 					time.Sleep(time.Second)
-					w.bookAt(rapid.IntRange(0, 4).Draw(t, "employee"), device.CheckIn, time.Duration(rapid.IntRange(-60, 300).Draw(t, "ahead"))*time.Second)
+					w.bookAt(rapid.IntRange(0, 4).Draw(t, "employee"), device.CheckIn,
+						time.Duration(rapid.IntRange(-60, 300).Draw(t, "ahead"))*time.Second)
 					time.Sleep(time.Second)
 				},
 				"delete":     func(t *rapid.T) { w.delete(t, rapid.IntRange(0, 4).Draw(t, "employee")) },
@@ -315,12 +316,16 @@ func (w *world) start(t *rapid.T) {
 	if w.queue, err = queue.Open(w.path()); err != nil {
 		t.Fatal(err)
 	}
-	api := zeitstrom.New(zeitstrom.Config{URL: "http://zeitstrom.test" + zeitstromtest.Base, TokenFile: filepath.Join(w.dir, "token"), Timeout: 15 * time.Second, Transport: &w.server.Server})
+	api := zeitstrom.New(zeitstrom.Config{
+		URL:       "http://zeitstrom.test" + zeitstromtest.Base,
+		TokenFile: filepath.Join(w.dir, "token"), Timeout: 15 * time.Second, Transport: &w.server.Server,
+	})
 	log := slog.New(slog.DiscardHandler)
 	w.uplink = uplink.New(w.queue, api, uplink.Options{Settle: time.Minute, Watch: true}, log)
 	up := w.uplink
 	w.terminal = &device.Terminal{
-		Roster: w.roster, Queue: w.queue, Clock: clock.New(bubble{}, w.queue, true, log), Elsewhere: up, Office: roster.NewEnrolment(w.roster), Screen: audience{},
+		Roster: w.roster, Queue: w.queue, Clock: clock.New(bubble{}, w.queue, true,
+			log), Elsewhere: up, Office: roster.NewEnrolment(w.roster), Screen: audience{},
 		Rules: device.Rules{Zone: time.UTC, Lockout: 30 * time.Second, LongestShift: shift, Ask: 200 * time.Millisecond}, Log: log,
 	}
 	ctx, cancel := context.WithCancel(context.Background())

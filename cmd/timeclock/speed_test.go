@@ -108,7 +108,10 @@ func drain(t *testing.T, n int) time.Duration {
 			t.Fatal(err)
 		}
 	}
-	client := zeitstrom.New(zeitstrom.Config{URL: "http://" + a.address + zeitstromtest.Base, TokenFile: filepath.Join(dir, "token"), Timeout: 15 * time.Second})
+	client := zeitstrom.New(zeitstrom.Config{
+		URL:       "http://" + a.address + zeitstromtest.Base,
+		TokenFile: filepath.Join(dir, "token"), Timeout: 15 * time.Second,
+	})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	began := time.Now()

@@ -41,6 +41,7 @@ func openQueue(ctx context.Context, cfg config.Config, log *slog.Logger) (*queue
 		return nil, nil, err
 	}
 	r := readRecovery(cfg)
+	fresh := "" // the name that a damaged file has got besides its own
 	_, missing := os.Stat(path)
 	_, noSnapshot := os.Stat(snapshotPath(cfg))
 	switch {
@@ -79,20 +80,18 @@ func openQueue(ctx context.Context, cfg config.Config, log *slog.Logger) (*queue
 		if err := setAside(path, aside); err != nil {
 			return nil, nil, fmt.Errorf("the queue file is damaged and cannot be set aside: %w", err)
 		}
+		fresh = aside
 		log.Error("queue file damaged", "error", problem, "kept_as", aside)
 		r = r.begun(cfg, "the queue file was damaged and is kept as "+filepath.Base(aside), aside)
-		if err := r.save(); err != nil {
-			if info, statErr := os.Lstat(path); statErr == nil && !info.IsDir() {
-				os.Remove(aside) // the file still has its own name
-			}
-			return nil, nil, fmt.Errorf("%s, and nothing can be put in its place: %w", r.Why, err)
-		}
 	}
 	first, last := scanQueue(ctx, r.all())
 	if first == 0 { // not even that ended: the numbers go on where nobody has been
 		first = device.PunchID(len(r.Files)+1) << 40
 	}
 	if err := r.save(); err != nil {
+		if fresh != "" && r.has(path) {
+			os.Remove(fresh) // the file still has its own name
+		}
 		return nil, nil, fmt.Errorf("%s, and nothing can be put in its place: %w", r.Why, err)
 	}
 	s, err := queue.Interim(path, first, last)

@@ -434,7 +434,10 @@ func TestJump(t *testing.T) {
 				if stamp.Uncertain != tc.doubt {
 					t.Errorf("uncertain: %v", stamp.Uncertain)
 				}
-				p, err := store.Append(device.Punch{Employee: "a1b2c3d4-e5f6-7890-abcd-ef1234567890", Intent: device.CheckIn, Time: m.Wall(), Stamp: stamp})
+				p, err := store.Append(device.Punch{
+					Employee: "a1b2c3d4-e5f6-7890-abcd-ef1234567890",
+					Intent:   device.CheckIn, Time: m.Wall(), Stamp: stamp,
+				})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -75,7 +75,8 @@ func (c *Clock) ImportBadges(who string, file io.Reader, o roster.Options) (rost
 }
 
 // BookOrphans turns the taps that were kept while part of the badge map was lost into
-// bookings, once their badges are in it again and no earlier bookings are still to be recovered. Those that would come before later bookings
+// bookings, once their badges are in it again and no earlier bookings are still to be recovered. Those that
+// would come before later bookings
 // of the employee stay, for a person.
 func (c *Clock) BookOrphans() {
 	if !c.Roster.Whole() || c.Queue.Awaiting() {

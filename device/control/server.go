@@ -78,7 +78,10 @@ func (s *Server) String() string { return "control socket" }
 
 // Run serves until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
-	srv := &http.Server{Handler: s.mine(s.handler()), ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	srv := &http.Server{
+		Handler: s.mine(s.handler()), ReadHeaderTimeout: 5 * time.Second,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)

@@ -9,13 +9,14 @@ import (
 
 // Status is the state of a clock, in the form that scripts read.
 type Status struct {
-	Version       string           `json:"version"`
-	Pending       int              `json:"pending"`
-	Delivered     int              `json:"delivered"`
-	Quarantined   int              `json:"quarantined"`
-	Unclaimed     int              `json:"unclaimed"`
-	Ambiguous     int              `json:"ambiguous"` // of those pending: sent, and not clearly answered
-	Held          int              `json:"held"`      // of those pending: check-outs whose check-ins are quarantined, and those that are uncertain
+	Version     string `json:"version"`
+	Pending     int    `json:"pending"`
+	Delivered   int    `json:"delivered"`
+	Quarantined int    `json:"quarantined"`
+	Unclaimed   int    `json:"unclaimed"`
+	Ambiguous   int    `json:"ambiguous"` // of those pending: sent, and not clearly answered
+	// Of those pending: check-outs whose check-ins are quarantined, and those that are uncertain.
+	Held          int              `json:"held"`
 	Uncertain     int              `json:"uncertain"` // of those held: their time is not certain yet
 	Stranded      int              `json:"stranded"`  // of those uncertain: only a person can tell their time
 	Dropped       int              `json:"dropped"`
@@ -113,7 +114,8 @@ func (c *Clock) Status() Status {
 	s.Ambiguous, s.Held, s.Uncertain, s.Dropped = q.Ambiguous, q.Held, q.Uncertain, q.Dropped
 	s.OldestPending = optional(q.OldestPending)
 	r := c.Sync.Status()
-	s.Roster.Zeitstrom, s.Roster.Compared, s.Roster.Problem, s.Roster.Conflicts = c.Sync.Every > 0, optional(r.At), r.Problem, len(r.Merged.Conflicts)
+	s.Roster.Zeitstrom, s.Roster.Compared = c.Sync.Every > 0, optional(r.At)
+	s.Roster.Problem, s.Roster.Conflicts = r.Problem, len(r.Merged.Conflicts)
 	damage := c.Roster.Damage()
 	s.Roster.Damage, s.Roster.Lost = damage.Problem, damage.Lost
 	s.Storage.Healthy, s.Storage.Problem, s.Storage.Notice = q.Problem == "", q.Problem, c.theNotice()

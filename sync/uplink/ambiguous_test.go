@@ -30,29 +30,49 @@ var fates = []struct {
 	{"drop before", zeitstromtest.Fault{DropBefore: true}, "ambiguous", false, "cannot be reached", ""},
 	{"drop after", zeitstromtest.Fault{DropAfter: true}, "ambiguous", true, "cannot be reached", ""},
 	{"lands late", zeitstromtest.Fault{Delay: 40 * time.Second}, "ambiguous", true, "cannot be reached", ""},
-	{"reset mid-body", zeitstromtest.Fault{Status: 201, Body: `{"intent": "checkin"}`, CutBody: true}, "ambiguous", false, "cannot be reached", ""},
+	{
+		"reset mid-body",
+		zeitstromtest.Fault{Status: 201, Body: `{"intent": "checkin"}`, CutBody: true},
+		"ambiguous",
+		false, "cannot be reached", "",
+	},
 	{"500", zeitstromtest.JSON(500, `{"detail": "boom"}`), "ambiguous", false, "not available (500)", ""},
 	{"502 HTML", zeitstromtest.HTML(502), "ambiguous", false, "not available (502)", ""},
 	{"503", zeitstromtest.HTML(503), "ambiguous", false, "not available (503)", ""},
 	{"429", zeitstromtest.Fault{Status: 429}, "", false, "", "asks to wait"},
 	{"429 with Retry-After", zeitstromtest.Fault{Status: 429, Header: map[string]string{"Retry-After": "30"}}, "", false, "", "asks to wait"},
 	{"401", zeitstromtest.JSON(401, `{"detail": "Invalid token."}`), "", false, "", "does not accept the token (401)"},
-	{"403", zeitstromtest.JSON(403, `{"detail": "No."}`), "", false, "no permission for POST devices/app-timestamps/ (403)", "no permission for POST devices/app-timestamps/ (403)"},
+	{
+		"403", zeitstromtest.JSON(403, `{"detail": "No."}`), "", false,
+		"no permission for POST devices/app-timestamps/ (403)", "no permission for POST devices/app-timestamps/ (403)",
+	},
 	{"404", zeitstromtest.JSON(404, `{"detail": "Not found."}`), "", false, "not available (404)", ""},
 	{"405", zeitstromtest.JSON(405, `{"detail": "Method not allowed."}`), "", false, "not available (405)", ""},
 	{"408", zeitstromtest.HTML(408), "", false, "not available (408)", ""},
 	{"400 field", zeitstromtest.JSON(400, `{"time": ["In the future."]}`), "time: In the future.", false, "", ""},
 	{"400 non-field", zeitstromtest.JSON(400, `{"non_field_errors": ["Employee is locked."]}`), "Employee is locked.", false, "", ""},
-	{"redirect", zeitstromtest.Fault{Status: 302, Header: map[string]string{"Location": "http://login.hotel/"}}, "ambiguous", false, "not Zeitstrom answering", ""},
+	{
+		"redirect",
+		zeitstromtest.Fault{Status: 302, Header: map[string]string{"Location": "http://login.hotel/"}},
+		"ambiguous", false, "not Zeitstrom answering", "",
+	},
 	{"captive HTML 200", zeitstromtest.HTML(200), "ambiguous", false, "not Zeitstrom answering", ""},
 	{"garbage", zeitstromtest.JSON(200, "{]"), "ambiguous", false, "not Zeitstrom answering", ""},
-	{"plain text", zeitstromtest.Fault{Status: 200, Header: map[string]string{"Content-Type": "text/plain"}, Body: "OK"}, "ambiguous", false, "not Zeitstrom answering", ""},
+	{"plain text", zeitstromtest.Fault{
+		Status: 200, Header: map[string]string{"Content-Type": "text/plain"},
+		Body: "OK",
+	}, "ambiguous", false, "not Zeitstrom answering", ""},
 	{"false", zeitstromtest.JSON(200, "false"), "ambiguous", false, "no object", ""},
 	{"null", zeitstromtest.JSON(200, "null"), "ambiguous", false, "no object", ""},
 	{"an error", zeitstromtest.JSON(200, `{"error": "maintenance until 6"}`), "ambiguous", false, "maintenance until 6", ""},
-	{"somebody else", zeitstromtest.JSON(201, `{"intent": "checkin", "employee_id": "b1b2c3d4-e5f6-7890-abcd-ef1234567890"}`), "ambiguous", false, "another booking", ""},
+	{"somebody else", zeitstromtest.JSON(201,
+		`{"intent": "checkin", "employee_id": "b1b2c3d4-e5f6-7890-abcd-ef1234567890"}`), "ambiguous", false, "another booking", ""},
 	{"empty 200", zeitstromtest.Fault{Status: 200}, "ambiguous", false, "looked like success", ""},
-	{"empty 200 of HTML", zeitstromtest.Fault{Status: 200, Header: map[string]string{"Content-Type": "text/html"}}, "ambiguous", false, "looked like success", ""},
+	{
+		"empty 200 of HTML",
+		zeitstromtest.Fault{Status: 200, Header: map[string]string{"Content-Type": "text/html"}},
+		"ambiguous", false, "looked like success", "",
+	},
 	{"202", zeitstromtest.Fault{Status: 202}, "ambiguous", false, "looked like success", ""},
 	{"204", zeitstromtest.Fault{Status: 204}, "ambiguous", false, "looked like success", ""},
 	{"206", zeitstromtest.JSON(206, "{}"), "ambiguous", false, "looked like success", ""},
@@ -233,7 +253,10 @@ func TestRefusalOfAPunchThatHadArrived(t *testing.T) {
 				if _, err := c.api.Post(t.Context(), device.Punch{Employee: employee(1), Intent: device.CheckIn, Time: time.Now()}); err != nil {
 					t.Fatal(err)
 				}
-			} else if _, err := c.api.Post(t.Context(), device.Punch{Employee: employee(1), Intent: device.CheckIn, Time: time.Now().Add(-time.Hour)}); err != nil {
+			} else if _, err := c.api.Post(t.Context(), device.Punch{
+				Employee: employee(1), Intent: device.CheckIn,
+				Time: time.Now().Add(-time.Hour),
+			}); err != nil {
 				t.Fatal(err)
 			}
 			c.runUntil()

@@ -100,7 +100,8 @@ func TestDenied(t *testing.T) {
 func TestTokenThatMayNotCheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &zeitstromtest.Server{WriteOnly: true}
-		server.Fault = posts(zeitstromtest.Sequence(zeitstromtest.Fault{Status: 204}, zeitstromtest.JSON(200, "false"), zeitstromtest.Fault{Status: 204}))
+		server.Fault = posts(zeitstromtest.Sequence(zeitstromtest.Fault{Status: 204},
+			zeitstromtest.JSON(200, "false"), zeitstromtest.Fault{Status: 204}))
 		c := start(t, server)
 		c.runUntil()
 		var got []string

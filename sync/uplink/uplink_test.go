@@ -56,7 +56,10 @@ func (l *logBuffer) String() string {
 func start(t *testing.T, server *zeitstromtest.Server) *clock {
 	c := &clock{t: t, server: server, token: filepath.Join(t.TempDir(), "token")}
 	c.setToken("good")
-	api := zeitstrom.New(zeitstrom.Config{URL: "http://zeitstrom.test/api/v2/", TokenFile: c.token, Timeout: 15 * time.Second, Transport: server})
+	api := zeitstrom.New(zeitstrom.Config{
+		URL: "http://zeitstrom.test/api/v2/", TokenFile: c.token,
+		Timeout: 15 * time.Second, Transport: server,
+	})
 	c.queue = newMemory()
 	c.api = api
 	c.Uplink = New(c.queue, api, Options{Settle: settle}, c.log.logger())

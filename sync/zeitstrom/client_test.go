@@ -69,22 +69,39 @@ func TestAnswers(t *testing.T) {
 		kind  zeitstrom.Kind
 		text  string // or the shape
 	}{
-		{"echo", zeitstromtest.JSON(200, `{"employee_id": "A1B2C3D4-e5f6-7890-abcd-ef1234567890", "intent": "checkin", "time": "2024-06-20 10:00:00.25+02", "id": 7}`), unproven, ""},
+		{"echo", zeitstromtest.JSON(200, `{"employee_id": "A1B2C3D4-e5f6-7890-abcd-ef1234567890", "intent": "checkin", `+
+			`"time": "2024-06-20 10:00:00.25+02", "id": 7}`), unproven, ""},
 		{"echo without a time", zeitstromtest.JSON(202, `{"employee_id": "a1b2c3d4-e5f6-7890-abcd-ef1234567890", "time": null}`), unproven, ""},
 		{"empty 200", zeitstromtest.Fault{Status: 200}, unproven, "200  "},
 		{"empty HTML", zeitstromtest.Fault{Status: 200, Header: map[string]string{"Content-Type": "text/html"}}, unproven, "200 text/html "},
 		{"204", zeitstromtest.Fault{Status: 204}, unproven, "204  "},
 		{"201 of unknown shape", zeitstromtest.JSON(201, `{"b": [1], "a": 2}`), unproven, "201 application/json a,b"},
-		{"a time without a zone", zeitstromtest.JSON(201, `{"employee_id": "a1b2c3d4-e5f6-7890-abcd-ef1234567890", "time": "2024-06-20T08:00:00"}`), unproven, "201 application/json employee_id,time"},
+		{
+			"a time without a zone", zeitstromtest.JSON(201,
+				`{"employee_id": "a1b2c3d4-e5f6-7890-abcd-ef1234567890", "time": "2024-06-20T08:00:00"}`),
+			unproven, "201 application/json employee_id,time",
+		},
 		{"an employee's object", zeitstromtest.JSON(201, `{"employee_id": {"id": 1}}`), unproven, "201 application/json employee_id"},
-		{"false", zeitstromtest.JSON(200, `false`), zeitstrom.NotAPI, "this was not Zeitstrom answering: 200 with a body that is no object: is there a captive portal or a proxy in between?"},
+		{
+			"false", zeitstromtest.JSON(200, `false`), zeitstrom.NotAPI,
+			"this was not Zeitstrom answering: 200 with a body that is no object: is there a captive portal or a proxy in between?",
+		},
 		{"null", zeitstromtest.JSON(200, `null`), zeitstrom.NotAPI, ""},
 		{"a list", zeitstromtest.JSON(200, `[]`), zeitstrom.NotAPI, ""},
-		{"an error", zeitstromtest.JSON(200, `{"error": "maintenance"}`), zeitstrom.NotAPI, `this was not Zeitstrom answering: 200 with "error": "maintenance": is there a captive portal or a proxy in between?`},
+		{
+			"an error", zeitstromtest.JSON(200, `{"error": "maintenance"}`), zeitstrom.NotAPI,
+			`this was not Zeitstrom answering: 200 with "error": "maintenance": is there a captive portal or a proxy in between?`,
+		},
 		{"a detail", zeitstromtest.JSON(202, `{"detail": null}`), zeitstrom.NotAPI, ""},
-		{"another employee", zeitstromtest.JSON(201, `{"employee_id": "b1b2c3d4-e5f6-7890-abcd-ef1234567890"}`), zeitstrom.NotAPI, "this was not Zeitstrom answering: 201 with a body that names another booking: is there a captive portal or a proxy in between?"},
-		{"another intent", zeitstromtest.JSON(201, `{"employee_id": "a1b2c3d4-e5f6-7890-abcd-ef1234567890", "intent": "checkout"}`), zeitstrom.NotAPI, ""},
-		{"another time", zeitstromtest.JSON(201, `{"employee_id": "a1b2c3d4-e5f6-7890-abcd-ef1234567890", "time": "2024-06-20T08:00:01Z"}`), zeitstrom.NotAPI, ""},
+		{
+			"another employee", zeitstromtest.JSON(201, `{"employee_id": "b1b2c3d4-e5f6-7890-abcd-ef1234567890"}`),
+			zeitstrom.NotAPI, "this was not Zeitstrom answering: 201 with a body that names another booking: " +
+				"is there a captive portal or a proxy in between?",
+		},
+		{"another intent", zeitstromtest.JSON(201,
+			`{"employee_id": "a1b2c3d4-e5f6-7890-abcd-ef1234567890", "intent": "checkout"}`), zeitstrom.NotAPI, ""},
+		{"another time", zeitstromtest.JSON(201,
+			`{"employee_id": "a1b2c3d4-e5f6-7890-abcd-ef1234567890", "time": "2024-06-20T08:00:01Z"}`), zeitstrom.NotAPI, ""},
 		{"another time alone", zeitstromtest.JSON(201, `{"time": "2024-06-20T09:00:00Z"}`), zeitstrom.NotAPI, ""},
 		{"captive portal", zeitstromtest.HTML(200), zeitstrom.NotAPI, "this was not Zeitstrom answering: 200 OK with a body of text/html: is there a captive portal or a proxy in between?"},
 		{"plain text", zeitstromtest.Fault{Status: 200, Header: map[string]string{"Content-Type": "text/plain"}, Body: "{}"}, zeitstrom.NotAPI, "this was not Zeitstrom answering: 200 OK with a body of text/plain: is there a captive portal or a proxy in between?"},
@@ -194,7 +211,8 @@ func TestTLS(t *testing.T) {
 	cfg := zeitstrom.Config{URL: ts.URL + zeitstromtest.Base, TokenFile: tokenFile(t, token), Timeout: 5 * time.Second}
 	c := zeitstrom.New(cfg)
 	var e *zeitstrom.Error
-	if _, err := c.Post(context.Background(), punch); !errors.As(err, &e) || e.Kind != zeitstrom.Unreachable || !strings.Contains(err.Error(), "certificate") {
+	if _, err := c.Post(context.Background(), punch); !errors.As(err, &e) || e.Kind != zeitstrom.Unreachable ||
+		!strings.Contains(err.Error(), "certificate") {
 		t.Errorf("unknown certificate: %v", err)
 	}
 	cfg.CAFile = filepath.Join(t.TempDir(), "ca.pem")

@@ -188,6 +188,9 @@ func (readCloser) Close() error { return nil }
 
 func dialTransport(t *testing.T, transport http.RoundTripper) *zeitstrom.Client {
 	t.Helper()
-	c := zeitstrom.New(zeitstrom.Config{URL: "http://zeitstrom.test" + zeitstromtest.Base, TokenFile: tokenFile(t, token), Timeout: 5 * time.Second, Transport: transport})
+	c := zeitstrom.New(zeitstrom.Config{
+		URL:       "http://zeitstrom.test" + zeitstromtest.Base,
+		TokenFile: tokenFile(t, token), Timeout: 5 * time.Second, Transport: transport,
+	})
 	return c
 }

@@ -32,7 +32,10 @@ const (
 const Kinds = int(Incomparable) + 1
 
 func (k Kind) String() string {
-	return [Kinds]string{"unreachable", "unavailable", "not_api", "throttled", "refused", "unauthorized", "forbidden", "no_token", "incomparable"}[k]
+	return [Kinds]string{
+		"unreachable", "unavailable", "not_api", "throttled", "refused", "unauthorized",
+		"forbidden", "no_token", "incomparable",
+	}[k]
 }
 
 // Error is whatever kept a request from succeeding.

@@ -23,7 +23,10 @@ func TestInstants(t *testing.T) {
 			t.Errorf("%s: %v, %v", s, i, err)
 		}
 	}
-	for _, s := range []string{"", "yesterday", "2024-06-20", "2024-13-20T08:00:05Z", "2024-06-20T25:00:05Z", "1718870405", "2024-06-20T08:00:05Z+02:00"} {
+	for _, s := range []string{
+		"", "yesterday", "2024-06-20", "2024-13-20T08:00:05Z", "2024-06-20T25:00:05Z",
+		"1718870405", "2024-06-20T08:00:05Z+02:00",
+	} {
 		if i, err := parseInstant(s); err == nil {
 			t.Errorf("%q is %v", s, i)
 		}

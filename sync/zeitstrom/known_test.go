@@ -97,7 +97,8 @@ func TestHasDoesNotGuess(t *testing.T) {
 		}
 	}
 	var e *zeitstrom.Error
-	if _, err := dial(t, &zeitstromtest.Server{WriteOnly: true}).Question(punch).Ask(t.Context()); !errors.As(err, &e) || e.Kind != zeitstrom.Forbidden {
+	if _, err := dial(t, &zeitstromtest.Server{WriteOnly: true}).Question(punch).Ask(t.Context()); !errors.As(err,
+		&e) || e.Kind != zeitstrom.Forbidden {
 		t.Errorf("a token that may not read: %v", err)
 	}
 }

@@ -33,7 +33,10 @@ func TestQuestionKeepsHistories(t *testing.T) {
 		return zeitstromtest.Fault{}
 	}
 	for n := range 10 {
-		server.Put(zeitstromtest.Timespan{Employee: string(punch.Employee), CheckIn: punch.Time.Add(time.Duration(n) * time.Minute), CheckOut: punch.Time.Add(time.Duration(n)*time.Minute + 31*time.Second)})
+		server.Put(zeitstromtest.Timespan{
+			Employee: string(punch.Employee),
+			CheckIn:  punch.Time.Add(time.Duration(n) * time.Minute), CheckOut: punch.Time.Add(time.Duration(n)*time.Minute + 31*time.Second),
+		})
 	}
 	p := punch
 	p.Time = p.Time.Add(17 * time.Second)

@@ -70,7 +70,10 @@ type wire struct {
 }
 
 func (w wire) timespan() Timespan {
-	t := Timespan{ID: w.ID, CheckIn: w.CheckIn.when(), CheckOut: w.CheckOut.when(), ProjectID: value(w.ProjectID), Comment: w.Comment, Tags: w.Tags}
+	t := Timespan{
+		ID: w.ID, CheckIn: w.CheckIn.when(), CheckOut: w.CheckOut.when(), ProjectID: value(w.ProjectID),
+		Comment: w.Comment, Tags: w.Tags,
+	}
 	t.Workday = reference(w.WorkdayID, w.Workday)
 	t.Employee, _ = device.ParseEmployeeID(reference(w.EmplID, w.Employee))
 	return t
@@ -185,7 +188,10 @@ func (c *Client) Workdays(ctx context.Context, from, to time.Time, token string)
 	list, err := list[day](ctx, c, "timestamps/workdays/", q)
 	out := make([]Workday, len(list))
 	for i, d := range list {
-		out[i] = Workday{d.ID, d.CheckIn.when(), d.CheckOut.when(), time.Duration(d.Work * float64(time.Second)), time.Duration(d.Break * float64(time.Second))}
+		out[i] = Workday{
+			d.ID, d.CheckIn.when(), d.CheckOut.when(), time.Duration(d.Work * float64(time.Second)),
+			time.Duration(d.Break * float64(time.Second)),
+		}
 	}
 	return out, err
 }
