@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"timeclock/device/devicetest"
 )
 
 var boardToo = flag.Bool("board", false, "boot a board with the real kernel's drivers in QEMU; "+
@@ -98,13 +100,13 @@ func TestBoard(t *testing.T) {
 	buildChip(t, filepath.Join(root, "bin", "chip"))
 	sh(t, `set -eu; root=$1 kit=$2
 		mkdir -p "$root/bin" "$root/mod"
-		CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -ldflags="-s -w" -o "$root/bin/timeclock" ../cmd/timeclock
+		cp "$3" "$root/bin/timeclock"
 		cp "$kit"/kernel/usr/bin/busybox "$root/bin/"; cp package/modules-load.conf "$root/"; cp "$kit/spichip.ko" "$root/mod/"
 		cd "$kit"/kernel/usr/lib/modules/*/kernel/drivers
 		for m in spi/spi-bitbang spi/spi-gpio i2c/algos/i2c-algo-bit i2c/busses/i2c-gpio i2c/i2c-dev; do
 			xz -dc $m.ko.xz >"$root/mod/$(basename $m).ko"
 		done
-		cd "$root" && find . | cpio --quiet -o -H newc | gzip -1 >"$root.gz"`, root, kit)
+		cd "$root" && find . | cpio --quiet -o -H newc | gzip -1 >"$root.gz"`, root, kit, devicetest.Program(t, "GOARCH=arm64", "CGO_ENABLED=0"))
 	started := time.Now()
 	out := sh(t, `timeout 400 qemu-system-aarch64 -M virt,gic-version=2 -cpu cortex-a53 -m 1024 -smp 2 -nic none -nographic -no-reboot \
 		-kernel "$1"/kernel/boot/vmlinuz-* -dtb "$1/board.dtb" -initrd "$2" \

@@ -2,18 +2,26 @@ package deploy
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"timeclock/device/devicetest"
 )
+
+var foreignToo = flag.Bool("foreign", false, "run the programs for a Pi on QEMU's processors; "+
+	"it compiles everything for them, which takes minutes the first time")
 
 // The programs for a Pi do their work: on the oldest one's processor (ARMv6), and on
 // 64-bit ones. QEMU stands in for them.
 func TestForeignProcessors(t *testing.T) {
+	if !*foreignToo {
+		t.Skip("SKIPPED: the programs for a Pi were not run: go test -v -run TestForeign ./deploy -foreign")
+	}
 	for name, c := range map[string]struct {
 		qemu string
 		env  []string
@@ -25,12 +33,7 @@ func TestForeignProcessors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			needs(t, c.qemu)
 			dir := t.TempDir()
-			program, settings := filepath.Join(dir, "timeclock"), filepath.Join(dir, "timeclock.toml")
-			build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "../cmd/timeclock")
-			build.Env = append(os.Environ(), append(c.env, "CGO_ENABLED=0")...)
-			if out, err := build.CombinedOutput(); err != nil {
-				t.Fatalf("%v\n%s", err, out)
-			}
+			program, settings := devicetest.Program(t, append(c.env, "CGO_ENABLED=0")...), filepath.Join(dir, "timeclock.toml")
 			text := fmt.Sprintf("state_dir = %q\nzeitstrom.token_file = %q\nzeitstrom.url = \"http://127.0.0.1:1/\"\nreader.driver = \"simulated\"\ndisplay.driver = \"none\"\n",
 				filepath.Join(dir, "state"), filepath.Join(dir, "token"))
 			if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
@@ -55,13 +58,15 @@ func TestForeignProcessors(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer daemon.Process.Kill()
-			for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
-				if out, err := command("status", "-config", settings, "-json").Output(); err == nil && strings.Contains(string(out), `"healthy":true`) {
-					break
+			err := devicetest.Until(devicetest.Deadline(t), func() error {
+				out, err := command("status", "-config", settings, "-json").CombinedOutput()
+				if err == nil && !strings.Contains(string(out), `"healthy":true`) {
+					err = fmt.Errorf("not ready: %s", out)
 				}
-				if time.Now().After(deadline) {
-					t.Fatalf("not ready: %s", &log)
-				}
+				return err
+			})
+			if err != nil {
+				t.Fatalf("%v\n%s", err, &log)
 			}
 			says(`"outcome":"checkin"`, "tap", "-config", settings, "-json", "01020304")
 			says("1 pending", "status", "-config", settings)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"timeclock/device/devicetest"
 )
 
 // debianForPi makes a Debian 13, the base of today's Raspberry Pi OS, for a processor. It
@@ -110,11 +112,11 @@ func (c card) write(t *testing.T, work string) {
 			t.Fatal(err)
 		}
 	}
-	sh(t, `set -eu; cd "$1"; ssh-keygen -q -t ed25519 -N '' -f key; go build -C "$2" -o "$1/timeclock" ./cmd/timeclock
+	sh(t, `set -eu; cd "$1"; ssh-keygen -q -t ed25519 -N '' -f key; cp "$4" timeclock
 		VERSION=1.0 ARCHS=$3 "$2/deploy/package.sh" "$1/debs" >/dev/null
 		mkdir bootfs; touch bootfs/config.txt bootfs/cmdline.txt
 		echo "instance-id: rpios-image" >bootfs/meta-data; printf '#network:\n' >bootfs/network-config`,
-		work, must(t)(filepath.Abs("..")), c.arch)
+		work, must(t)(filepath.Abs("..")), c.arch, devicetest.Program(t))
 	args := []string{"flash", "-boot", "bootfs", "-config", "door.toml", "-token", "token", "-package", "debs", "-name", "door-1"}
 	if c.key {
 		args = append(args, "-ssh-key", "key.pub")

@@ -12,7 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"timeclock/device/devicetest"
 )
 
 // systemd's own judge must have nothing to say about the units.
@@ -58,10 +59,7 @@ func TestSystemCalls(t *testing.T) {
 	needs(t, "systemd-analyze", "strace")
 	allowed := allowedCalls(t)
 	dir := t.TempDir()
-	program, settings, trace := filepath.Join(dir, "timeclock"), filepath.Join(dir, "timeclock.toml"), filepath.Join(dir, "trace")
-	if out, err := exec.Command("go", "build", "-o", program, "../cmd/timeclock").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	program, settings, trace := devicetest.Program(t), filepath.Join(dir, "timeclock.toml"), filepath.Join(dir, "trace")
 	text := fmt.Sprintf("state_dir = %q\nzeitstrom.token_file = %q\nzeitstrom.url = \"http://127.0.0.1:1/\"\nreader.driver = \"simulated\"\ndisplay.driver = \"none\"\nclock.trust = \"auto\"\nweb.listen = \"127.0.0.1:0\"\n",
 		filepath.Join(dir, "state"), filepath.Join(dir, "token"))
 	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
@@ -74,15 +72,13 @@ func TestSystemCalls(t *testing.T) {
 	}
 	group := func(s syscall.Signal) { _ = syscall.Kill(-daemon.Process.Pid, s) }
 	defer group(syscall.SIGKILL)
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	devicetest.Eventually(t, func() error {
 		out, err := exec.Command(program, "status", "-config", settings, "-json").CombinedOutput()
-		if err == nil && strings.Contains(string(out), `"healthy":true`) {
-			break
+		if err != nil || !strings.Contains(string(out), `"healthy":true`) {
+			err = fmt.Errorf("not ready: %v\n%s", err, out)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("not ready: %v\n%s", err, out)
-		}
-	}
+		return err
+	})
 	if out, err := exec.Command(program, "tap", "-config", settings, "01020304").CombinedOutput(); !strings.Contains(string(out), "Unknown badge") {
 		t.Errorf("tap: %v\n%s", err, out)
 	}

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"timeclock/device/devicetest"
 )
 
 var big = flag.Int("big", 0, "how many punches TestBigDamagedQueue has in its queue; 0: it is not run")
@@ -30,11 +32,7 @@ func TestBigDamagedQueue(t *testing.T) {
 	if *big == 0 {
 		t.Skip("SKIPPED: it takes minutes: say -big 1000000")
 	}
-	dir := t.TempDir()
-	program := filepath.Join(dir, "timeclock")
-	if out, err := exec.Command("go", "build", "-o", program, "timeclock/cmd/timeclock").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	program := devicetest.Program(t)
 	s := fill(t, *big-100, 100)
 	path := s.db.Path()
 	must(t, s.Close())

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"timeclock/device/devicetest"
 	"timeclock/queue"
 	"timeclock/sync/zeitstrom/zeitstromtest"
 
@@ -76,7 +77,7 @@ func TestCorrectionsInBrowser(t *testing.T) {
 	// What waits here and contradicts a correction is told.
 	p.api.server.SetEmployees([]string{string(employeeOf(1))})
 	p.tap(t, d, 0)
-	eventually(t, func() error {
+	devicetest.Eventually(t, func() error {
 		if st := d.queue.Stats(); st.Quarantined != 1 {
 			return fmt.Errorf("%+v", st)
 		}
@@ -87,5 +88,5 @@ func TestCorrectionsInBrowser(t *testing.T) {
 		t.Errorf("with a booking in quarantine: %s", body)
 	}
 	want := []string{"paired: admin set", "times corrected", "comment set", "project assigned", "timespan split", "times corrected"}
-	eventually(t, func() error { return journalSays(d, want...) })
+	devicetest.Eventually(t, func() error { return journalSays(d, want...) })
 }

@@ -23,6 +23,7 @@ import (
 
 	"timeclock/device"
 	"timeclock/device/control"
+	"timeclock/device/devicetest"
 )
 
 // nobody is the user that runs the clock in these tests if they run as root: a user who
@@ -193,7 +194,7 @@ func (f *clockFiles) start() (stop func()) {
 	go func() { ended <- cmd.Wait() }()
 	ctx, cancel := context.WithCancel(context.Background())
 	client := control.Dial(ctx, f.state)
-	giveUp := time.After(time.Minute)
+	giveUp := time.After(time.Until(devicetest.Deadline(f.t)))
 	for {
 		if s, err := client.Status(); err == nil && s.Reader.Healthy {
 			break
@@ -424,16 +425,13 @@ func TestDiskThatTakesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.own()
-			giveUp := time.Now().Add(time.Minute)
-			for {
-				if answer, err = client.Tap(badgeOf(1)); err == nil && answer.Punch != "" {
-					break
+			devicetest.Eventually(t, func() error {
+				answer, err = client.Tap(badgeOf(1))
+				if err == nil && answer.Punch == "" {
+					err = fmt.Errorf("it does not book again: %+v", answer)
 				}
-				if t.Context().Err() != nil || time.Now().After(giveUp) {
-					t.Fatalf("it does not book again: %+v, %v", answer, err)
-				}
-				time.Sleep(100 * time.Millisecond)
-			}
+				return err
+			})
 		})
 	}
 }

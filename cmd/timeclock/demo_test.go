@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"timeclock/device/devicetest"
+
 	"github.com/chromedp/chromedp"
 )
 
@@ -49,7 +51,7 @@ func startDemo(t *testing.T) (address string, out *output) {
 			t.Errorf("the demo ended with %d: %s", code, out)
 		}
 	})
-	if err := until(func() error {
+	if err := devicetest.Until(devicetest.Deadline(t), func() error {
 		if found := regexp.MustCompile(`http://[0-9.:]+`).FindString(out.String()); found != "" {
 			address = found
 			return nil
@@ -96,7 +98,7 @@ func TestDemoInBrowser(t *testing.T) {
 	})
 	// After the lock-out the badge books the other way. The reader needs a
 	// moment to come back, so the badge may be tapped more than once.
-	if err := until(func() error {
+	if err := devicetest.Until(devicetest.Deadline(t), func() error {
 		short, cancel := context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()
 		return chromedp.Do(short, click(`[data-uid="5A1F3C7E"]`), see(annaOut))

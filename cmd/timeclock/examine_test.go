@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"timeclock/device/clock"
+	"timeclock/device/devicetest"
 	"timeclock/device/doctor"
 )
 
@@ -44,7 +45,7 @@ func TestStartCheck(t *testing.T) {
 	if f := d.facts(); f.Checked {
 		t.Errorf("before it has: %+v", f)
 	}
-	eventually(t, func() error {
+	devicetest.Eventually(t, func() error {
 		if x := d.clock.Examination(); x.At.IsZero() {
 			return errors.New("not examined yet")
 		}
@@ -74,7 +75,7 @@ func TestReaderNote(t *testing.T) {
 	if err := os.WriteFile(settings, fmt.Appendf(nil, "state_dir = %q\nreader.driver = \"simulated\"\n", p.cfg.StateDir), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() error {
+	devicetest.Eventually(t, func() error {
 		if s := d.clock.Status(); !s.Reader.Healthy || s.Reader.Note != "" || s.Reader.LastRead != nil {
 			return fmt.Errorf("at the start: %+v", s.Reader)
 		}
@@ -85,7 +86,7 @@ func TestReaderNote(t *testing.T) {
 	}
 	d.chip.EndChipSelectsEarly(true)
 	p.tap(t, d, 0)
-	eventually(t, func() error {
+	devicetest.Eventually(t, func() error {
 		if s := d.clock.Status(); !s.Reader.Healthy || !strings.Contains(s.Reader.Note, "register by register") || s.Reader.LastRead == nil {
 			return fmt.Errorf("on that bus: %+v", s.Reader)
 		}

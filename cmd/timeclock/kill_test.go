@@ -10,12 +10,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"timeclock/device"
 	"timeclock/device/control"
+	"timeclock/device/devicetest"
 	"timeclock/sync/zeitstrom/zeitstromtest"
 )
 
@@ -34,7 +36,8 @@ func TestKills(t *testing.T) {
 	}
 	h := newKillHarness(t)
 	for n := range *kills {
-		h.life(time.Duration(20+rand.IntN(500)) * time.Millisecond)
+		// Every other life ends at any moment, also before the clock is ready.
+		h.life(time.Duration(20+rand.IntN(500))*time.Millisecond, n%2 == 0)
 		if n%100 == 99 {
 			t.Logf("%d kills, %d confirmed", n+1, len(h.confirmed))
 		}
@@ -52,7 +55,6 @@ type killHarness struct {
 	t         *testing.T
 	api       *api
 	calm      atomic.Bool // no more faults
-	program   string
 	settings  string
 	state     string
 	next      int
@@ -61,7 +63,7 @@ type killHarness struct {
 
 func newKillHarness(t *testing.T) *killHarness {
 	dir := t.TempDir()
-	h := &killHarness{t: t, program: buildProgram(t, dir), settings: filepath.Join(dir, "timeclock.toml"), state: filepath.Join(dir, "state")}
+	h := &killHarness{t: t, settings: filepath.Join(dir, "timeclock.toml"), state: filepath.Join(dir, "state")}
 	h.api = &api{}
 	h.api.server.Token = "good"
 	h.api.server.Fault = h.fault
@@ -81,7 +83,7 @@ func newKillHarness(t *testing.T) *killHarness {
 			t.Fatal(err)
 		}
 	}
-	if out, err := exec.Command(h.program, "badge", "import", "-config", h.settings, filepath.Join(dir, "badges.csv")).CombinedOutput(); err != nil {
+	if out, err := exec.Command("timeclock", "badge", "import", "-config", h.settings, filepath.Join(dir, "badges.csv")).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return h
@@ -118,14 +120,22 @@ func (h *killHarness) fault(*http.Request) zeitstromtest.Fault {
 	return zeitstromtest.Fault{}
 }
 
-// life starts the clock, taps, and kills it after a while.
-func (h *killHarness) life(lasting time.Duration) {
+// life starts the clock, taps, and kills it after a while: counted from its start, or from
+// the first tap that it has confirmed.
+func (h *killHarness) life(lasting time.Duration, tapped bool) {
 	cmd, log := h.start()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, cancel := context.WithDeadline(h.t.Context(), devicetest.Deadline(h.t))
 	defer cancel()
-	killed := make(chan struct{})
+	killed, confirmed := make(chan struct{}), make(chan struct{})
+	first := sync.OnceFunc(func() { close(confirmed) })
 	go func() {
 		defer close(killed)
+		if tapped {
+			select {
+			case <-confirmed:
+			case <-ctx.Done():
+			}
+		}
 		time.Sleep(lasting)
 		cmd.Process.Kill()
 		cmd.Wait()
@@ -147,6 +157,7 @@ func (h *killHarness) life(lasting time.Duration) {
 		case a.Outcome == device.CheckedIn || a.Outcome == device.CheckedOut:
 			h.confirmed = append(h.confirmed, a)
 			h.next++
+			first()
 		default:
 			h.t.Fatalf("a tap was answered %q: %+v", a.Outcome, a)
 		}
@@ -155,7 +166,7 @@ func (h *killHarness) life(lasting time.Duration) {
 
 func (h *killHarness) start() (*exec.Cmd, *output) {
 	log := &output{}
-	cmd := exec.Command(h.program, "run", "-config", h.settings)
+	cmd := exec.Command("timeclock", "run", "-config", h.settings)
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
 		h.t.Fatal(err)
@@ -169,14 +180,15 @@ func (h *killHarness) settle() {
 	defer cmd.Wait()
 	defer cmd.Process.Kill()
 	client := control.Dial(h.t.Context(), h.state)
-	for end := time.Now().Add(5 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	err := devicetest.Until(devicetest.Deadline(h.t), func() error {
 		s, err := client.Status()
-		if err == nil && s.Pending == 0 {
-			return
+		if err == nil && s.Pending > 0 {
+			err = fmt.Errorf("not all delivered: %+v", s)
 		}
-		if time.Now().After(end) {
-			h.t.Fatalf("not all delivered: %+v, %v\n%s", s, err, log)
-		}
+		return err
+	})
+	if err != nil {
+		h.t.Fatalf("%v\n%s", err, log)
 	}
 }
 

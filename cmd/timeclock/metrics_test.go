@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"timeclock/device/devicetest"
 	"timeclock/reader/mfrc522/mfrc522test"
 )
 
@@ -36,7 +37,7 @@ func monitored(t *testing.T, p *place) (d *daemon, address string) {
 		}
 		d.Close()
 	})
-	eventually(t, func() error { return log.says("msg=monitoring") })
+	devicetest.Eventually(t, func() error { return log.says("msg=monitoring") })
 	return d, "http://" + regexp.MustCompile(`msg=monitoring address=(\S+)`).FindStringSubmatch(log.String())[1]
 }
 
@@ -86,19 +87,17 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("the metrics lack %s", name)
 		}
 	}
-	judged(t, text)
+	t.Run("judged", func(t *testing.T) { judged(t, text) })
 	used(t, text)
 }
 
 // judged has Prometheus' own judge look at metrics and alert rules.
 func judged(t *testing.T, text string) {
-	t.Helper()
 	if _, err := exec.LookPath("promtool"); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatal("there is no promtool: install prometheus")
 		}
-		t.Log("SKIPPED: there is no promtool on this computer, so the metrics were not judged")
-		return
+		t.Skip("SKIPPED: there is no promtool on this computer, so the metrics were not judged")
 	}
 	rules := filepath.Join("..", "..", "deploy", "monitoring")
 	for _, args := range [][]string{{"check", "metrics"}, {"check", "rules", filepath.Join(rules, "alerts.yml")}, {"test", "rules", filepath.Join(rules, "alerts_test.yml")}} {
@@ -142,7 +141,7 @@ func TestHealth(t *testing.T) {
 	d, address := monitored(t, p)
 	answers := func(want int, says string) {
 		t.Helper()
-		eventually(t, func() error {
+		devicetest.Eventually(t, func() error {
 			status, body := fetch(t, address+"/healthz")
 			if status != want || !strings.Contains(body, says) {
 				return fmt.Errorf("%d %s", status, body)

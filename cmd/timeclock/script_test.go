@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"timeclock/device/control"
+	"timeclock/device/devicetest"
 	"timeclock/reader/mfrc522/mfrc522test/spidevtest"
 	"timeclock/sync/zeitstrom/zeitstromtest"
 
@@ -26,9 +27,6 @@ func TestMain(m *testing.M) {
 	// takes whatever is not loopback.
 	os.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
 	os.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
-	if os.Getenv(bareEnv) != "" {
-		pollBare()
-	}
 	spidevtest.Launch()
 	testscript.Main(m, map[string]func(){"timeclock": main})
 }
@@ -44,7 +42,7 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			env.Defer(a.down)
-			env.Values[apiKey{}] = a
+			env.Values[apiKey{}], env.Values[deadlineKey{}] = a, devicetest.Deadline(t)
 			env.Setenv("API", a.url())
 			return os.WriteFile(filepath.Join(env.WorkDir, "token"), []byte("good\n"), 0o600)
 		},
@@ -64,7 +62,11 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-type apiKey struct{}
+// What scripts share: their Zeitstrom, and when they give up waiting.
+type (
+	apiKey      struct{}
+	deadlineKey struct{}
+)
 
 // api is a Zeitstrom and the way to it.
 type api struct {
@@ -81,35 +83,27 @@ func newAPI() (*api, error) {
 
 func (a *api) url() string { return "http://" + a.address + zeitstromtest.Base }
 
-// soon is how long scripts wait for what must happen.
-const soon = 10 * time.Second
-
-func until(f func() error) error {
-	var err error
-	for end := time.Now().Add(soon); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if err = f(); err == nil {
-			return nil
-		}
-	}
-	return fmt.Errorf("after %v still: %w", soon, err)
+// waits gives a script's command the time that it needs.
+func waits(ts *testscript.TestScript, f func() error) {
+	ts.Check(devicetest.Until(ts.Value(deadlineKey{}).(time.Time), f))
 }
 
 // ready STATE_DIR waits until a daemon answers there and its reader works.
 func cmdReady(ts *testscript.TestScript, _ bool, args []string) {
-	ts.Check(until(func() error {
+	waits(ts, func() error {
 		s, err := control.Dial(context.Background(), ts.MkAbs(args[0])).Status()
 		if err == nil && !s.Reader.Healthy && len(args) == 1 {
 			err = errors.New("the reader is not ready")
 		}
 		return err
-	}))
+	})
 }
 
 // received WANT... waits until Zeitstrom has these bookings and no others, each as
 // intent:last digits of the employee id.
 func cmdReceived(ts *testscript.TestScript, _ bool, args []string) {
 	a := ts.Value(apiKey{}).(*api)
-	ts.Check(until(func() error { return a.has(args) }))
+	waits(ts, func() error { return a.has(args) })
 }
 
 // has compares what Zeitstrom has with what it should have, each employee's in
@@ -136,7 +130,7 @@ func cmdNetwork(ts *testscript.TestScript, _ bool, args []string) {
 		a.down()
 		return
 	}
-	ts.Check(until(a.up))
+	waits(ts, a.up)
 }
 
 // employees ID... says who exists at Zeitstrom.
@@ -176,13 +170,13 @@ func cmdSpans(ts *testscript.TestScript, _ bool, args []string) {
 
 // eventually TEXT COMMAND... runs a command until its output has the text.
 func cmdEventually(ts *testscript.TestScript, _ bool, args []string) {
-	ts.Check(until(func() error {
+	waits(ts, func() error {
 		out, err := program(ts, args[1:]).CombinedOutput()
 		if !strings.Contains(string(out), args[0]) {
 			return fmt.Errorf("%v says %q (%w)", args[1:], out, err)
 		}
 		return nil
-	}))
+	})
 }
 
 // exits CODE COMMAND... checks an exit code; its output is in the log.

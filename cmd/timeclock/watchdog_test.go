@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"timeclock/device"
+	"timeclock/device/devicetest"
 )
 
 // systemd is what a unit's main process talks to.
@@ -34,7 +35,7 @@ func (s systemd) hears(t *testing.T, lines ...string) {
 	t.Helper()
 	buf := make([]byte, 4096)
 	for {
-		s.socket.SetReadDeadline(time.Now().Add(10 * time.Second))
+		s.socket.SetReadDeadline(devicetest.Deadline(t))
 		n, err := s.socket.Read(buf)
 		if err != nil {
 			t.Fatalf("no message with %q: %v", lines, err)
@@ -92,7 +93,7 @@ func TestWatchdog(t *testing.T) {
 
 	tap, left := context.WithCancel(ctx)
 	go d.clock.Tap(tap, badgeOf(0))
-	eventually(t, func() error { return log.says(`a part of the clock hangs" part=terminal`) })
+	devicetest.Eventually(t, func() error { return log.says(`a part of the clock hangs" part=terminal`) })
 	sd.drain()
 	if err := sd.socket.SetReadDeadline(time.Now().Add(1500 * time.Millisecond)); err != nil {
 		t.Fatal(err)

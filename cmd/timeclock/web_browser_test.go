@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"timeclock/device"
+	"timeclock/device/devicetest"
 	"timeclock/queue"
 
 	"github.com/chromedp/chromedp"
@@ -70,7 +71,7 @@ func TestPageInBrowser(t *testing.T) {
 		{"a booking that Zeitstrom refuses", []step{bring("0A0B0C0D"), says("There are none.")}},
 	})
 	var refused queue.Entry
-	eventually(t, func() error {
+	devicetest.Eventually(t, func() error {
 		list, err := d.queue.Undelivered()
 		if err != nil || len(list) != 1 || list[0].State != queue.Quarantined {
 			return fmt.Errorf("%+v, %w", list, err)
@@ -85,7 +86,7 @@ func TestPageInBrowser(t *testing.T) {
 		{"the roll-call", []step{open("/in?roll=1&ask=1"), says("3 are in"), see(`td.tick`), says("Zeitstrom was asked")}},
 		{"in German", []step{click(`footer button[lang=de]`), says("Letzte Buchungen")}},
 	})
-	eventually(t, func() error {
+	devicetest.Eventually(t, func() error {
 		if st := d.queue.Stats(); st.Pending+st.Quarantined > 0 {
 			return fmt.Errorf("%+v", st)
 		}
@@ -125,7 +126,7 @@ func TestPageInBrowser(t *testing.T) {
 	play(ctx, t, []deed{{"logging out", []step{open("/"), click(`header form button`), see(`input[name=password]`)}}})
 	accessible(ctx, t, axe, "/login")
 
-	eventually(t, func() error {
+	devicetest.Eventually(t, func() error {
 		return journalSays(d, "paired: admin set", "badges imported", "badge enrolled", "badge blocked", "badge added", "taps claimed", "decided to retry")
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"timeclock/device"
+	"timeclock/device/devicetest"
 )
 
 // startPage runs a clock that serves its page, and returns its address.
@@ -22,7 +23,7 @@ func startPage(t *testing.T, p *place) (d *daemon, address string) {
 	t.Helper()
 	p.cfg.Web.Listen = "127.0.0.1:0"
 	d, _ = p.start(t, extras{tail: func() []string { return []string{"level=INFO msg=<b>started</b>"} }})
-	eventually(t, func() error {
+	devicetest.Eventually(t, func() error {
 		if !d.clock.Reader.Health().Healthy || !d.clock.Uplink.Online() || d.page.Address() == "" {
 			return errors.New("not ready")
 		}

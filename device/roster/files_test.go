@@ -196,51 +196,45 @@ func FuzzWorkbook(f *testing.F) {
 	})
 }
 
-// A hundred thousand badges: imported in seconds, found in microseconds, and they
-// fit into the smallest Pi.
-func TestScale(t *testing.T) {
-	if testing.Short() {
-		t.Skip("SKIPPED: it takes a while")
-	}
-	const many, maxImport, maxLookup, maxHeap = 100_000, 20 * time.Second, 10 * time.Microsecond, 64 << 20
+// many is how many badges the largest company has that the clock is made for.
+const many = 100_000
+
+func manyUID(i int) string { return fmt.Sprintf("04%012X", i*7919) }
+
+func manyBadges() string {
 	var file strings.Builder
 	file.WriteString("uid,employee_id,name\n")
 	for i := range many {
-		fmt.Fprintf(&file, "04%012X,a1b2c3d4-e5f6-7890-abcd-%012d,Employee %d\n", i*7919, i, i)
+		fmt.Fprintf(&file, "%s,a1b2c3d4-e5f6-7890-abcd-%012d,Employee %d\n", manyUID(i), i, i)
 	}
+	return file.String()
+}
+
+// A hundred thousand badges fit into the smallest Pi.
+func TestManyBadges(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: it takes a while")
+	}
+	const maxHeap = 64 << 20
 	path := filepath.Join(t.TempDir(), "roster.csv")
 	r := open(t, path)
-	began := time.Now()
-	if _, err := r.Import(strings.NewReader(file.String()), Options{}); err != nil {
+	if _, err := r.Import(strings.NewReader(manyBadges()), Options{}); err != nil {
 		t.Fatal(err)
 	}
-	took := time.Since(began)
-	if took > maxImport {
-		t.Errorf("importing %d badges took %v", many, took)
-	}
-	file.Reset()
-	r = nil
-	began = time.Now()
 	r = open(t, path)
-	opened := time.Since(began)
-	began = time.Now()
 	for i := range many {
-		if b, ok := r.Lookup(uid(t, fmt.Sprintf("04%012X", i*7919))); !ok || b.Employee.ID[35] != byte('0'+i%10) {
+		if b, ok := r.Lookup(uid(t, manyUID(i))); !ok || b.Employee.ID[35] != byte('0'+i%10) {
 			t.Fatalf("badge %d is %+v", i, b)
 		}
-	}
-	each := time.Since(began) / many
-	if each > maxLookup {
-		t.Errorf("a badge is found after %v", each)
 	}
 	var m runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&m)
+	t.Logf("%d badges leave %.0f MB on the heap", many, float64(m.HeapAlloc)/1e6)
 	if m.HeapAlloc > maxHeap {
 		t.Errorf("%d badges leave %d bytes on the heap", many, m.HeapAlloc)
 	}
 	runtime.KeepAlive(r)
-	t.Logf("%d badges: imported in %v, opened in %v, found in %v each, %.0f MB on the heap", many, took.Round(time.Millisecond), opened.Round(time.Millisecond), each, float64(m.HeapAlloc)/1e6)
 }
 
 // What would take more memory than a small Pi has is refused before it does.

@@ -1,3 +1,5 @@
+//go:build gates
+
 package main
 
 import (
@@ -28,25 +30,20 @@ const minSpeed = 0.9
 // takes half as much again.
 const thinking = 2 * time.Millisecond
 
-// TestBacklogSpeed drains a backlog of 10 000 punches of 200 employees, and
+// TestGateBacklogSpeed drains a backlog of 10 000 punches of 200 employees, and
 // compares that with a client that only posts as many, over as many connections
-// to the same server.
-func TestBacklogSpeed(t *testing.T) {
-	if testing.Short() {
-		t.Skip("SKIPPED: it takes a while")
-	}
-	const backlog, connections = 10_000, 6
-	best := 0.0
-	for range 3 { // this computer has other things to do
-		bare := postBare(t, backlog, connections)
-		ours := drain(t, backlog)
-		share := bare.Seconds() / ours.Seconds()
+// to the same server. Each one's best of several rounds counts.
+func TestGateBacklogSpeed(t *testing.T) {
+	const backlog, connections, rounds = 10_000, 6, 5
+	bare, ours, share := time.Hour, time.Hour, 0.0
+	for range rounds {
+		bare, ours = min(bare, postBare(t, backlog, connections)), min(ours, drain(t, backlog))
+		share = bare.Seconds() / ours.Seconds()
 		t.Logf("%d punches: %v, bare client %v: %.0f %% of its rate", backlog, ours.Round(time.Millisecond), bare.Round(time.Millisecond), 100*share)
-		if best = max(best, share); best >= minSpeed {
-			return
-		}
 	}
-	t.Errorf("a backlog drains at %.0f %% of a bare client's rate, less than %.0f", 100*best, 100*minSpeed)
+	if share < minSpeed {
+		t.Errorf("a backlog drains at %.0f %% of a bare client's rate, less than %.0f", 100*share, 100*minSpeed)
+	}
 }
 
 func startAPI(t *testing.T) *api {
@@ -119,7 +116,7 @@ func drain(t *testing.T, n int) time.Duration {
 		defer close(done)
 		uplink.New(q, client, uplink.Options{Settle: time.Minute}, slog.New(slog.DiscardHandler)).Run(ctx)
 	}()
-	for q.Stats().Pending > 0 && time.Since(began) < time.Minute {
+	for q.Stats().Pending > 0 && t.Context().Err() == nil {
 		time.Sleep(time.Millisecond)
 	}
 	took := time.Since(began)
