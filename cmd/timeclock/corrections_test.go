@@ -35,6 +35,7 @@ func journalSays(d *daemon, want ...string) error {
 // An admin closes a forgotten check-out, splits, comments and assigns on the page, by
 // a token that is kept for the session only; whoever has none changes nothing.
 func TestCorrectionsInBrowser(t *testing.T) {
+	t.Parallel()
 	ctx := browser(t)
 	axe := axeCore(t)
 	p := newPlace(t)

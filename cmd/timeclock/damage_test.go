@@ -274,11 +274,12 @@ func TestDamagedFiles(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: it takes a while")
 	}
+	t.Parallel()
 	a, err := newAPI()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.down()
+	t.Cleanup(a.down)
 	worked := newClockFiles(t, a.url())
 	var files []string
 	err = filepath.WalkDir(worked.dir, func(path string, e fs.DirEntry, err error) error {
@@ -297,6 +298,7 @@ func TestDamagedFiles(t *testing.T) {
 	for _, file := range files {
 		for name, damage := range fileDamages {
 			t.Run(file+"/"+name, func(t *testing.T) {
+				t.Parallel()
 				c := worked.copied(t)
 				defer os.RemoveAll(c.dir)
 				if err := damage(filepath.Join(c.dir, file)); err != nil {

@@ -34,6 +34,7 @@ func TestKills(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: it takes a while")
 	}
+	t.Parallel()
 	h := newKillHarness(t)
 	for n := range *kills {
 		// Every other life ends at any moment, also before the clock is ready.

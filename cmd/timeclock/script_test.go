@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -28,12 +29,17 @@ func TestMain(m *testing.M) {
 	os.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
 	os.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
 	spidevtest.Launch()
+	// What an ordinary run has time for; -rapid.checks says otherwise.
+	if err := flag.Set("rapid.checks", "50"); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"timeclock": main})
 }
 
 // TestScripts runs the scripts in testdata/script, which read like the manual:
 // the real program, as its users call it, against a Zeitstrom over TCP.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(env *testscript.Env) error {

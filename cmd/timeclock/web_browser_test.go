@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"timeclock/device"
 	"timeclock/device/devicetest"
@@ -17,6 +16,7 @@ import (
 
 // An admin does with the page what admins do, in a real browser.
 func TestPageInBrowser(t *testing.T) {
+	t.Parallel()
 	ctx := browser(t)
 	axe := axeCore(t)
 	p := newPlace(t)
@@ -104,16 +104,10 @@ func TestPageInBrowser(t *testing.T) {
 		}
 	}
 	speak("en")
-	for name, path := range map[string]string{"page-now.png": "/", "page-badges.png": "/badges"} {
-		play(ctx, t, []deed{{name, []step{chromedp.EmulateViewport(1160, 900), open(path), see("h1"), chromedp.Sleep(300 * time.Millisecond)}}})
-		picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if *takePictures {
-			if err := os.WriteFile(name, picture, 0o644); err != nil {
-				t.Fatal(err)
-			}
+	if *takePictures {
+		for name, path := range map[string]string{"page-now.png": "/", "page-badges.png": "/badges"} {
+			play(ctx, t, []deed{{name, []step{chromedp.EmulateViewport(1160, 900), open(path), see("h1")}}})
+			takePicture(ctx, t, name)
 		}
 	}
 	// On a phone nothing is wider than the screen.
