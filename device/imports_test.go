@@ -17,6 +17,7 @@ var allowed = map[string][]string{
 	"device/config":  {},
 	"device/doctor":  {},
 	"device/roster":  {},
+	"device/serve":   {},
 	"device/control": {"*"},
 	"device/web":     {"*"},
 	"reader":         {},

@@ -35,6 +35,7 @@ type Facts struct {
 	Checked      bool   // the clock was examined just now
 	Faults       int    // that were found then
 	Pair         string // the code with which somebody may become the page's admin; empty: nobody may
+	Fingerprint  string // of the page's certificate, 16 hex digits in groups of four, to be shown beside the code
 	Pending      int    // punches that Zeitstrom does not have yet
 }
 

@@ -41,10 +41,16 @@ func (s Style) idle(now time.Time, f Facts) *picture {
 	if f.NoTime {
 		big, small, size = l.Idle.NoTime, l.Idle.AsUsual, 24
 	}
+	if f.Pair != "" {
+		const half = 9 // "A1B2 C3D4"
+		p.line(0, 17, big)
+		p.line(16, 15, f.Fingerprint[:min(half, len(f.Fingerprint))])
+		p.line(31, 15, f.Fingerprint[min(half+1, len(f.Fingerprint)):])
+		p.notes(fmt.Sprintf(l.Idle.Pair, f.Pair))
+		return p
+	}
 	note := ""
 	switch {
-	case f.Pair != "":
-		note = fmt.Sprintf(l.Idle.Pair, f.Pair)
 	case f.Token:
 		note = l.Idle.Token
 	case f.BadgesLost:

@@ -187,13 +187,13 @@ const showCheck = time.Minute
 func (d *daemon) facts() display.Facts {
 	h, u, q := d.clock.Reader.Health(), d.clock.Uplink.Status(), d.queue.Stats()
 	enrol, _ := d.clock.Enrol.State()
-	code := ""
+	code, fingerprint := "", ""
 	if d.page != nil {
-		code = d.page.Code()
+		code, fingerprint = d.page.Code(), d.page.Fingerprint()
 	}
 	x := d.clock.Examination()
 	return display.Facts{
-		Pair:    code,
+		Pair: code, Fingerprint: fingerprint,
 		Checked: !x.At.IsZero() && time.Since(x.At) < showCheck, Faults: doctor.Count(x.Findings, doctor.Fail),
 		Enrols: enrol.Waiting, NewOwner: enrol.For.Name,
 		ReaderBroken: h.Problem != "",

@@ -24,6 +24,7 @@ import (
 
 	"timeclock/device"
 	"timeclock/device/config"
+	"timeclock/device/serve"
 	"timeclock/display"
 	"timeclock/reader/mfrc522/mfrc522test"
 	"timeclock/sync/zeitstrom/zeitstromtest"
@@ -141,7 +142,7 @@ func runDemo(ctx context.Context, c *call) error {
 	fmt.Fprintf(c.stdout, "The clock runs. Open http://%s in a browser and tap badges; Ctrl-C ends it.\n", page.Addr())
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.daemon.Run(ctx) })
-	group.Go(func() error { return serve(ctx, page, d.handler()) })
+	group.Go(func() error { return serve.HTTP(ctx, page, serve.Options{Handler: d.handler(), Most: 50}) })
 	return group.Wait()
 }
 
@@ -189,20 +190,6 @@ func newDemo(ctx context.Context, dir string, c *call) (_ *demo, err error) {
 		}
 	}
 	return d, nil
-}
-
-func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	srv := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 5 * time.Second,
-		BaseContext:       func(net.Listener) context.Context { return ctx }, // ends event streams
-		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
-	}
-	defer context.AfterFunc(ctx, func() { srv.Close() })()
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
 }
 
 func (d *demo) handler() http.Handler {

@@ -111,7 +111,9 @@ func TestDemoInBrowser(t *testing.T) {
 		{"kill the reader", []step{click(`[data-switch="reader"]`), see(`#reader.dead`)}},
 	})
 	tap := func() { // each has its line, also without an answer
-		answers := func() int { return len(regexp.MustCompile(`Anna Müller: |no answer: `).FindAllString(out.String(), -1)) }
+		answers := func() int {
+			return len(regexp.MustCompile(`Anna Müller: |no answer: `).FindAllString(out.String(), -1))
+		}
 		n := answers()
 		play(ctx, t, []deed{{"tap a badge", []step{click(`[data-uid="5A1F3C7E"]`)}}})
 		devicetest.Eventually(t, func() error {

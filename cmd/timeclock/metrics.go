@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -15,6 +14,7 @@ import (
 	"timeclock/device/config"
 	"timeclock/device/control"
 	"timeclock/device/doctor"
+	"timeclock/device/serve"
 	"timeclock/sync/zeitstrom"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -64,6 +64,9 @@ func (m *monitor) Show(o device.Outcome) {
 	}
 }
 
+// maxMonitors is how many connections those have that watch the clock.
+const maxMonitors = 20
+
 // listenAgain is how soon an address that could not be had is tried again.
 const listenAgain = 5 * time.Second
 
@@ -75,7 +78,6 @@ func (m *monitor) Run(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 2, Timeout: 10 * time.Second}))
 	mux.HandleFunc("GET /healthz", m.health)
-	server := &http.Server{Handler: mux, ReadTimeout: 5 * time.Second, WriteTimeout: 15 * time.Second, IdleTimeout: time.Minute}
 	l, err := net.Listen("tcp", m.cfg.Monitor.Listen)
 	if err != nil {
 		m.log.Error("no monitoring yet, trying again: is [monitor] listen an address of this device?", "error", err)
@@ -89,11 +91,7 @@ func (m *monitor) Run(ctx context.Context) error {
 		}
 	}
 	m.log.Info("monitoring", "address", l.Addr().String())
-	defer context.AfterFunc(ctx, func() { server.Close() })()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	return serve.HTTP(ctx, l, serve.Options{Handler: mux, Slowest: 15 * time.Second, Most: maxMonitors})
 }
 
 // health answers 200 while taps become bookings on the disk, else 503 and why not.

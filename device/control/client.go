@@ -31,6 +31,32 @@ type Client struct {
 // of a large file.
 const patience = time.Minute
 
+// What is read of an answer. The daemon is bounded by its own lists; this is for one that
+// somebody has taken over, and for a client that is root.
+const (
+	maxAnswer = 64 << 20 // bytes
+	maxLine   = 1 << 20  // of the journal
+)
+
+// errTooLong refuses an answer that does not end.
+var errTooLong = errors.New("the running clock gives an answer without an end: something is wrong with it")
+
+// bounded reads up to so many bytes, and then fails.
+type bounded struct {
+	in   io.Reader
+	left int
+}
+
+// Read implements io.Reader.
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errTooLong
+	}
+	n, err := b.in.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
+
 // Fallback is where the control socket is if the state directory takes none.
 const Fallback = "/run/timeclock/control.sock"
 
@@ -44,6 +70,7 @@ func Dial(ctx context.Context, stateDir string) *Client {
 		stateDir = abs
 	}
 	return &Client{ctx, stateDir, http.Client{Timeout: patience, Transport: &http.Transport{
+		MaxResponseHeaderBytes: 64 << 10,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var dialer net.Dialer
 			c, err := dialer.DialContext(ctx, "unix", filepath.Join(stateDir, SocketName))
@@ -76,7 +103,9 @@ func (c *Client) call(method, path string, body io.Reader, result any) error {
 	}
 	defer resp.Body.Close()
 	var e envelope
-	if err := json.NewDecoder(resp.Body).Decode(&e); err != nil {
+	if err := json.NewDecoder(&bounded{resp.Body, maxAnswer}).Decode(&e); errors.Is(err, errTooLong) {
+		return err
+	} else if err != nil {
 		return fmt.Errorf("the running clock gave an answer that is none (is it another version?): %w", err)
 	}
 	if err := json.Unmarshal(e.Result, result); err != nil && e.Error == "" {
@@ -182,8 +211,10 @@ func (c *Client) Journal(f func(JournalLine) error) error {
 		return err
 	}
 	defer resp.Body.Close()
-	in := json.NewDecoder(resp.Body)
+	lines := &bounded{in: resp.Body}
+	in := json.NewDecoder(lines)
 	for {
+		lines.left = maxLine
 		var l JournalLine
 		switch err := in.Decode(&l); {
 		case errors.Is(err, io.EOF):

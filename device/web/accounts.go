@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
 
@@ -47,13 +48,30 @@ const (
 	hashBytes    = 32
 	minPassword  = 10 // characters
 	maxPassword  = 200
+	maxName      = 40 // characters
 	maxAccounts  = 50
 )
 
 // hashing lets one password be hashed at a time: each takes memory.
-var hashing sync.Mutex
+var hashing struct {
+	sync.Mutex
+	waiting atomic.Int32 // for it, or at it
+}
+
+// maxWaiting is how many strangers may wait to have their password hashed.
+const maxWaiting = 8
+
+// errBusy refuses one more.
+var errBusy = errors.New("too many log in at once")
 
 func hash(password string, salt []byte) []byte {
+	hashing.waiting.Add(1)
+	return hashInTurn(password, salt)
+}
+
+// hashInTurn is for whoever is counted as waiting.
+func hashInTurn(password string, salt []byte) []byte {
+	defer hashing.waiting.Add(-1)
 	hashing.Lock()
 	defer hashing.Unlock()
 	return argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonThreads, hashBytes)
@@ -63,7 +81,7 @@ func newAccount(name string, role Role, password string) (account, error) {
 	switch n := utf8.RuneCountInString(password); {
 	case n < minPassword || n > maxPassword:
 		return account{}, fmt.Errorf("a password has %d to %d characters", minPassword, maxPassword)
-	case name == "" || utf8.RuneCountInString(name) > 40 || strings.ContainsFunc(name, unicode.IsControl):
+	case name == "" || utf8.RuneCountInString(name) > maxName || strings.ContainsFunc(name, unicode.IsControl):
 		return account{}, errors.New("a name has 1 to 40 characters")
 	case strings.EqualFold(name, control.Console): // the command line is called so in the journal
 		return account{}, errors.New("this name is taken")
@@ -247,18 +265,22 @@ func (a *accounts) replace(next []account) error {
 }
 
 // check returns the account that a password opens. Whether the name exists does
-// not show in the time that it takes.
-func (a *accounts) check(name, password string) (account, bool) {
+// not show in the time that it takes. It keeps nobody who is known waiting for strangers.
+func (a *accounts) check(name, password string, known bool) (x account, right bool, err error) {
+	if len(password) > 4*maxPassword {
+		return account{}, false, nil
+	}
+	if hashing.waiting.Add(1) > maxWaiting && !known {
+		hashing.waiting.Add(-1)
+		return account{}, false, errBusy
+	}
 	a.mu.Lock()
-	x := account{Salt: make([]byte, 16), Hash: make([]byte, hashBytes)}
+	x = account{Salt: make([]byte, 16), Hash: make([]byte, hashBytes)}
 	i := slices.IndexFunc(a.list, func(x account) bool { return x.Name == name })
 	if i >= 0 {
 		x = a.list[i]
 	}
 	a.mu.Unlock()
-	if len(password) > 4*maxPassword {
-		return account{}, false
-	}
-	same := subtle.ConstantTimeCompare(hash(password, x.Salt), x.Hash) == 1
-	return x, same && i >= 0
+	same := subtle.ConstantTimeCompare(hashInTurn(password, x.Salt), x.Hash) == 1
+	return x, same && i >= 0, nil
 }

@@ -9,7 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
+	"timeclock/device/serve"
 	"timeclock/queue"
 )
 
@@ -117,8 +119,13 @@ func (s *Server) user(r *http.Request) (u session, token string, ok bool) {
 	if err != nil {
 		return u, "", false
 	}
-	u, ok = s.sessions.get(c.Value)
+	u, ok = s.sessions.get(c.Value, automatic(r))
 	return u, c.Value, ok
+}
+
+// automatic reports whether a page asks by itself: to show what is new, say.
+func automatic(r *http.Request) bool {
+	return r.Header.Get("Automatic") != "" || r.URL.Query().Has("automatic")
 }
 
 // withSession lets in who has logged in. Whatever changes something needs the
@@ -129,7 +136,7 @@ func (s *Server) withSession(next http.Handler) http.Handler {
 		switch {
 		case !ok && r.Method == http.MethodGet && r.URL.Path == "/":
 			to := "/login"
-			if s.Code() != "" && s.accounts.isFresh() {
+			if s.pairing.begun() && s.accounts.isFresh() {
 				to = "/pair"
 			}
 			http.Redirect(w, r, to, http.StatusSeeOther)
@@ -189,16 +196,11 @@ func setLanguage(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) loginPage(w http.ResponseWriter, r *http.Request) { s.show(w, r, "login", nil) }
 
-// slowed refuses a try while earlier ones of this client were wrong.
-func (s *Server) slowed(w http.ResponseWriter, r *http.Request, page, who string) bool {
-	wait := s.logins.try(who)
-	if wait == 0 {
-		return false
-	}
+// slow refuses a try while earlier ones were wrong.
+func (s *Server) slow(w http.ResponseWriter, r *http.Request, page string, data any, wait time.Duration) {
 	seconds := int(wait/time.Second) + 1
 	w.Header().Set("Retry-After", strconv.Itoa(seconds))
-	s.answer(w, r, http.StatusTooManyRequests, page, nil, s.text(r, "slow", seconds))
-	return true
+	s.answer(w, r, http.StatusTooManyRequests, page, data, s.text(r, "slow", seconds))
 }
 
 // text is a text in the reader's language.
@@ -211,27 +213,45 @@ func (s *Server) text(r *http.Request, key string, args ...any) string {
 }
 
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
-	who := client(r.RemoteAddr) + " " + r.FormValue("name")
-	if s.slowed(w, r, "login", who) {
+	name, from := r.FormValue("name"), serve.Client(r.RemoteAddr)
+	if utf8.RuneCountInString(name) > maxName { // nobody is called so, and nothing of it is kept
+		s.failures.add(s.log, from)
+		s.answer(w, r, http.StatusForbidden, "login", nil, s.text(r, "wrong"))
+		return
+	}
+	wait, known := s.familiar.try(name, from)
+	var trial trial
+	if !known {
+		wait, trial = s.logins.try(name, from)
+	}
+	if wait > 0 {
+		s.slow(w, r, "login", nil, wait)
 		return
 	}
 	if problem := s.accounts.problem(); problem != "" {
 		s.answer(w, r, http.StatusServiceUnavailable, "login", nil, problem)
 		return
 	}
-	a, right := s.accounts.check(r.FormValue("name"), r.FormValue("password"))
-	if !right {
-		s.log.Warn("wrong name or password at the page", "address", r.RemoteAddr)
+	a, right, err := s.accounts.check(name, r.FormValue("password"), known)
+	switch {
+	case err != nil:
+		trial.void()
+		w.Header().Set("Retry-After", "5")
+		s.answer(w, r, http.StatusServiceUnavailable, "login", nil, s.text(r, "busy"))
+		return
+	case !right:
+		s.failures.add(s.log, from)
 		s.answer(w, r, http.StatusForbidden, "login", nil, s.text(r, "wrong"))
 		return
 	}
-	s.logins.right(who)
+	trial.right()
 	s.enter(w, r, a)
 }
 
 // enter begins a session.
 func (s *Server) enter(w http.ResponseWriter, r *http.Request, a account) {
 	s.log.Info("logged in at the page", "name", a.Name, "role", string(a.Role))
+	s.familiar.met(a.Name, serve.Client(r.RemoteAddr))
 	token := s.sessions.begin(a)
 	if !s.accounts.current(a) { // removed, or with another password, while this one was checked
 		s.sessions.end(token)
@@ -250,42 +270,59 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) pairPage(w http.ResponseWriter, r *http.Request) {
-	s.show(w, r, "pair", s.Code() != "")
+	s.show(w, r, "pair", s.pairData())
 }
+
+// pairData is what the page on which somebody becomes admin shows: whether a code is valid,
+// or will be soon.
+func (s *Server) pairData() (state struct{ Open, Paused bool }) {
+	state.Open, state.Paused = s.Code() != "", s.pairing.paused()
+	return state
+}
+
+// theCode is what the limiter knows the pairing code by; no account is called so.
+const theCode = "\x00code"
 
 // pair makes whoever can read the code from the display an admin.
 func (s *Server) pair(w http.ResponseWriter, r *http.Request) {
-	code := s.Code()
-	if code == "" {
-		s.answer(w, r, http.StatusForbidden, "pair", false, s.text(r, "pair_over"))
+	if s.Code() == "" {
+		s.answer(w, r, http.StatusForbidden, "pair", s.pairData(), "")
 		return
 	}
-	who := client(r.RemoteAddr) + " pair"
-	if s.slowed(w, r, "pair", who) {
+	from := serve.Client(r.RemoteAddr)
+	wait, trial := s.logins.try(theCode, from)
+	if wait > 0 {
+		s.slow(w, r, "pair", s.pairData(), wait)
 		return
 	}
-	bare := func(c string) []byte { return []byte(strings.ReplaceAll(c, " ", "")) }
-	right := subtle.ConstantTimeCompare(bare(r.FormValue("code")), bare(code)) == 1
-	if !right {
-		s.pairing.missed()
-		s.log.Warn("wrong pairing code at the page", "address", r.RemoteAddr)
-		s.answer(w, r, http.StatusForbidden, "pair", true, s.text(r, "pair_wrong"))
+	code := r.FormValue("code")
+	refuse := func(status int, problem string) { s.answer(w, r, status, "pair", s.pairData(), problem) }
+	switch err := s.pairing.check(code); {
+	case errors.Is(err, errWrongCode):
+		s.failures.add(s.log, from)
+		refuse(http.StatusForbidden, s.text(r, "pair_wrong"))
+		return
+	case err != nil:
+		refuse(http.StatusForbidden, "")
 		return
 	}
-	s.logins.right(who)
+	trial.right()
 	if r.FormValue("password") != r.FormValue("again") {
-		s.answer(w, r, http.StatusBadRequest, "pair", true, s.text(r, "differ"))
+		refuse(http.StatusBadRequest, s.text(r, "differ"))
 		return
 	}
 	a, err := newAccount(r.FormValue("name"), Admin, r.FormValue("password"))
 	if err == nil {
-		err = s.accounts.set(a)
+		err = s.pairing.redeem(code, func() error { return s.accounts.set(a) })
 	}
-	if err != nil {
-		s.answer(w, r, http.StatusBadRequest, "pair", true, err.Error())
+	switch {
+	case errors.Is(err, errNoCode), errors.Is(err, errWrongCode): // somebody else was faster
+		refuse(http.StatusForbidden, "")
+		return
+	case err != nil:
+		refuse(http.StatusBadRequest, err.Error())
 		return
 	}
-	s.pairing.end()
 	s.sessions.endOf(a.Name)
 	s.clock.Queue.Note(queue.Exception{What: "paired: admin set", Why: a.Name, By: a.Name})
 	s.enter(w, r, a)

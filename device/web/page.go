@@ -170,7 +170,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, status int, name
 		if problem == "" {
 			v.Problem = user.problem
 		}
-		s.sessions.heard(token)
+		if !automatic(r) {
+			s.sessions.heard(token)
+		}
 	}
 	var out strings.Builder
 	if err := s.pages[language(r)][name].Execute(&out, v); err != nil {

@@ -4,66 +4,9 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
-	"fmt"
 	"sync"
 	"time"
 )
-
-// limiter makes wrong passwords and codes ever slower, for each client and account of
-// its own: nobody locks out others.
-type limiter struct {
-	mu    sync.Mutex
-	tries map[string]*tries
-}
-
-type tries struct {
-	wrong int
-	until time.Time
-}
-
-// Waits after wrong tries: none for the first few, then doubling.
-const (
-	freeTries   = 3
-	longestWait = 5 * time.Minute
-	maxTried    = 1000 // clients and accounts that are remembered
-)
-
-// try counts a try as wrong before it is known to be right, so that many at once
-// gain nothing. It returns how long none is taken; none if this one may be made.
-func (l *limiter) try(who string) time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.tries == nil {
-		l.tries = map[string]*tries{}
-	}
-	t := l.tries[who]
-	if t == nil {
-		if len(l.tries) >= maxTried { // the ones that may try again are forgotten first
-			for k, old := range l.tries {
-				if time.Until(old.until) <= 0 || len(l.tries) >= 2*maxTried {
-					delete(l.tries, k)
-				}
-			}
-		}
-		t = &tries{}
-		l.tries[who] = t
-	}
-	if wait := time.Until(t.until); wait > 0 {
-		return wait
-	}
-	if t.wrong++; t.wrong >= freeTries {
-		t.until = time.Now().Add(min(longestWait, time.Second<<min(t.wrong-freeTries, 20)))
-	}
-	return 0
-}
-
-// right forgives the tries of who was right.
-func (l *limiter) right(who string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.tries, who)
-}
 
 // session is somebody who has logged in.
 type session struct {
@@ -129,8 +72,8 @@ func (s *sessions) tidy() {
 }
 
 // get returns a copy of the session that a token opens, with what is to be said on
-// this page.
-func (s *sessions) get(token string) (session, bool) {
+// this page. What a page asks for by itself does not keep the session alive.
+func (s *sessions) get(token string, automatic bool) (session, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tidy()
@@ -138,7 +81,9 @@ func (s *sessions) get(token string) (session, bool) {
 	if !ok {
 		return session{}, false
 	}
-	x.seen = time.Now()
+	if !automatic {
+		x.seen = time.Now()
+	}
 	return *x, true
 }
 
@@ -197,59 +142,4 @@ func (s *sessions) endOf(name string) {
 			delete(s.open, k)
 		}
 	}
-}
-
-// pairing is the time in which the display shows a code with which somebody who
-// stands before it may become admin.
-type pairing struct {
-	mu    sync.Mutex
-	code  string
-	until time.Time
-	wrong int
-}
-
-const (
-	pairTime   = 10 * time.Minute
-	wrongCodes = 10 // after so many another code is shown
-)
-
-// begin makes a new code.
-func (p *pairing) begin() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.code, p.until, p.wrong = newCode(), time.Now().Add(pairTime), 0
-	return p.code
-}
-
-func newCode() string {
-	var b [8]byte
-	rand.Read(b[:])
-	n := binary.BigEndian.Uint64(b[:])
-	return fmt.Sprintf("%04d %04d", n/10000%10000, n%10000)
-}
-
-// missed counts a wrong code; after too many another one is shown for the rest of
-// the time.
-func (p *pairing) missed() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.wrong++; p.wrong%wrongCodes == 0 {
-		p.code = newCode()
-	}
-}
-
-// current returns the code, empty if there is none.
-func (p *pairing) current() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !time.Now().Before(p.until) {
-		return ""
-	}
-	return p.code
-}
-
-func (p *pairing) end() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.code = ""
 }

@@ -17,15 +17,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
-	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
 	"timeclock/device/control"
+	"timeclock/device/serve"
 	"timeclock/display"
 
-	"golang.org/x/net/netutil"
 	"periph.io/x/devices/v3/ssd1306/image1bit"
 )
 
@@ -48,6 +47,8 @@ type Server struct {
 	sessions sessions
 	pairing  pairing
 	logins   limiter
+	familiar familiar
+	failures failures
 	pages    map[string]pages // by language
 
 	mu      sync.Mutex
@@ -72,6 +73,7 @@ func New(o Options, clock *control.Clock, log *slog.Logger) (*Server, error) {
 // open loads accounts and certificate and opens the address.
 func (s *Server) open(ctx context.Context) (net.Listener, error) {
 	s.accounts.open(s.options.StateDir)
+	s.familiar.open(s.options.StateDir)
 	cert, err := certificate(s.options)
 	if err != nil {
 		return nil, fmt.Errorf("certificate: %w", err)
@@ -111,6 +113,17 @@ func (s *Server) certificate() tls.Certificate {
 
 // Code is the pairing code that the display shows; empty: none is valid.
 func (s *Server) Code() string { return s.pairing.current() }
+
+// Fingerprint is what the display shows beside the code: the first 16 hex digits of the
+// certificate's SHA-256. Whoever compares them with the browser's notices a relay in between.
+func (s *Server) Fingerprint() string {
+	cert := s.certificate()
+	if len(cert.Certificate) == 0 {
+		return ""
+	}
+	digits := strings.ReplaceAll(fingerprint(cert), ":", "")
+	return strings.Join([]string{digits[:4], digits[4:8], digits[8:12], digits[12:16]}, " ")
+}
 
 // Pair begins ten minutes in which whoever knows the code may set an admin's
 // password.
@@ -157,8 +170,6 @@ func (s *Server) Draw(p *image1bit.VerticalLSB, _ display.Light) error {
 // Bounds of what clients may take.
 const (
 	maxConnections = 128
-	maxFromOne     = 10 // connections of one address: a browser takes six
-	maxHeader      = 16 << 10
 	maxForm        = 64 << 10
 	maxUpload      = 16 << 20
 	slowest        = 30 * time.Second // for a request, and for an answer
@@ -191,86 +202,11 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 func (s *Server) serve(ctx context.Context, l net.Listener) error {
-	srv := &http.Server{
-		Handler:           s.handler(),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       slowest,
-		WriteTimeout:      slowest,
-		IdleTimeout:       10 * time.Second,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // every passer-by could fill the log
-		BaseContext:       func(net.Listener) context.Context { return ctx },       // ends event streams
-	}
-	defer context.AfterFunc(ctx, func() { srv.Close() })()
 	s.log.Info("page", "address", l.Addr().String())
-	fair := &fairListener{Listener: netutil.LimitListener(l, maxConnections), from: map[string]int{}}
-	return srv.Serve(tls.NewListener(fair, &tls.Config{
-		Certificates: []tls.Certificate{s.certificate()}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
-	}))
-}
-
-// fairListener lets nobody take all connections.
-type fairListener struct {
-	net.Listener
-	mu   sync.Mutex
-	from map[string]int
-}
-
-// Accept implements net.Listener.
-func (l *fairListener) Accept() (net.Conn, error) {
-	for {
-		c, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		from := client(c.RemoteAddr().String())
-		l.mu.Lock()
-		fits := l.from[from] < maxFromOne
-		if fits {
-			l.from[from]++
-		}
-		l.mu.Unlock()
-		if fits {
-			return &fairConn{Conn: c, free: sync.OnceFunc(func() { l.left(from) })}, nil
-		}
-		c.Close()
-	}
-}
-
-func (l *fairListener) left(from string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.from[from]--; l.from[from] <= 0 {
-		delete(l.from, from)
-	}
-}
-
-type fairConn struct {
-	net.Conn
-	free func()
-}
-
-// Close implements net.Conn.
-func (c *fairConn) Close() error {
-	c.free()
-	return c.Conn.Close()
-}
-
-// client is who an address belongs to: a computer, or for IPv6 a network, in which
-// a computer has as many addresses as it likes.
-func client(address string) string {
-	ap, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return address
-	}
-	ip := ap.Addr().Unmap()
-	bits := 64
-	if ip.Is4() {
-		bits = 32
-	}
-	network, err := ip.WithZone("").Prefix(bits)
-	if err != nil {
-		return address
-	}
-	return network.String()
+	return serve.HTTP(ctx, l, serve.Options{
+		Handler: s.handler(), Slowest: slowest, Most: maxConnections, Trusted: s.familiar.knows,
+		TLS: &tls.Config{
+			Certificates: []tls.Certificate{s.certificate()}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+		},
+	})
 }

@@ -2,7 +2,6 @@ package web
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -54,61 +53,18 @@ func TestLanguagesAreComplete(t *testing.T) {
 	}
 }
 
-// Tries become ever slower, never shorter than a second nor longer than minutes, a
-// right one forgives them, and nobody locks out others.
-func TestLimiter(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var l limiter
-		last := time.Duration(0)
-		for n := range 30 {
-			if wait := l.try("eve"); n < freeTries && wait > 0 {
-				t.Errorf("try %d waits %v", n+1, wait)
-			} else if wait > 0 {
-				if wait < max(time.Second, last) || wait > longestWait {
-					t.Errorf("try %d: %v after %v", n+1, wait, last)
-				}
-				last = wait
-				time.Sleep(wait)
-				if l.try("eve") > 0 {
-					t.Errorf("after waiting %v it waits on", wait)
-				}
-			}
-		}
-		if l.try("anna") > 0 {
-			t.Error("somebody else waits, too")
-		}
-		l.right("eve")
-		if l.try("eve") > 0 {
-			t.Error("a right try does not forgive")
-		}
-		for n := range 10 * maxTried { // from everywhere
-			l.try(fmt.Sprint("botnet ", n))
-		}
-		if n := len(l.tries); n > 2*maxTried {
-			t.Errorf("%d are remembered", n)
-		}
-	})
-}
-
-// A computer has one address, or for IPv6 a network of them.
-func TestClient(t *testing.T) {
-	for address, want := range map[string]string{
-		"192.168.1.5:4711": "192.168.1.5/32", "[::ffff:192.168.1.5]:1": "192.168.1.5/32",
-		"[2001:db8:1:2:3:4:5:6]:443": "2001:db8:1:2::/64", "[fe80::1%eth0]:1": "fe80::/64", "odd": "odd",
-	} {
-		if got := client(address); got != want {
-			t.Errorf("%s is %s, want %s", address, got, want)
-		}
-	}
-}
-
+// A session ends when nobody uses it, also if its page goes on asking by itself.
 func TestSessionsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := sessions{open: map[[32]byte]*session{}}
 		used, idle := s.begin(account{Name: "a", Role: Admin}), s.begin(account{Name: "b", Role: Viewer})
+		left := s.begin(account{Name: "b", Role: Viewer})
 		for at := time.Duration(0); at < sessionEnd; at += 20 * time.Minute {
-			if u, ok := s.get(used); !ok || u.Name != "a" || u.CSRF == "" {
+			if u, ok := s.get(used, false); !ok || u.Name != "a" || u.CSRF == "" {
 				t.Fatalf("a session in use ended after %v", at)
+			}
+			if _, ok := s.get(left, true); ok != (at <= idleEnd) {
+				t.Fatalf("after %v a page that is left open is valid: %v", at, ok)
 			}
 			if s.valid(idle) != (at <= idleEnd) {
 				t.Fatalf("after %v an idle session is valid: %v", at, s.valid(idle))
@@ -116,10 +72,10 @@ func TestSessionsEnd(t *testing.T) {
 			time.Sleep(20 * time.Minute)
 		}
 		time.Sleep(20 * time.Minute)
-		if _, ok := s.get(used); ok {
+		if _, ok := s.get(used, false); ok {
 			t.Error("a session does not end")
 		}
-		if _, ok := s.get(""); ok {
+		if _, ok := s.get("", false); ok {
 			t.Error("no token opens a session")
 		}
 		again := s.begin(account{Name: "a"})
@@ -160,11 +116,11 @@ func TestAccounts(t *testing.T) {
 		}
 	}
 	for range 2 {
-		if x, ok := a.check("anna", "anna has a password"); !ok || x.Role != Admin {
+		if x, ok, _ := a.check("anna", "anna has a password", false); !ok || x.Role != Admin {
 			t.Errorf("%+v, %v", x.Name, ok)
 		}
 		for name, password := range map[string]string{"anna": "ben has a password", "ben": "", "cem": "anna has a password", "": ""} {
-			if _, ok := a.check(name, password); ok {
+			if _, ok, _ := a.check(name, password, false); ok {
 				t.Errorf("%q opens %q", password, name)
 			}
 		}
@@ -177,7 +133,7 @@ func TestAccounts(t *testing.T) {
 	if err != nil || a.set(lesser) == nil {
 		t.Errorf("the last admin became a viewer, %v", err)
 	}
-	if anna, _ := a.check("anna", "anna has a password"); !a.current(anna) || a.current(lesser) {
+	if anna, _, _ := a.check("anna", "anna has a password", false); !a.current(anna) || a.current(lesser) {
 		t.Error("an account is taken for another")
 	}
 	if err := a.remove("ben"); err != nil || len(open().all()) != 1 {
@@ -233,30 +189,6 @@ func TestAccountsOnADeadDisk(t *testing.T) {
 	if a.isFresh() || a.problem() == "" {
 		t.Errorf("fresh %v, %q", a.isFresh(), a.problem())
 	}
-}
-
-func TestPairingEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var p pairing
-		code := p.begin()
-		if !regexp.MustCompile(`^\d{4} \d{4}$`).MatchString(code) || p.current() != code || p.begin() == code {
-			t.Errorf("code %q", code)
-		}
-		time.Sleep(pairTime)
-		if p.current() != "" {
-			t.Error("the code does not end")
-		}
-		code = p.begin()
-		for range wrongCodes {
-			if p.current() != code {
-				t.Error("the code changed too early")
-			}
-			p.missed()
-		}
-		if p.current() == code || p.current() == "" {
-			t.Error("the code did not change after many wrong ones")
-		}
-	})
 }
 
 // A certificate that a power cut has left half written is made anew; a good one stays.

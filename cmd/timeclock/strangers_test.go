@@ -1,0 +1,144 @@
+package main
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"timeclock/device/devicetest"
+)
+
+// A thousand logins with names of 60 kB leave nothing behind.
+func TestLongNamesTakeNoMemory(t *testing.T) {
+	_, address := startPage(t, newPlace(t))
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for n := range 990 {
+		eve := visitFrom(t, address, fmt.Sprint("127.0.1.", n%200+1))
+		status, body := eve.post("/login", url.Values{"name": {strings.Repeat("x", 60<<10) + fmt.Sprint(n)}, "password": {"guess"}})
+		if status != http.StatusForbidden || strings.Contains(body, "xxxxx") {
+			t.Fatalf("%d %.300s", status, body)
+		}
+		eve.CloseIdleConnections()
+	}
+	devicetest.Eventually(t, func() error { // connections end beside us
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
+			return fmt.Errorf("%d MB are kept of strangers", grown>>20)
+		}
+		return nil
+	})
+	t.Logf("%d kB more on the heap after 990 logins", (int64(after.HeapAlloc)-int64(before.HeapAlloc))>>10)
+}
+
+// Many who log in at once, with wrong passwords from many computers, are refused beyond a
+// few; an admin gets in meanwhile from where they logged in before.
+func TestCrowdAtTheDoorOfThePage(t *testing.T) {
+	d, address := startPage(t, newPlace(t))
+	admin := visit(t, address)
+	admin.pair(d.page.Code())
+	var crowd sync.WaitGroup
+	var wrong, busy atomic.Int32
+	for n := range 60 {
+		crowd.Go(func() {
+			eve := visitFrom(t, address, fmt.Sprint("127.0.2.", n+1))
+			defer eve.CloseIdleConnections()
+			resp, err := eve.PostForm(address+"/login", url.Values{"name": {"admin"}, "password": {"guess"}})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			resp.Body.Close()
+			switch resp.StatusCode {
+			case http.StatusForbidden:
+				wrong.Add(1)
+			case http.StatusServiceUnavailable:
+				busy.Add(1)
+			default:
+				t.Errorf("answered %d", resp.StatusCode)
+			}
+		})
+	}
+	again := visit(t, address)
+	if status, body := again.post("/login", url.Values{"name": {"admin"}, "password": {password}}); status != http.StatusOK || !strings.Contains(body, "Health") {
+		t.Errorf("the admin in a crowd: %d", status)
+	}
+	crowd.Wait()
+	t.Logf("of 60 strangers %d were told that they are wrong, %d that too many log in", wrong.Load(), busy.Load())
+}
+
+// Whoever tries a wrong password on another computer slows nobody else down, however many
+// computers that are; and on the admin's own computer the admin has tries left.
+func TestNobodyLocksTheAdminOut(t *testing.T) {
+	d, address := startPage(t, newPlace(t))
+	admin := visit(t, address)
+	admin.pair(d.page.Code())
+	for n := range 30 {
+		eve := visitFrom(t, address, fmt.Sprint("127.0.3.", n+1))
+		for range 3 {
+			eve.post("/login", url.Values{"name": {"admin"}, "password": {"guess"}})
+		}
+		eve.CloseIdleConnections()
+	}
+	own := visit(t, address)
+	for range 9 {
+		own.post("/login", url.Values{"name": {"admin"}, "password": {"guess"}})
+	}
+	if status, body := own.post("/login", url.Values{"name": {"admin"}, "password": {password}}); status != http.StatusOK || !strings.Contains(body, "Health") {
+		t.Errorf("the admin: %d %.300s", status, body)
+	}
+	other := visitFrom(t, address, "127.0.4.1")
+	if status, _ := other.post("/login", url.Values{"name": {"admin"}, "password": {password}}); status != http.StatusOK {
+		t.Errorf("the admin at another computer: %d", status)
+	}
+}
+
+// Two who send the right code at once: one becomes admin.
+func TestOneCodeOneAdmin(t *testing.T) {
+	d, address := startPage(t, newPlace(t))
+	code := d.page.Code()
+	var all sync.WaitGroup
+	var admins atomic.Int32
+	for n := range 5 {
+		all.Go(func() {
+			v := visitFrom(t, address, fmt.Sprint("127.0.5.", n+1))
+			defer v.CloseIdleConnections()
+			resp, err := v.PostForm(address+"/pair", url.Values{"code": {code}, "name": {fmt.Sprint("admin", n)}, "password": {password}, "again": {password}})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if resp.Body.Close(); resp.StatusCode == http.StatusOK {
+				admins.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if n := admins.Load(); n != 1 {
+		t.Errorf("one code made %d admins", n)
+	}
+}
+
+// The display shows what a browser shows of the certificate, beside the code.
+func TestFingerprintIsTheCertificates(t *testing.T) {
+	d, address := startPage(t, newPlace(t))
+	resp, err := visit(t, address).Get(address + "/pair")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	sum := sha256.Sum256(resp.TLS.PeerCertificates[0].Raw)
+	want := fmt.Sprintf("%X", sum[:8])
+	f := d.facts()
+	if f.Pair == "" || strings.ReplaceAll(f.Fingerprint, " ", "") != want || len(want) != 16 {
+		t.Errorf("the display shows %q beside %q, the certificate is %s", f.Fingerprint, f.Pair, want)
+	}
+}
