@@ -34,7 +34,7 @@ const patience = time.Minute
 // What is read of an answer. The daemon is bounded by its own lists; this is for one that
 // somebody has taken over, and for a client that is root.
 const (
-	maxAnswer = 64 << 20 // bytes
+	maxAnswer = 32 << 20 // bytes
 	maxLine   = 1 << 20  // of the journal
 )
 
