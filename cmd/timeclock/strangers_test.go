@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"timeclock/device/devicetest"
+	"timeclock/device/roster"
 )
 
 // A thousand logins with names of 60 kB leave nothing behind.
@@ -140,5 +142,35 @@ func TestFingerprintIsTheCertificates(t *testing.T) {
 	f := d.facts()
 	if f.Pair == "" || strings.ReplaceAll(f.Fingerprint, " ", "") != want || len(want) != 16 {
 		t.Errorf("the display shows %q beside %q, the certificate is %s", f.Fingerprint, f.Pair, want)
+	}
+}
+
+// While a file that is no list is read, people go on tapping.
+func TestTapsWhileAFileSwells(t *testing.T) {
+	d, _ := newPlace(t).start(t, extras{})
+	devicetest.Eventually(t, func() error {
+		if !d.clock.Reader.Health().Healthy {
+			return errors.New("the reader is not ready")
+		}
+		return nil
+	})
+	file := "uid,employee_id,name\n" + strings.Repeat(strings.Repeat("x,", 99)+"x\n", 75_000)
+	done := make(chan error)
+	go func() {
+		_, err := d.clock.ImportBadges("admin", strings.NewReader(file), roster.Options{})
+		done <- err
+	}()
+	for taps := 0; ; taps++ {
+		select {
+		case err := <-done:
+			if err == nil || taps == 0 {
+				t.Errorf("%d taps meanwhile, the file: %v", taps, err)
+			}
+			return
+		default:
+		}
+		if o := (&place{}).tap(t, d, taps%3); !o.Booked() {
+			t.Fatalf("a tap meanwhile: %+v", o)
+		}
 	}
 }

@@ -96,7 +96,7 @@ func read(path string) (stored, error) {
 		s.why = "it cannot be read: " + errors.Unwrap(err).Error()
 		return s, nil
 	}
-	rows, err := readTable(bytes.NewReader(content))
+	rows, err := readTable(content)
 	if err != nil || len(rows) == 0 || !utf8.Valid(content) {
 		s.why = "it is no badge list"
 		return s, nil //nolint:nilerr // it is said

@@ -50,6 +50,7 @@ type Report struct {
 	Numbers Numbers // how the badge numbers were read
 	Why     string  // and why so
 	Lines   []Line
+	More    bool // there are more lines; so many were refused that they were not read
 	Removed []device.Badge
 }
 
@@ -178,48 +179,71 @@ func (c columns) field(r row, column int) string {
 	return ""
 }
 
+// maxRefused is how many lines of a file are refused one by one; then it is no badge list.
+const maxRefused = 1000
+
 // parse reads a badge list. A line that cannot be a badge has its Reason set; the error is
-// for a file that is none of ours at all.
+// for a file that is none of ours at all. Where it has to find out how the numbers are
+// written it reads the file twice, and keeps only these the first time.
 func parse(file io.Reader, n Numbers, evidence []func(device.UID) bool) (Report, columns, error) {
-	rows, err := readTable(file)
-	if err != nil {
-		return Report{}, columns{}, err
-	}
-	if len(rows) == 0 {
-		return Report{}, columns{}, errors.New("the file is empty: its first line must name the columns, such as uid,employee_id,name")
-	}
-	at, said, err := findColumns(rows[0].fields)
+	content, err := readFile(file)
 	if err != nil {
 		return Report{}, columns{}, err
 	}
 	r := Report{Numbers: n, Why: "you said so"}
-	if n == Auto && said != Auto {
-		r.Numbers, r.Why = said, "the header says so"
-	}
-	rows = rows[1:]
-	if r.Numbers == Auto {
-		numbers := make([]string, 0, len(rows))
-		for _, row := range rows {
-			if number := at.field(row, uidColumn); row.broken == "" && number != "" {
-				numbers = append(numbers, number)
+	var (
+		at      columns
+		numbers []string
+		first   = errors.New("the file is empty: its first line must name the columns, such as uid,employee_id,name")
+		rows    int
+	)
+	err = eachRow(content, func(row row) error {
+		if rows++; rows == 1 {
+			var said Numbers
+			if at, said, first = findColumns(row.fields); r.Numbers == Auto && said != Auto {
+				r.Numbers, r.Why = said, "the header says so"
 			}
+		} else if number := at.field(row, uidColumn); r.Numbers == Auto && row.broken == "" && number != "" {
+			numbers = append(numbers, strings.Clone(number))
 		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return Report{}, columns{}, err
+	case first != nil:
+		return Report{}, columns{}, first
+	case r.Numbers == Auto:
 		if r.Numbers, r.Why, err = guess(numbers, evidence); err != nil {
 			return Report{}, columns{}, err
 		}
 	}
-	seen := map[device.UID]int{}
-	for _, row := range rows {
-		r.Lines = append(r.Lines, parseLine(row, at, r.Numbers, seen, false))
-	}
-	return r, at, nil
+	seen, refused := map[device.UID]int{}, 0
+	rows = 0
+	err = eachRow(content, func(row row) error {
+		switch rows++; {
+		case rows == 1:
+			return nil
+		case refused == maxRefused:
+			r.More = true
+			return errEnough
+		}
+		l := parseLine(row, at, r.Numbers, seen, false)
+		if l.Reason != "" {
+			refused++
+		}
+		r.Lines = append(r.Lines, l)
+		return nil
+	})
+	return r, at, ended(err)
 }
 
 // parseLine reads a line; one of the clock's own file was taken once, and has an origin.
 func parseLine(r row, at columns, n Numbers, seen map[device.UID]int, own bool) Line {
 	l := Line{Number: r.number}
 	refuse := func(err error) Line {
-		l.Text, l.Reason = strings.Join(r.fields, ","), err.Error()
+		const enough = 300 // bytes, to find it again
+		l.Text, l.Reason = cut(strings.Join(r.fields, ","), enough), err.Error()
 		return l
 	}
 	if r.broken != "" {
@@ -230,10 +254,10 @@ func parseLine(r row, at columns, n Numbers, seen map[device.UID]int, own bool) 
 	if b.UID, err = n.readOrExplain(at.field(r, uidColumn)); err != nil {
 		return refuse(err)
 	}
-	if b.Employee.ID, err = device.ParseEmployeeID(at.field(r, employeeColumn)); err != nil {
+	if b.Employee.ID, err = device.ParseEmployeeID(strings.Clone(at.field(r, employeeColumn))); err != nil {
 		return refuse(err)
 	}
-	b.Employee.Name = at.name(r)
+	b.Employee.Name = strings.Clone(at.name(r)) // and not the whole line
 	if b.Blocked, err = parseBlocked(at.field(r, blockedColumn)); err != nil {
 		return refuse(err)
 	}

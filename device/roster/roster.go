@@ -34,6 +34,7 @@ type Roster struct {
 	path string
 
 	writing sync.Mutex                                  // one change at a time
+	parsing sync.Mutex                                  // one file at a time
 	badges  atomic.Pointer[map[device.UID]device.Badge] // never changed, only replaced
 	damage  atomic.Pointer[Damage]
 	spoilt  bool // the file holds what the next change must not write over
@@ -216,7 +217,7 @@ func (r *Roster) Remove(uid device.UID) (device.Employee, error) {
 // and days stay if the file has no columns for them. It returns what became of
 // each line, beside an error that says why nothing was imported.
 func (r *Roster) Import(file io.Reader, o Options) (Report, error) {
-	report, at, err := parse(file, o.Numbers, r.evidence(o.Tapped))
+	report, at, err := r.parse(file, o)
 	if err != nil {
 		return report, err
 	}
@@ -251,6 +252,9 @@ func (r *Roster) Import(file io.Reader, o Options) (Report, error) {
 		l.Action, l.Was, l.Unblocked = r.action(l.Badge), was.Employee, was.Blocked && !l.Badge.Blocked
 		next[l.Badge.UID] = l.Badge
 	}
+	if report.More {
+		return report, fmt.Errorf("more than %d lines refused, the rest was not read, nothing imported: is this a badge list?", refused)
+	}
 	if refused > 0 {
 		return report, fmt.Errorf("%d of %d lines refused, nothing imported: mend them and import the file again", refused, len(report.Lines))
 	}
@@ -264,6 +268,13 @@ func (r *Roster) Import(file io.Reader, o Options) (Report, error) {
 		return report, nil
 	}
 	return report, r.replace(next, Damage{}) // what was lost is there again, as far as anybody knows
+}
+
+// parse reads one file at a time: each takes memory.
+func (r *Roster) parse(file io.Reader, o Options) (Report, columns, error) {
+	r.parsing.Lock()
+	defer r.parsing.Unlock()
+	return parse(file, o.Numbers, r.evidence(o.Tapped))
 }
 
 // evidence is what is known of how badge numbers are written: badges that were

@@ -1,16 +1,15 @@
 package roster
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/xuri/excelize/v2"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
 )
@@ -22,72 +21,72 @@ type row struct {
 	broken string // why it cannot be read
 }
 
-// Bounds of a file.
+// Bounds of a file. Whoever sends one may be a stranger's guest: what is small and swells
+// is refused before it has.
 const (
-	maxFile     = 16 << 20 // bytes
-	maxUnpacked = 48 << 20 // bytes, of a workbook
-	maxRows     = 200_000
-	maxColumns  = 100 // what stands further right is nothing of ours
+	maxFile    = 16 << 20 // bytes
+	maxRows    = 200_000
+	maxColumns = 100      // what stands further right is nothing of ours
+	maxCell    = 1000     // bytes; nothing of ours has more than a few hundred
+	maxRecord  = 64 << 10 // bytes of one line, cells with line breaks included
 )
 
-var errTooLong = fmt.Errorf("the file has more than %d lines: this is no list of badges", maxRows)
+var (
+	errTooLong   = fmt.Errorf("the file has more than %d lines: this is no list of badges", maxRows)
+	errLongLines = fmt.Errorf("has more than %d kB: this is no list of badges, or a quote is never closed", maxRecord>>10)
+)
 
-// readTable reads a file as people have it: CSV with commas, semicolons or tabs in
-// any of the usual encodings, or the first sheet of an Excel workbook.
-func readTable(file io.Reader) ([]row, error) {
+// errEnough ends the reading of a file, or of a part of one, early.
+var errEnough = errors.New("enough was read")
+
+func ended(err error) error {
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+// readFile reads a file that is no larger than a badge list.
+func readFile(file io.Reader) ([]byte, error) {
 	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	switch {
-	case err != nil:
-		return nil, err
-	case len(content) > maxFile:
-		return nil, fmt.Errorf("the file has more than %d MB: this is no list of badges", maxFile>>20)
-	case bytes.HasPrefix(content, []byte("PK\x03\x04")):
-		return readWorkbook(content)
-	case bytes.HasPrefix(content, []byte("\xD0\xCF\x11\xE0")):
-		return nil, errors.New("this is an old Excel file (.xls): save it as .xlsx or as CSV")
+	if err == nil && len(content) > maxFile {
+		err = fmt.Errorf("the file has more than %d MB: this is no list of badges", maxFile>>20)
+	}
+	return content, err
+}
+
+// readTable reads all rows.
+func readTable(content []byte) (rows []row, err error) {
+	err = eachRow(content, func(r row) error { rows = append(rows, r); return nil })
+	return rows, err
+}
+
+// eachRow reads a file as people have it, row by row: CSV with commas, semicolons or tabs
+// in any of the usual encodings, or the first sheet of an Excel workbook. Empty rows are
+// left out, and long cells cut. An error of f ends it, and is returned.
+func eachRow(content []byte, f func(row) error) error {
+	if bytes.HasPrefix(content, []byte("\xD0\xCF\x11\xE0")) {
+		return errors.New("this is an old Excel file (.xls): save it as .xlsx or as CSV")
+	}
+	n := 0
+	counted := func(r row) error {
+		if n++; n > maxRows {
+			return errTooLong
+		}
+		r.fields = r.fields[:min(maxColumns, len(r.fields))]
+		for i, field := range r.fields {
+			r.fields[i] = cut(field, maxCell)
+		}
+		return f(r)
+	}
+	if bytes.HasPrefix(content, []byte("PK\x03\x04")) {
+		return eachOfWorkbook(content, counted)
 	}
 	text, err := decodeText(content)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return readCSV(text)
-}
-
-// readWorkbook reads the first sheet.
-func readWorkbook(content []byte) (rows []row, err error) {
-	broken := func(err error) error { return fmt.Errorf("the Excel file cannot be read: %w", err) }
-	book, err := excelize.OpenReader(bytes.NewReader(content), excelize.Options{UnzipSizeLimit: maxUnpacked, UnzipXMLSizeLimit: 16 << 20})
-	if err != nil {
-		return nil, broken(err)
-	}
-	defer func() { err = errors.Join(err, book.Close()) }()
-	sheets := book.GetSheetList()
-	if len(sheets) == 0 {
-		return nil, broken(errors.New("it has no sheet"))
-	}
-	lines, err := book.Rows(sheets[0])
-	if err != nil {
-		return nil, broken(err)
-	}
-	defer lines.Close()
-	for n := 1; lines.Next(); n++ {
-		// Raw: a number of 14 digits must not come as 1.23E+13.
-		fields, err := lines.Columns(excelize.Options{RawCellValue: true})
-		if err != nil {
-			return nil, broken(err)
-		}
-		fields = slices.Clone(fields[:min(maxColumns, len(fields))])
-		if !blank(fields) {
-			rows = append(rows, row{number: n, fields: fields})
-		}
-		if len(rows) > maxRows {
-			return nil, errTooLong
-		}
-	}
-	if err := lines.Error(); err != nil {
-		return nil, broken(err)
-	}
-	return rows, nil
+	return eachOfCSV(text, counted)
 }
 
 // decodeText finds out the encoding: a byte order mark says it, or zero bytes do;
@@ -109,37 +108,70 @@ func decodeText(content []byte) ([]byte, error) {
 	return unicode.UTF16(endian, unicode.UseBOM).NewDecoder().Bytes(content)
 }
 
-// readCSV finds out the separator from the first line: it is what stands there most
+// eachOfCSV finds out the separator from the first line: it is what stands there most
 // often outside quotes.
-func readCSV(text []byte) ([]row, error) {
-	offset := 0
+func eachOfCSV(text []byte, f func(row) error) error {
+	number := 1
 	if first, rest, found := bytes.Cut(text, []byte("\n")); found && bytes.HasPrefix(first, []byte("sep=")) { // Excel's own hint
-		text, offset = rest, 1
+		text, number = rest, 2
 	}
-	in := csv.NewReader(bytes.NewReader(text))
-	in.Comma = separator(text)
-	in.FieldsPerRecord = -1
-	in.TrimLeadingSpace = in.Comma != '\t'
-	var rows []row
-	for {
+	comma := separator(text)
+	// One record at a time, so that the reader never holds more than one.
+	one := bufio.NewReader(nil)
+	for len(text) > 0 {
+		record, whole := firstRecord(text)
+		if !whole {
+			return fmt.Errorf("line %d %w", number, errLongLines)
+		}
+		one.Reset(bytes.NewReader(record))
+		in := csv.NewReader(one)
+		in.Comma, in.FieldsPerRecord, in.TrimLeadingSpace = comma, -1, comma != '\t'
 		fields, err := in.Read()
+		lines := bytes.Count(record, []byte("\n"))
 		var broken *csv.ParseError
+		r := row{number: number, fields: fields}
 		switch {
-		case errors.Is(err, io.EOF):
-			return rows, nil
-		case errors.As(err, &broken):
-			rows = append(rows, row{number: broken.Line + offset, fields: fields, broken: broken.Err.Error()})
-			continue
-		case err != nil:
-			return nil, err
+		case errors.As(err, &broken): // its end is not certain: what follows is read as lines of its own
+			r.number, r.broken = number+broken.Line-1, broken.Err.Error()
+			record, lines = firstLines(record, broken.Line), broken.Line
+		case err != nil && !errors.Is(err, io.EOF): // an empty line
+			return err
 		}
-		if number, _ := in.FieldPos(0); !blank(fields) {
-			rows = append(rows, row{number: number + offset, fields: fields[:min(maxColumns, len(fields))]})
+		if r.broken != "" || !blank(fields) {
+			if err := f(r); err != nil {
+				return err
+			}
 		}
-		if len(rows) > maxRows {
-			return nil, errTooLong
+		text, number = text[len(record):], number+lines
+	}
+	return nil
+}
+
+// firstRecord returns the first line, and those that belong to it because a quote goes on;
+// whole says that it has a bearable length.
+func firstRecord(text []byte) (record []byte, whole bool) {
+	quoted := false
+	for i, c := range text[:min(len(text), maxRecord)] {
+		switch {
+		case c == '"':
+			quoted = !quoted
+		case c == '\n' && !quoted:
+			return text[:i+1], true
 		}
 	}
+	return text, len(text) <= maxRecord
+}
+
+func firstLines(text []byte, n int) []byte {
+	end := 0
+	for range n {
+		i := bytes.IndexByte(text[end:], '\n')
+		if i < 0 {
+			return text
+		}
+		end += i + 1
+	}
+	return text[:end]
 }
 
 func separator(text []byte) rune {
@@ -172,4 +204,12 @@ func blank(fields []string) bool {
 		}
 	}
 	return true
+}
+
+// cut shortens a text that is too long for anything.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
