@@ -425,7 +425,7 @@ func badgeExport(ctx context.Context, c *call) error {
 			return err
 		}
 		for i, b := range all {
-			all[i].Employee.Name = harmless(b.Employee.Name)
+			all[i].Employee.Name = harmless(b.Employee.Name)[0]
 		}
 		return roster.Export(c.stdout, all)
 	})

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"timeclock/device/config"
@@ -51,11 +52,11 @@ func queueExport(ctx context.Context, c *call) error {
 		out := csv.NewWriter(c.stdout)
 		out.Write([]string{"punch_id", "employee_id", "intent", "time", "state", "exception", "why", "hash", "raw_time", "uncertain", "known_from", "known_intent", "known_time", "zeitstrom_silent", "by"})
 		err := client.Journal(func(l control.JournalLine) error {
-			return out.Write([]string{
+			return out.Write(harmless(
 				l.Punch.String(), string(l.Employee), string(l.Intent), l.Time.UTC().Format(time.RFC3339),
-				string(l.State), l.What, harmless(l.Why), l.Hash,
+				string(l.State), l.What, l.Why, l.Hash,
 				instant(l.Raw), truth(l.Uncertain), string(l.Source), string(l.Basis.Intent), instant(l.Basis.Time), truth(l.Silent), l.By,
-			})
+			))
 		})
 		out.Flush()
 		return errors.Join(err, out.Error())
@@ -77,12 +78,14 @@ func truth(yes bool) string {
 	return ""
 }
 
-// harmless keeps a spreadsheet from taking foreign words for a formula.
-func harmless(s string) string {
-	if s != "" && (s[0] == '=' || s[0] == '+' || s[0] == '-' || s[0] == '@') {
-		return "'" + s
+// harmless keeps a spreadsheet from taking foreign words for a formula, in any column.
+func harmless(fields ...string) []string {
+	for i, f := range fields {
+		if f != "" && strings.ContainsRune("=+-@\t\r", rune(f[0])) { // OWASP, "CSV Injection"
+			fields[i] = "'" + f
+		}
 	}
-	return s
+	return fields
 }
 
 // runReset forgets everything that the clock has stored. It refuses while a
@@ -116,7 +119,7 @@ func runReset(ctx context.Context, c *call) error {
 	if !c.yes {
 		return fmt.Errorf("this forgets all bookings and badges in %s: call it with -yes", cfg.StateDir)
 	}
-	for _, kind := range []string{"queue.db*", "roster.csv*", "accounts*", "web-*"} { // whoever had the clock has it no more
+	for _, kind := range []string{"queue.db*", "roster.csv*", "accounts*", "logins*", "web-*"} { // whoever had the clock has it no more
 		files, err := filepath.Glob(filepath.Join(cfg.StateDir, kind))
 		if err != nil {
 			return err
@@ -180,6 +183,15 @@ func undelivered(_ context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	if _, err := os.Stat(cfg.StateDir); errors.Is(err, os.ErrNotExist) {
+		_, err = fmt.Fprintln(c.stdout, 0)
+		return err
+	}
+	state, err := openState(cfg) // first: from here on it is not root who reads
+	if err != nil {
+		return err
+	}
+	defer state.Close()
 	if readRecovery(cfg) != nil {
 		return errRecovering
 	}
@@ -190,11 +202,6 @@ func undelivered(_ context.Context, c *call) error {
 		_, err = fmt.Fprintln(c.stdout, 0)
 		return err
 	}
-	state, err := openState(cfg)
-	if err != nil {
-		return err
-	}
-	defer state.Close()
 	s, err := queue.Open(queuePath(cfg))
 	if err != nil {
 		return err

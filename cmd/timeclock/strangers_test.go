@@ -2,11 +2,15 @@ package main
 
 import (
 	"crypto/sha256"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +18,7 @@ import (
 
 	"timeclock/device/devicetest"
 	"timeclock/device/roster"
+	"timeclock/queue"
 )
 
 // A thousand logins with names of 60 kB leave nothing behind.
@@ -173,4 +178,32 @@ func TestTapsWhileAFileSwells(t *testing.T) {
 			t.Fatalf("a tap meanwhile: %+v", o)
 		}
 	}
+}
+
+// No column of an export is a formula, whoever wrote what stands in it.
+func TestExportIsHarmless(t *testing.T) {
+	p := newPlace(t)
+	d, _ := p.start(t, extras{})
+	d.queue.Note(queue.Exception{What: "=1+1", Why: "\t=2", By: "@admin"})
+	settings := filepath.Join(t.TempDir(), "timeclock.toml")
+	text := fmt.Sprintf("state_dir = %q\nzeitstrom = { url = %q, token_file = %q }\n", p.cfg.StateDir, p.api.url(), p.cfg.Zeitstrom.TokenFile)
+	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	devicetest.Eventually(t, func() error {
+		var out output
+		if code := run(t.Context(), env{args: []string{"queue", "export", "-config", settings}, stdout: &out, stderr: &out}); code != 0 {
+			return errors.New(out.String())
+		}
+		lines, err := csv.NewReader(strings.NewReader(out.String())).ReadAll()
+		if err != nil || len(lines) < 2 {
+			return fmt.Errorf("%d lines, %w", len(lines), err)
+		}
+		for _, field := range slices.Concat(lines...) {
+			if strings.IndexAny(field, "=+-@\t\r") == 0 {
+				t.Errorf("%q is a formula", field)
+			}
+		}
+		return nil
+	})
 }

@@ -195,10 +195,10 @@ func (a *accounts) reset() error {
 var errLastAdmin = errors.New("the last admin stays one")
 
 // AccountNames returns the names of those who have an account on the page of the clock
-// with a state directory, as far as they can be read.
+// with a state directory, as far as they can be read. It may be root that asks.
 func AccountNames(stateDir string) []string {
 	var list []account
-	if content, err := os.ReadFile(filepath.Join(stateDir, accountsFile)); err == nil {
+	if content, err := device.ReadRegular(filepath.Join(stateDir, accountsFile), 1<<20); err == nil {
 		json.Unmarshal(content, &list)
 	}
 	var names []string
