@@ -40,7 +40,7 @@ for arch in ${ARCHS:-armhf arm64 amd64}; do
 	root=$work/$arch
 	build "$arch" "$work/bin"
 	put 755 "$work/bin" usr/bin/timeclock
-	for unit in timeclock.service timeclock-update.path timeclock-update.service timeclock-fetch.service timeclock-fetch.timer; do
+	for unit in timeclock.service timeclock-update.path timeclock-update.service timeclock-stage.service timeclock-fetch.service timeclock-fetch.timer; do
 		put 644 ../$unit usr/lib/systemd/system/$unit
 	done
 	put 644 watchdog.conf usr/lib/systemd/system.conf.d/50-timeclock.conf

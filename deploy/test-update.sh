@@ -133,14 +133,23 @@ fetched)
 update.hours = "00:00-23:59"' >>"$root/etc/timeclock/timeclock.toml"
 	until (: </dev/tcp/127.0.0.1/8000) 2>/dev/null; do sleep 0.2; done
 	offer() { echo "$1" >"$root/debs/latest.txt"; }
-	fetch() { (umask 077 && inside timeclock update -fetch); } # as in its unit
+	signed() { ./sign-index.sh "$root/debs" "$all/key" "$@" </dev/null; }
+	as_fetcher() { inside setpriv --reuid timeclock-fetch --regid timeclock-fetch --clear-groups "$@"; }
+	# As in their units: one without any rights, and root, who believes no file of the other's.
+	stage() { (umask 077 && inside timeclock update -stage); }
+	fetch() { (umask 077 && as_fetcher timeclock update -fetch) && stage; }
+	downloads=$root/var/lib/timeclock-fetch
 	plan=$root/var/lib/timeclock-update/plan.json
 	offer 2.0
+	is "the fetcher has a directory of its own" test "$(stat -c %a:%u "$downloads")" = "700:$(inside id -u timeclock-fetch)"
+	is "it cannot stage anything" fails as_fetcher timeclock update -stage
+	is "nor look into root's directory" fails as_fetcher ls /var/lib/timeclock-update
 	is "a newer version is fetched" fetch
 	is "and staged" test -e "$plan"
 	is "still the old one runs" test "$(version)" = "1.0 installed"
 	is "the unit installs it" inside /var/lib/timeclock-update/timeclock update -resume
 	ends_with 2.0
+	as_fetcher sh -c "echo '{\"from\":\"1.0\",\"to\":\"9\",\"step\":\"install\"}' >/var/lib/timeclock-fetch/plan.json; ln -s /bin/sh /var/lib/timeclock-fetch/timeclock"
 	is "looked for again" fetch
 	is "it is not fetched again" test ! -e "$plan"
 	offer 1.0
@@ -150,6 +159,32 @@ update.hours = "00:00-23:59"' >>"$root/etc/timeclock/timeclock.toml"
 	offer 3.0
 	is "an old one under a new name is refused" fails fetch
 	is "by what it is" says "what is offered as version 3.0 is version 1.0"
+	is "which is shown to nobody where no unit shows it" test ! -e "$root/run/timeclock-update"
+	mkdir "$root/run/timeclock-update"
+	ln -sf /etc/shadow "$downloads/link" && rm -f "$downloads/timeclock_3.0_$arch.deb" && as_fetcher ln -s /etc/shadow "/var/lib/timeclock-fetch/timeclock_3.0_$arch.deb"
+	is "a link to root's files is not followed" fails stage
+	is "which is said" says "is a link"
+	rm "$downloads"/timeclock_3.0_* "$root"/debs/timeclock_3.0_*
+	is "an index with a date is signed" signed -version 2.0
+	is "and found" fetch
+	is "and shown" grep -q "\"date\":\"$(date -u +%F)\"" "$root/run/timeclock-update/channel.json"
+	is "that the version that runs is withdrawn" signed -version 2.1 -withdraw 2.0
+	echo 2.1 >"$root/var/lib/timeclock-update/failed.txt"
+	is "is found" fetch
+	is "and told" inside sh -c 'timeclock doctor || true'
+	is "by the doctor" says "version 2.0, which runs here, was withdrawn"
+	cp "$root/debs/latest.toml" "$work/new.toml" && cp "$root/debs/latest.toml.minisig" "$work/new.minisig"
+	sed -i 's/^date = .*/date = 2026-01-01/' "$root/debs/latest.toml" && minisign -S -s "$all/key" -m "$root/debs/latest.toml" </dev/null >/dev/null
+	is "an older index is refused" fails fetch
+	is "by its date" says "somebody offers an old one"
+	sed -i 's/2026-01-01/2026-01-02/' "$root/debs/latest.toml"
+	is "one that was changed as well" fails fetch
+	is "by its signature" says "the signature is not by the key"
+	rm "$root"/debs/latest.toml*
+	offer 3.0
+	is "a bare index is believed no more" fetch
+	is "so nothing is staged" test ! -e "$plan"
+	cp "$work/new.toml" "$root/debs/latest.toml" && cp "$work/new.minisig" "$root/debs/latest.toml.minisig"
 	offer 2.1
 	echo 2.1 >"$root/var/lib/timeclock-update/failed.txt"
 	is "looked for one that has failed" fetch

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,7 +21,7 @@ import (
 func TestUnitsAreGood(t *testing.T) {
 	needs(t, "systemd-analyze")
 	names, err := filepath.Glob("timeclock*.*")
-	if err != nil || len(names) != 5 {
+	if err != nil || len(names) != 6 {
 		t.Fatalf("%v, %v", names, err)
 	}
 	dir := t.TempDir()
@@ -43,13 +44,38 @@ func TestUnitsAreGood(t *testing.T) {
 		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
 	}
 	// In tenths. What is left for the clock is the network, the devices and asking for
-	// the time; for what looks for updates, that it is root. What installs them must be
-	// able to replace anything.
-	for name, most := range map[string]string{"timeclock.service": "18", "timeclock-fetch.service": "30"} {
+	// the time; for what fetches updates, the network; for what stages them, that it is
+	// root. What installs them must be able to replace anything.
+	for name, most := range map[string]string{
+		"timeclock.service": "18", "timeclock-fetch.service": "12", "timeclock-stage.service": "12", "timeclock-update.service": "65",
+	} {
 		out, err = exec.Command("systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold="+most, filepath.Join(dir, name)).CombinedOutput()
 		if err != nil {
 			t.Errorf("systemd-analyze security %s: %v\n%s", name, err, out)
 		}
+	}
+}
+
+// Garbage is collected before the unit's limit ends the clock.
+func TestMemoryLimits(t *testing.T) {
+	unit, err := os.ReadFile("timeclock.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit := func(pattern string) int {
+		found := regexp.MustCompile(`(?m)^` + pattern + `$`).FindStringSubmatch(string(unit))
+		if found == nil {
+			t.Fatalf("the unit has no %s", pattern)
+		}
+		n, err := strconv.Atoi(found[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	collects, ends := limit(`Environment=GOMEMLIMIT=(\d+)MiB`), limit(`MemoryMax=(\d+)M`)
+	if collects > ends*9/10 {
+		t.Errorf("garbage is collected at %d MB, the clock ends at %d", collects, ends)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"timeclock/deploy/update"
 	"timeclock/device/clock"
 	"timeclock/device/config"
 	"timeclock/device/control"
@@ -50,6 +51,9 @@ func (x examination) here() []doctor.Finding {
 		all = append(all, clockChip(chip, err, x.host.Setting("dtoverlay=i2c-rtc,ds3231")))
 	}
 	all = append(all, systemTime(s), doctor.Zone(x.cfg.Clock.Zone, time.Now()), holders(s), bookings(s))
+	if x.cfg.Update.URL != "" {
+		all = append(all, updates(update.ReadChannel(shownDir), s))
+	}
 	if s.Settings.Problem != "" {
 		all = append(all, judge("settings", s.Settings.Problem, "", "timeclock config check, then sudo systemctl restart timeclock"))
 	}
@@ -57,6 +61,21 @@ func (x examination) here() []doctor.Finding {
 		all = append(all, judge("page", s.Page.Problem, "https://"+s.Page.Address, "see [web] in the settings"))
 	}
 	return all
+}
+
+// updates judges where updates come from. A clock that does not know the time judges no date.
+func updates(c update.Channel, s control.Status) doctor.Finding {
+	var now time.Time
+	if s.Clock.Trusted {
+		now = time.Now()
+	}
+	if warning := c.Warning(s.Version, now); warning != "" {
+		return doctor.Finding{Check: "updates", Verdict: doctor.Warn, Found: warning, Do: "see `journalctl -u timeclock-stage -u timeclock-fetch`, and ask who makes the packages"}
+	}
+	if c.Date == "" {
+		return doctor.Good("updates", "nothing was found yet that is signed with a date")
+	}
+	return doctor.Good("updates", "the newest word is of %s", c.Date)
 }
 
 // judge is a finding about a part that says itself what is the matter.

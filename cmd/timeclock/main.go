@@ -197,7 +197,8 @@ type call struct {
 	user, sshKey      string
 	devices           string
 	file              string
-	fetch, resume     bool
+	fetch, stage      bool
+	resume            bool
 	bench             bool
 	report            string
 	token             string
@@ -246,7 +247,8 @@ func newCall(e env, cmd *command) *call {
 		c.flags.BoolVar(&c.dry, "dry-run", false, "with -claim: only show the bookings")
 	case "update":
 		c.flags.StringVar(&c.file, "file", "", "the `package`; its signature is beside it, with .minisig")
-		c.flags.BoolVar(&c.fetch, "fetch", false, "look for a newer one at [update] url, as the timer does")
+		c.flags.BoolVar(&c.fetch, "fetch", false, "look for a newer one at [update] url and download it, as the timer does")
+		c.flags.BoolVar(&c.stage, "stage", false, "check what was downloaded, and have it installed, as the unit does")
 		c.flags.BoolVar(&c.resume, "resume", false, "go on with an update that was interrupted, as the unit does")
 	case "flash":
 		c.flashFlags()

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,19 +17,31 @@ import (
 	"timeclock/sync/zeitstrom"
 )
 
-// updateDir is root's alone; what is in it is installed.
-const updateDir = "/var/lib/timeclock-update"
+// Directories of updates.
+const (
+	updateDir = "/var/lib/timeclock-update" // root's alone; what is in it is installed
+	fetchDir  = "/var/lib/timeclock-fetch"  // the fetcher's; what is in it is judged by root
+	shownDir  = "/run/timeclock-update"     // root's; everybody may read what is in it
+)
 
 // runUpdate installs a package, or does what the package's units do: fetch a newer one,
-// go on with what was interrupted.
+// check and stage what was fetched, go on with what was interrupted.
 func runUpdate(ctx context.Context, c *call) error {
 	if err := c.want(0, 0); err != nil {
 		return err
 	}
-	if c.fetch == c.resume && c.file == "" || c.file != "" && (c.fetch || c.resume) {
-		return fmt.Errorf("%w: say which package with -file", errUsage)
+	ways := 0
+	for _, way := range []bool{c.file != "", c.fetch, c.stage, c.resume} {
+		if way {
+			ways++
+		}
 	}
-	if os.Geteuid() != 0 {
+	switch {
+	case ways != 1:
+		return fmt.Errorf("%w: say which package with -file", errUsage)
+	case c.fetch:
+		return fetchUpdate(ctx, c)
+	case os.Geteuid() != 0:
 		return errors.New("only root may install packages: call it with sudo")
 	}
 	var cfg config.Config
@@ -50,8 +61,8 @@ func runUpdate(ctx context.Context, c *call) error {
 	}
 	defer unlock()
 	switch {
-	case c.fetch:
-		return fetchUpdate(ctx, cfg, u)
+	case c.stage:
+		return stageUpdate(ctx, cfg, u)
 	case c.file != "":
 		pkg, err := os.ReadFile(c.file)
 		if err != nil {
@@ -92,16 +103,17 @@ func restartClock(ctx context.Context) error {
 // downloadTime is what a package may take, over a phone's network.
 const downloadTime = 15 * time.Minute
 
-// fetchUpdate stages a newer package, in the hours in which nobody taps. The path unit
-// then has it installed, by a process without a network.
-func fetchUpdate(ctx context.Context, cfg config.Config, u *update.Updater) error {
-	switch s, err := control.Dial(ctx, cfg.StateDir).Status(); {
-	case cfg.Update.URL == "", !display.Hours(cfg.Update.Hours).Contains(time.Now().In(cfg.Clock.Zone)):
-		return nil
-	case err != nil:
-		return fmt.Errorf("no update while the clock does not run: %w", err)
-	case !s.Clock.Trusted:
-		return nil // what time is it?
+// looksFor reports whether the settings have the clock look for updates now.
+func looksFor(cfg config.Config) bool {
+	return cfg.Update.URL != "" && display.Hours(cfg.Update.Hours).Contains(time.Now().In(cfg.Clock.Zone))
+}
+
+// fetchUpdate downloads a newer package, in the hours in which nobody taps. It needs no
+// rights, and its unit gives it none.
+func fetchUpdate(ctx context.Context, c *call) error {
+	cfg, err := loadConfig(c.config)
+	if err != nil || !looksFor(cfg) {
+		return err
 	}
 	source, err := packageSource(cfg)
 	if err != nil {
@@ -109,20 +121,33 @@ func fetchUpdate(ctx context.Context, cfg config.Config, u *update.Updater) erro
 	}
 	ctx, stop := context.WithTimeout(ctx, downloadTime)
 	defer stop()
-	version, err := source.Newest(ctx)
-	if err != nil || version == u.Failed() || !u.Newer(ctx, version, theVersion()) {
-		return err
-	}
+	u := &update.Updater{}
 	arch, err := u.Architecture(ctx)
 	if err != nil {
 		return err
 	}
-	pkg, signature, err := source.Fetch(ctx, version, arch)
-	if err != nil {
-		return err
+	return source.Fetch(ctx, fetchDir, arch, func(version string) bool { return u.Newer(ctx, version, theVersion()) })
+}
+
+// stageUpdate checks what was fetched, and stages it. The path unit then has it installed,
+// by a process without a network.
+func stageUpdate(ctx context.Context, cfg config.Config, u *update.Updater) error {
+	if !looksFor(cfg) {
+		return nil
 	}
-	staged, err := u.Stage(ctx, pkg, signature, version)
-	u.Log.Info("update staged", "version", staged, slog.Any("error", err))
+	switch s, err := control.Dial(ctx, cfg.StateDir).Status(); {
+	case err != nil:
+		return fmt.Errorf("no update while the clock does not run: %w", err)
+	case !s.Clock.Trusted:
+		return nil // what time is it, and which day?
+	}
+	if _, err := os.Stat(shownDir); err == nil { // the unit makes it
+		u.Shown = shownDir
+	}
+	version, err := u.Take(ctx, fetchDir, theVersion(), time.Now())
+	if version != "" {
+		u.Log.Info("update staged", "version", version)
+	}
 	return err
 }
 

@@ -2,43 +2,97 @@ package update
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
+	"os"
+	"path/filepath"
 	"strings"
+
+	"timeclock/device"
 )
 
 // Source is a folder on a web server with packages: timeclock_VERSION_ARCH.deb, beside
-// each its signature with .minisig, and latest.txt, which has the newest VERSION.
+// each its signature with .minisig; latest.toml with its signature, which has the newest
+// version; and latest.txt, which has just that.
 type Source struct {
 	URL  string // with a final slash
 	HTTP *http.Client
 }
 
-// maxPackage bounds a download; a package has 5 MB.
-const maxPackage = 64 << 20
+// errMissing says that the server has no such file.
+var errMissing = errors.New("is not there")
 
-var versionText = regexp.MustCompile(`^[0-9][0-9A-Za-z.+~-]*$`)
-
-// Newest returns the version that the source offers.
-func (s Source) Newest(ctx context.Context) (string, error) {
-	text, err := s.get(ctx, "latest.txt", 100)
-	version := strings.TrimSpace(string(text))
-	if err == nil && !versionText.MatchString(version) {
-		err = fmt.Errorf("%slatest.txt names no version", s.URL)
+// Fetch downloads what the source offers into a directory: its index and, if that names a
+// version for which newer holds, the package. It needs no rights but to write there, and
+// decides nothing: whoever takes what is there checks it.
+func (s Source) Fetch(ctx context.Context, dir, arch string, newer func(version string) bool) error {
+	version, err := s.index(ctx, dir)
+	if err != nil || !newer(version) {
+		return err
 	}
-	return version, err
+	name := packageName(version, arch)
+	if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+		return nil // it waits to be taken, or was refused
+	}
+	old, err := filepath.Glob(filepath.Join(dir, "timeclock_*"))
+	if err != nil {
+		return err
+	}
+	for _, path := range old {
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
+	}
+	if err := s.save(ctx, dir, name+signed, maxSignature); err != nil {
+		return err
+	}
+	return s.save(ctx, dir, name, maxPackage)
 }
 
-// Fetch downloads a version. Nothing is said yet about whether it is signed.
-func (s Source) Fetch(ctx context.Context, version, arch string) (pkg, signature []byte, err error) {
-	name := fmt.Sprintf("timeclock_%s_%s.deb", version, arch)
-	if signature, err = s.get(ctx, name+".minisig", 4096); err != nil {
-		return nil, nil, err
+func packageName(version, arch string) string {
+	return fmt.Sprintf("timeclock_%s_%s.deb", version, arch)
+}
+
+// index downloads the index, or where there is none the bare one, and returns the version.
+func (s Source) index(ctx context.Context, dir string) (version string, err error) {
+	text, err := s.get(ctx, indexName, maxIndex)
+	if errors.Is(err, errMissing) {
+		if text, err = s.get(ctx, bareIndexName, maxBareIndex); err != nil {
+			return "", err
+		}
+		if version = strings.TrimSpace(string(text)); !versionText.MatchString(version) {
+			return "", fmt.Errorf("%s%s names no version", s.URL, bareIndexName)
+		}
+		for _, name := range []string{indexName, indexName + signed} {
+			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+				return "", err
+			}
+		}
+		return version, device.WriteFile(filepath.Join(dir, bareIndexName), text)
 	}
-	pkg, err = s.get(ctx, name, maxPackage)
-	return pkg, signature, err
+	if err != nil {
+		return "", err
+	}
+	signature, err := s.get(ctx, indexName+signed, maxSignature)
+	if err != nil {
+		return "", err
+	}
+	x, err := parseIndex(text)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", s.URL, err)
+	}
+	return x.Version, errors.Join(device.WriteFile(filepath.Join(dir, indexName+signed), signature), device.WriteFile(filepath.Join(dir, indexName), text))
+}
+
+// save downloads a file, which has its name when it is whole.
+func (s Source) save(ctx context.Context, dir, name string, most int64) error {
+	content, err := s.get(ctx, name, most)
+	if err != nil {
+		return err
+	}
+	return device.WriteFile(filepath.Join(dir, name), content)
 }
 
 func (s Source) get(ctx context.Context, name string, most int64) ([]byte, error) {
@@ -46,12 +100,18 @@ func (s Source) get(ctx context.Context, name string, most int64) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	resp, err := s.HTTP.Do(req)
+	client := *s.HTTP
+	client.CheckRedirect = stayPrivate
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound, http.StatusGone:
+		return nil, fmt.Errorf("%s%s %w: %s", s.URL, name, errMissing, resp.Status)
+	default:
 		return nil, fmt.Errorf("%s%s: %s", s.URL, name, resp.Status)
 	}
 	text, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
@@ -59,6 +119,18 @@ func (s Source) get(ctx context.Context, name string, most int64) ([]byte, error
 		err = fmt.Errorf("%s%s is larger than %d bytes", s.URL, name, most)
 	}
 	return text, err
+}
+
+// stayPrivate follows a few redirects, and none from https to anything else.
+func stayPrivate(req *http.Request, via []*http.Request) error {
+	const most = 5
+	switch first := via[0].URL; {
+	case len(via) > most:
+		return fmt.Errorf("more than %d redirects", most)
+	case first.Scheme == "https" && req.URL.Scheme != "https":
+		return fmt.Errorf("%s is redirected to %s, which is not https", first.Redacted(), req.URL.Redacted())
+	}
+	return nil
 }
 
 // Newer reports whether a version is newer than another, by Debian's rules.

@@ -74,6 +74,8 @@ type Updater struct {
 	Key string // minisign's public key, as in the file that `minisign -G` writes: RW...
 	// StateDir is the clock's. Resume takes that of the update that is under way.
 	StateDir string
+	// Shown is the directory in which everybody may read what Take finds; empty: nobody.
+	Shown string
 	// Ask asks the clock that runs on a state directory.
 	Ask func(ctx context.Context, stateDir string) (State, error)
 	// Restart has the installed version run, and does not wait until it does.
@@ -118,7 +120,7 @@ func (u *Updater) Lock(wait bool) (unlock func() error, err error) {
 	return dir.Close, nil
 }
 
-// Verify checks that a package is signed by the key.
+// Verify checks that a package, or an index, is signed by the key.
 func (u *Updater) Verify(pkg, signature []byte) error {
 	var key minisign.PublicKey
 	if u.Key == "" {
@@ -128,7 +130,7 @@ func (u *Updater) Verify(pkg, signature []byte) error {
 		return fmt.Errorf("[update] key is none: %w", err)
 	}
 	if !minisign.Verify(key, pkg, signature) {
-		return errors.New("the package's signature is not by the key in [update] key, or the package was changed: it was not opened")
+		return errors.New("the signature is not by the key in [update] key, or what was signed has been changed: it was not opened")
 	}
 	return nil
 }

@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,38 +71,6 @@ func TestLock(t *testing.T) {
 	}
 	if info, err := os.Stat(u.Dir); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("%v, %v", info.Mode(), err)
-	}
-}
-
-func TestSource(t *testing.T) {
-	files := map[string]string{
-		"/x/latest.txt": "1.2\n", "/x/timeclock_1.2_arm64.deb": "package", "/x/timeclock_1.2_arm64.deb.minisig": "signature",
-		"/odd/latest.txt": "../../etc/passwd", "/long/latest.txt": strings.Repeat("1", 200),
-	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		text, ok := files[r.URL.Path]
-		if !ok {
-			http.NotFound(w, r)
-		}
-		w.Write([]byte(text))
-	}))
-	defer server.Close()
-	source := func(folder string) Source { return Source{URL: server.URL + folder, HTTP: server.Client()} }
-	version, err := source("/x/").Newest(t.Context())
-	if err != nil || version != "1.2" {
-		t.Errorf("%q, %v", version, err)
-	}
-	pkg, signature, err := source("/x/").Fetch(t.Context(), "1.2", "arm64")
-	if err != nil || string(pkg) != "package" || string(signature) != "signature" {
-		t.Errorf("%q, %q, %v", pkg, signature, err)
-	}
-	if _, _, err := source("/x/").Fetch(t.Context(), "1.2", "armhf"); err == nil || !strings.Contains(err.Error(), "404") {
-		t.Errorf("a package that is not there: %v", err)
-	}
-	for folder, want := range map[string]string{"/odd/": "names no version", "/long/": "larger than 100 bytes", "/none/": "404"} {
-		if _, err := source(folder).Newest(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", folder, err, want)
-		}
 	}
 }
 
