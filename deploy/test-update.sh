@@ -164,7 +164,7 @@ update.hours = "00:00-23:59"' >>"$root/etc/timeclock/timeclock.toml"
 	ln -sf /etc/shadow "$downloads/link" && rm -f "$downloads/timeclock_3.0_$arch.deb" && as_fetcher ln -s /etc/shadow "/var/lib/timeclock-fetch/timeclock_3.0_$arch.deb"
 	is "a link to root's files is not followed" fails stage
 	is "which is said" says "is a link"
-	rm "$downloads"/timeclock_3.0_* "$root"/debs/timeclock_3.0_*
+	rm "$downloads"/timeclock_3.0_*
 	is "an index with a date is signed" signed -version 2.0
 	is "and found" fetch
 	is "and shown" grep -q "\"date\":\"$(date -u +%F)\"" "$root/run/timeclock-update/channel.json"

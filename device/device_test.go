@@ -44,6 +44,15 @@ func TestParseUID(t *testing.T) {
 	}
 }
 
+// What a number shows of its worth.
+func TestWeakness(t *testing.T) {
+	for hex, want := range map[string]Weakness{"A1B2C3D4": ShortUID, "08112233": RandomUID, "04112233445566": "", "04010203050607080909": ""} {
+		if got := uid(t, hex).Weakness(); got != want {
+			t.Errorf("%s is %q, want %q", hex, got, want)
+		}
+	}
+}
+
 // However a UID is printed, in a log, an error or a dump, it stays masked.
 func TestUIDDoesNotLeak(t *testing.T) {
 	u := uid(t, "A1B2C3D4")

@@ -81,3 +81,27 @@ func (u UID) Format(f fmt.State, _ rune) { fmt.Fprint(f, u.String()) }
 
 // LogValue masks the UID in structured logs.
 func (u UID) LogValue() slog.Value { return slog.StringValue(u.String()) }
+
+// Weakness is why a badge's number proves less than others do. Any number can be copied,
+// since a badge tells it to whoever asks.
+type Weakness string
+
+// The weaknesses that a number shows.
+const (
+	// ShortUID: 4 bytes. There are more badges than such numbers, so that others may have the
+	// same one (NXP AN10927), and badges whose number can be written are sold for cents.
+	ShortUID Weakness = "short"
+	// RandomUID: it changes at each tap (ISO/IEC 14443-3, clause 6.5.4: it begins with 08).
+	RandomUID Weakness = "random"
+)
+
+// Weakness says why the number proves less than others; empty if it does not.
+func (u UID) Weakness() Weakness {
+	switch {
+	case u.Random():
+		return RandomUID
+	case u.size == 4:
+		return ShortUID
+	}
+	return ""
+}

@@ -68,10 +68,11 @@ func badgeList(ctx context.Context, c *call) error {
 				From     string            `json:"from"`
 				Until    string            `json:"until"`
 				Origin   device.Origin     `json:"origin"`
+				Weakness device.Weakness   `json:"weakness"`
 			}
 			rows := make([]row, len(badges))
 			for i, b := range badges {
-				rows[i] = row{b.UID.Hex(), b.Employee.ID, b.Employee.Name, b.Blocked, b.From, b.Until, b.Origin}
+				rows[i] = row{b.UID.Hex(), b.Employee.ID, b.Employee.Name, b.Blocked, b.From, b.Until, b.Origin, b.UID.Weakness()}
 			}
 			return json.NewEncoder(c.stdout).Encode(rows)
 		}
@@ -82,10 +83,18 @@ func badgeList(ctx context.Context, c *call) error {
 			if b.Blocked {
 				name += " (blocked)"
 			}
+			if weak := weaknesses[b.UID.Weakness()]; weak != "" {
+				name += " (" + weak + ")"
+			}
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", b.UID.Hex(), b.Employee.ID, name, b.From, b.Until, b.Origin)
 		}
 		return w.Flush()
 	})
+}
+
+// weaknesses are what a list says of badge numbers that prove less than others.
+var weaknesses = map[device.Weakness]string{
+	device.ShortUID: "4 bytes: easily copied", device.RandomUID: "changes at each tap",
 }
 
 func badgeAdd(ctx context.Context, c *call) error {
