@@ -172,8 +172,10 @@ func TestBacklogMemory(t *testing.T) {
 	var m runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&m)
-	t.Logf("100000 pending leave %d MB on the heap", m.HeapInuse>>20)
-	if n := s.Stats().Pending; n != 100_000 || m.HeapInuse > 40<<20 {
-		t.Errorf("%d pending, %d bytes on the heap", n, m.HeapInuse)
+	info, err := os.Stat(s.db.Path())
+	must(t, err)
+	t.Logf("100000 pending leave %d MB on the heap, and take %d MB on the disk", m.HeapInuse>>20, info.Size()>>20)
+	if n := s.Stats().Pending; n != 100_000 || m.HeapInuse > 40<<20 || info.Size() > 100<<20 {
+		t.Errorf("%d pending, %d bytes on the heap, %d on the disk", n, m.HeapInuse, info.Size())
 	}
 }

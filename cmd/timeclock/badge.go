@@ -68,11 +68,10 @@ func badgeList(ctx context.Context, c *call) error {
 				From     string            `json:"from"`
 				Until    string            `json:"until"`
 				Origin   device.Origin     `json:"origin"`
-				Weakness device.Weakness   `json:"weakness"`
 			}
 			rows := make([]row, len(badges))
 			for i, b := range badges {
-				rows[i] = row{b.UID.Hex(), b.Employee.ID, b.Employee.Name, b.Blocked, b.From, b.Until, b.Origin, b.UID.Weakness()}
+				rows[i] = row{b.UID.Hex(), b.Employee.ID, b.Employee.Name, b.Blocked, b.From, b.Until, b.Origin}
 			}
 			return json.NewEncoder(c.stdout).Encode(rows)
 		}
