@@ -61,14 +61,20 @@ is "keeps the settings" grep -q simulated "$root/etc/timeclock/timeclock.toml"
 is "makes the token the clock's alone" test "$(stat -c %a:%u "$root/etc/timeclock/token")" = "600:$(inside id -u timeclock)"
 is "goes back" inside dpkg -i --force-confold --force-downgrade /old.deb
 is "still keeps what is pending" test "$(left)" = 2
+# Somebody has taken the daemon over, and leaves links and a pipe where root comes along.
+echo untouched >"$root/etc/victim"
+as_clock sh -c 'cd /var/lib/timeclock && ln -sf /etc/victim undelivered && ln -s /etc/shadow shadow && ln -s /etc etc && mkfifo pipe'
 is "is removed" inside dpkg -r timeclock
+is "root follows no link of the clock's user" grep -qx untouched "$root/etc/victim"
 is "says what stays" says "2 bookings and unclaimed taps that Zeitstrom does not have stay"
 is "is purged" inside dpkg -P timeclock
 is "says where they are kept" says "2 bookings and unclaimed taps that Zeitstrom does not have are kept in /var/backups/timeclock-"
+is "with links as links" test -L "$(echo "$root"/var/backups/timeclock-*/shadow)" -a -L "$(echo "$root"/var/backups/timeclock-*/etc)"
+is "and nothing behind them was touched" grep -qx untouched "$root/etc/victim"
 is "forgets the token" test ! -e "$root/etc/timeclock/token"
 is "leaves nothing else" test ! -e "$root/var/lib/timeclock" -a ! -e "$root/etc/timeclock"
 is "installs again" inside dpkg -i /old.deb
-is "what was kept can be put back" cp -a "$root"/var/backups/timeclock-*/queue.db "$root/var/lib/timeclock/"
+is "what was kept can be put back" inside sh -c 'install -o timeclock -g timeclock -m 600 /var/backups/timeclock-*/queue.db /var/lib/timeclock/'
 is "nothing was lost" test "$(left)" = 2
 rm "$root"/var/lib/timeclock/queue.db*
 is "is purged with nothing pending" inside dpkg -P timeclock

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -352,4 +354,35 @@ func TestLimiterMemory(t *testing.T) {
 		t.Errorf("%d bytes are kept of strangers", grown)
 	}
 	runtime.KeepAlive(&l)
+}
+
+// Whatever a page asks for by itself is marked, so that a session ends although its page is
+// left open.
+func TestAutomaticRequestsAreMarked(t *testing.T) {
+	script, err := static.ReadFile("static/app.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asks := 0
+	for line := range strings.Lines(string(script)) {
+		if !regexp.MustCompile(`fetch\(|EventSource\("|\.src = `).MatchString(line) {
+			continue
+		}
+		if asks++; !strings.Contains(line, "utomatic") {
+			t.Errorf("not marked: %s", line)
+		}
+	}
+	if asks != 3 {
+		t.Errorf("the script asks in %d places", asks)
+	}
+	for address, want := range map[string]bool{"/": false, "/events?automatic": true, "/display.png?automatic=1": true, "/badges?q=automatic": false} {
+		if got := automatic(httptest.NewRequest(http.MethodGet, address, nil)); got != want {
+			t.Errorf("%s is automatic: %v", address, got)
+		}
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Automatic", "yes")
+	if !automatic(r) {
+		t.Error("a fetch is not automatic")
+	}
 }
