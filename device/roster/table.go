@@ -32,8 +32,8 @@ const (
 )
 
 var (
-	errTooLong   = fmt.Errorf("the file has more than %d lines: this is no list of badges", maxRows)
-	errLongLines = fmt.Errorf("has more than %d kB: this is no list of badges, or a quote is never closed", maxRecord>>10)
+	errTooLong  = fmt.Errorf("the file has more than %d lines: this is no list of badges", maxRows)
+	errLongLine = fmt.Errorf("has more than %d kB: this is no list of badges", maxRecord>>10)
 )
 
 // errEnough ends the reading of a file, or of a part of one, early.
@@ -82,76 +82,102 @@ func eachRow(content []byte, f func(row) error) error {
 	if bytes.HasPrefix(content, []byte("PK\x03\x04")) {
 		return eachOfWorkbook(content, counted)
 	}
-	text, err := decodeText(content)
-	if err != nil {
-		return err
-	}
-	return eachOfCSV(text, counted)
+	return eachOfCSV(decodeText(content), counted)
 }
 
 // decodeText finds out the encoding: a byte order mark says it, or zero bytes do;
 // what is no UTF-8 is Windows-1252, which takes any bytes.
-func decodeText(content []byte) ([]byte, error) {
+func decodeText(content []byte) io.Reader {
 	var endian unicode.Endianness
+	raw := bytes.NewReader(content)
 	switch {
 	case bytes.HasPrefix(content, []byte("\xEF\xBB\xBF")):
-		return content[3:], nil
+		return bytes.NewReader(content[3:])
 	case bytes.HasPrefix(content, []byte("\xFF\xFE")), len(content) > 1 && content[0] != 0 && content[1] == 0:
 		endian = unicode.LittleEndian
 	case bytes.HasPrefix(content, []byte("\xFE\xFF")), len(content) > 1 && content[0] == 0:
 		endian = unicode.BigEndian
 	case utf8.Valid(content):
-		return content, nil
+		return raw
 	default:
-		return charmap.Windows1252.NewDecoder().Bytes(content)
+		return charmap.Windows1252.NewDecoder().Reader(raw)
 	}
-	return unicode.UTF16(endian, unicode.UseBOM).NewDecoder().Bytes(content)
+	return unicode.UTF16(endian, unicode.UseBOM).NewDecoder().Reader(raw)
 }
 
 // eachOfCSV finds out the separator from the first line: it is what stands there most
-// often outside quotes.
-func eachOfCSV(text []byte, f func(row) error) error {
-	number := 1
-	if first, rest, found := bytes.Cut(text, []byte("\n")); found && bytes.HasPrefix(first, []byte("sep=")) { // Excel's own hint
-		text, number = rest, 2
-	}
-	comma := separator(text)
-	// One record at a time, so that the reader never holds more than one.
-	one := bufio.NewReader(nil)
-	for len(text) > 0 {
-		record, whole := firstRecord(text)
-		if !whole {
-			return fmt.Errorf("line %d %w", number, errLongLines)
+// often outside quotes. It never holds more than one record.
+func eachOfCSV(text io.Reader, f func(row) error) error {
+	in, one := bufio.NewReaderSize(text, maxRecord), bufio.NewReader(nil)
+	comma, number, broken := rune(0), 1, 0
+	for {
+		ahead, err := in.Peek(maxRecord)
+		if len(ahead) == 0 {
+			return ended(eof(err))
 		}
-		one.Reset(bytes.NewReader(record))
-		in := csv.NewReader(one)
-		in.Comma, in.FieldsPerRecord, in.TrimLeadingSpace = comma, -1, comma != '\t'
-		fields, err := in.Read()
-		lines := bytes.Count(record, []byte("\n"))
-		var broken *csv.ParseError
-		r := row{number: number, fields: fields}
-		switch {
-		case errors.As(err, &broken): // its end is not certain: what follows is read as lines of its own
-			r.number, r.broken = number+broken.Line-1, broken.Err.Error()
-			record, lines = firstLines(record, broken.Line), broken.Line
-		case err != nil && !errors.Is(err, io.EOF): // an empty line
+		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
-		if r.broken != "" || !blank(fields) {
+		if number == 1 && bytes.HasPrefix(ahead, []byte("sep=")) { // Excel's own hint
+			in.Discard(len(firstLine(ahead)))
+			number++
+			continue
+		}
+		if comma == 0 {
+			comma = separator(ahead)
+		}
+		line := firstLine(ahead)
+		if len(line) == maxRecord {
+			return fmt.Errorf("line %d %w", number, errLongLine)
+		}
+		record, whole := firstRecord(ahead)
+		if !whole {
+			record = line
+		}
+		one.Reset(bytes.NewReader(record))
+		c := csv.NewReader(one)
+		c.Comma, c.FieldsPerRecord, c.TrimLeadingSpace = comma, -1, comma != '\t'
+		r := row{number: number}
+		r.fields, err = c.Read()
+		var problem *csv.ParseError
+		if errors.As(err, &problem) {
+			// Where a quote goes wrong nobody knows what belongs together: each line for itself.
+			if broken++; broken > maxRefused {
+				return fmt.Errorf("more than %d lines have quotes that do not fit: this is no list of badges", maxRefused)
+			}
+			r.fields, r.broken = []string{string(bytes.TrimSpace(line))}, problem.Err.Error()
+			record = line
+		}
+		if r.broken != "" || !blank(r.fields) {
 			if err := f(r); err != nil {
 				return err
 			}
 		}
-		text, number = text[len(record):], number+lines
+		number += bytes.Count(record, []byte("\n"))
+		in.Discard(len(record))
 	}
-	return nil
+}
+
+func eof(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// firstLine returns the first line, its end included.
+func firstLine(text []byte) []byte {
+	if end := bytes.IndexByte(text, '\n'); end >= 0 {
+		return text[:end+1]
+	}
+	return text
 }
 
 // firstRecord returns the first line, and those that belong to it because a quote goes on;
-// whole says that it has a bearable length.
+// whole says that its end was seen.
 func firstRecord(text []byte) (record []byte, whole bool) {
 	quoted := false
-	for i, c := range text[:min(len(text), maxRecord)] {
+	for i, c := range text {
 		switch {
 		case c == '"':
 			quoted = !quoted
@@ -159,19 +185,7 @@ func firstRecord(text []byte) (record []byte, whole bool) {
 			return text[:i+1], true
 		}
 	}
-	return text, len(text) <= maxRecord
-}
-
-func firstLines(text []byte, n int) []byte {
-	end := 0
-	for range n {
-		i := bytes.IndexByte(text[end:], '\n')
-		if i < 0 {
-			return text
-		}
-		end += i + 1
-	}
-	return text[:end]
+	return text, !quoted && len(text) < maxRecord
 }
 
 func separator(text []byte) rune {

@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
+
+	"golang.org/x/text/encoding/charmap"
 )
 
 // Bounds of a workbook: of what is unpacked, so that a small file does not become a large
@@ -38,11 +41,15 @@ func eachOfWorkbook(content []byte, f func(row) error) error {
 		if err != nil {
 			return err
 		}
-		sheet, err := book.firstSheet()
+		list, err := book.book()
 		if err != nil {
 			return err
 		}
-		texts, err := book.texts()
+		sheet, err := book.firstSheet(list)
+		if err != nil {
+			return err
+		}
+		texts, err := book.texts(path.Join(path.Dir(list), "sharedStrings.xml"))
 		if err != nil {
 			return err
 		}
@@ -64,15 +71,20 @@ func openWorkbook(content []byte) (*workbook, error) {
 	}
 	b := &workbook{map[string]*zip.File{}}
 	for _, file := range z.File {
-		b.parts[strings.ToLower(strings.TrimPrefix(file.Name, "/"))] = file
+		b.parts[partName(file.Name)] = file
 	}
 	return b, nil
+}
+
+// partName is a part's name as it is looked for: writers differ in case and slashes.
+func partName(name string) string {
+	return strings.ToLower(strings.TrimPrefix(strings.ReplaceAll(name, `\`, "/"), "/"))
 }
 
 // each calls f for each element that begins (name set) or ends (text is its own), with the
 // elements around it.
 func (b *workbook) each(part string, f func(e element) error) error {
-	file := b.parts[strings.ToLower(part)]
+	file := b.parts[partName(part)]
 	if file == nil {
 		return fmt.Errorf("it has no %s", part)
 	}
@@ -82,6 +94,7 @@ func (b *workbook) each(part string, f func(e element) error) error {
 	}
 	defer in.Close()
 	d := xml.NewDecoder(&calm{in: in})
+	d.CharsetReader = decoded
 	var stack []element
 	for {
 		t, err := d.RawToken()
@@ -95,8 +108,8 @@ func (b *workbook) each(part string, f func(e element) error) error {
 		}
 		switch t := t.(type) {
 		case xml.StartElement:
-			if len(stack) == maxDepth {
-				return fmt.Errorf("%s has more than %d elements within each other", part, maxDepth)
+			if len(stack) == maxDepth || len(t.Name.Local) > maxCell {
+				return fmt.Errorf("%s has more than %d elements within each other, or one with a long name", part, maxDepth)
 			}
 			e := element{name: t.Name.Local, attrs: t.Attr, begins: true}
 			if len(stack) > 0 {
@@ -107,9 +120,9 @@ func (b *workbook) each(part string, f func(e element) error) error {
 			}
 			e.begins, e.attrs = false, nil
 			stack = append(stack, e)
-		case xml.CharData: // of the two that have one as a whole
+		case xml.CharData: // which only these two have; comments may part it
 			if n := len(stack) - 1; n >= 0 && (stack[n].name == "t" || stack[n].name == "v") {
-				stack[n].text = string(t)
+				stack[n].text = longer(stack[n].text, string(t[:min(len(t), 2*maxCell)]))
 			}
 		case xml.EndElement:
 			if len(stack) == 0 || stack[len(stack)-1].name != t.Name.Local {
@@ -141,12 +154,25 @@ func (e element) attr(name string) string {
 	return ""
 }
 
-// calm reads a part and refuses what swells.
+// decoded reads the encodings that the first line of a part may name.
+func decoded(label string, in io.Reader) (io.Reader, error) {
+	switch strings.ToLower(label) {
+	case "us-ascii", "ascii":
+		return in, nil
+	case "iso-8859-1", "latin1", "windows-1252":
+		return charmap.Windows1252.NewDecoder().Reader(in), nil
+	}
+	return nil, fmt.Errorf("its encoding %.20q is none that is known here", label)
+}
+
+// calm reads a part and refuses what swells: document types, and long stretches that a
+// parser takes as a whole.
 type calm struct {
 	in    io.Reader
 	read  int
-	since int // the last <
-	last  byte
+	since int    // bytes since the last stretch began
+	end   string // of a comment and the like, in which < means nothing; empty: none is open
+	last  [3]byte
 }
 
 // Read implements io.Reader.
@@ -156,22 +182,61 @@ func (c *calm) Read(p []byte) (int, error) {
 		return 0, fmt.Errorf("it unpacks to more than %d MB", maxUnpacked>>20)
 	}
 	for _, b := range p[:n] {
-		if c.since++; b == '<' {
-			c.since = 0
-		}
-		if c.last == '<' && b == '!' { // comments, document types and the like, which may hold anything
-			return 0, errors.New("it has what no spreadsheet writes (<!)")
-		}
-		if c.last = b; c.since > maxElement {
-			return 0, fmt.Errorf("it has a text of more than %d kB", maxElement>>10)
+		if err := c.see(b); err != nil {
+			return 0, err
 		}
 	}
 	return n, err
 }
 
+func (c *calm) see(b byte) error {
+	before := string(c.last[1:])
+	c.last = [3]byte{c.last[1], c.last[2], b}
+	c.since++
+	switch {
+	case c.since > maxElement:
+		return fmt.Errorf("it has a text of more than %d kB", maxElement>>10)
+	case c.end != "":
+		if strings.HasSuffix(string(c.last[:]), c.end) {
+			c.end, c.last = "", [3]byte{}
+		}
+	case b == '<':
+		c.since = 0
+	case b == '?' && before[1] == '<':
+		c.end = "?>"
+	case before == "<!" && b == '-':
+		c.end = "-->"
+	case before == "<!" && b == '[':
+		c.end = "]]>"
+	case before == "<!":
+		return errors.New("it has a document type (<!), which no spreadsheet writes")
+	}
+	return nil
+}
+
+// book returns the part that has the list of sheets.
+func (b *workbook) book() (part string, err error) {
+	part, err = b.target("_rels/.rels", func(e element) bool { return strings.HasSuffix(e.attr("Type"), "/officeDocument") })
+	if err != nil || part == "" {
+		part = "xl/workbook.xml" // as nearly all are called
+	}
+	return strings.TrimPrefix(part, "/"), nil
+}
+
+// target returns where the first relationship leads that is one; empty if none is.
+func (b *workbook) target(part string, is func(element) bool) (to string, err error) {
+	err = b.each(part, func(e element) error {
+		if e.begins && e.name == "Relationship" && is(e) {
+			to = e.attr("Target")
+			return errEnough
+		}
+		return nil
+	})
+	return to, err
+}
+
 // firstSheet returns the part that has the first sheet.
-func (b *workbook) firstSheet() (part string, err error) {
-	const book = "xl/workbook.xml"
+func (b *workbook) firstSheet(book string) (part string, err error) {
 	id := ""
 	err = b.each(book, func(e element) error {
 		if e.begins && e.name == "sheet" {
@@ -186,13 +251,8 @@ func (b *workbook) firstSheet() (part string, err error) {
 	if err != nil {
 		return "", err
 	}
-	err = b.each("xl/_rels/workbook.xml.rels", func(e element) error {
-		if e.begins && e.name == "Relationship" && e.attr("Id") == id {
-			part = e.attr("Target")
-			return errEnough
-		}
-		return nil
-	})
+	folder, name := path.Split(book)
+	part, err = b.target(folder+"_rels/"+name+".rels", func(e element) bool { return e.attr("Id") == id })
 	switch {
 	case err != nil:
 		return "", err
@@ -201,13 +261,12 @@ func (b *workbook) firstSheet() (part string, err error) {
 	case strings.HasPrefix(part, "/"):
 		return part[1:], nil
 	}
-	return path.Join(path.Dir(book), part), nil
+	return path.Join(folder, part), nil
 }
 
 // texts reads what cells with texts point to; a workbook may have none.
-func (b *workbook) texts() (list []string, err error) {
-	const part = "xl/sharedStrings.xml"
-	if b.parts[strings.ToLower(part)] == nil {
+func (b *workbook) texts(part string) (list []string, err error) {
+	if b.parts[partName(part)] == nil {
 		return nil, nil
 	}
 	text, size := "", 0
@@ -222,7 +281,7 @@ func (b *workbook) texts() (list []string, err error) {
 			if size += header + len(text); size > maxStrings {
 				return fmt.Errorf("its texts take more than %d MB", maxStrings>>20)
 			}
-			list = append(list, text)
+			list = append(list, unescaped(text))
 		}
 		return nil
 	})
@@ -263,15 +322,19 @@ func (b *workbook) rows(sheet string, texts []string, f func(row) error) error {
 		case e.name == "t" && !e.begins && e.parent != "rPh": // a text in the cell itself
 			value = longer(value, e.text)
 		case e.name == "c":
-			if kind == "s" {
-				i, err := strconv.Atoi(strings.TrimSpace(value))
-				if err != nil || i < 0 || i >= len(texts) {
-					return fmt.Errorf("in row %d a cell points to a text that there is not", r.number)
-				}
-				value = texts[i]
-			}
 			if column < 0 || column >= maxColumns || value == "" {
 				return nil
+			}
+			switch kind {
+			case "s":
+				i, err := strconv.Atoi(strings.TrimSpace(value))
+				if err != nil || i < 0 || i >= len(texts) {
+					r.broken, value = "a cell points to a text that there is not", "?"
+					break
+				}
+				value = texts[i]
+			case "inlineStr", "str":
+				value = unescaped(value)
 			}
 			for len(r.fields) <= column {
 				r.fields = append(r.fields, "")
@@ -281,6 +344,23 @@ func (b *workbook) rows(sheet string, texts []string, f func(row) error) error {
 			return f(r)
 		}
 		return nil
+	})
+}
+
+var escape = regexp.MustCompile(`_x[0-9A-Fa-f]{4}_`)
+
+// unescaped is a text with the characters that XML cannot have, which are written as _x000D_
+// (ECMA-376, part 1, 22.9.2.19).
+func unescaped(text string) string {
+	if !strings.Contains(text, "_x") {
+		return text
+	}
+	return escape.ReplaceAllStringFunc(text, func(e string) string {
+		n, err := strconv.ParseUint(e[2:6], 16, 16)
+		if err != nil {
+			return e
+		}
+		return string(rune(n))
 	})
 }
 
