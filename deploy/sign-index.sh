@@ -36,7 +36,7 @@ withdrawn=$(sort -u <<<"$withdrawn" | sed '/^$/d; s/.*/"&"/' | paste -sd, | sed 
 ls "$dir"/timeclock_"$version"_*.deb >/dev/null 2>&1 || { echo "$0: there is no package of version $version in $dir" >&2; exit 1; }
 new=$(mktemp -p "$dir" .latest-XXXXXX)
 trap 'rm -f "$new" "$new.minisig"' EXIT
-printf 'date = %s\nversion = "%s"\nwithdrawn = [%s]\n' "$(date -u +%F)" "$version" "$withdrawn" >"$new"
+printf 'date = %s\nversion = "%s"\nwithdrawn = [%s]\n' "$(date -u +%FT%TZ)" "$version" "$withdrawn" >"$new"
 minisign -S -s "$key" -m "$new" -x "$new.minisig" -t "timeclock $version"
 chmod 644 "$new" "$new.minisig"
 mv "$new.minisig" "$dir/latest.toml.minisig"

@@ -167,14 +167,14 @@ update.hours = "00:00-23:59"' >>"$root/etc/timeclock/timeclock.toml"
 	rm "$downloads"/timeclock_3.0_*
 	is "an index with a date is signed" signed -version 2.0
 	is "and found" fetch
-	is "and shown" grep -q "\"date\":\"$(date -u +%F)\"" "$root/run/timeclock-update/channel.json"
+	is "and shown" grep -q "\"date\":\"$(date -u +%F)T" "$root/run/timeclock-update/channel.json"
 	is "that the version that runs is withdrawn" signed -version 2.1 -withdraw 2.0
 	echo 2.1 >"$root/var/lib/timeclock-update/failed.txt"
 	is "is found" fetch
 	is "and told" inside sh -c 'timeclock doctor || true'
 	is "by the doctor" says "version 2.0, which runs here, was withdrawn"
 	cp "$root/debs/latest.toml" "$work/new.toml" && cp "$root/debs/latest.toml.minisig" "$work/new.minisig"
-	sed -i 's/^date = .*/date = 2026-01-01/' "$root/debs/latest.toml" && minisign -S -s "$all/key" -m "$root/debs/latest.toml" </dev/null >/dev/null
+	sed -i 's/^date = .*/date = 2026-01-01T00:00:00Z/' "$root/debs/latest.toml" && minisign -S -s "$all/key" -m "$root/debs/latest.toml" </dev/null >/dev/null
 	is "an older index is refused" fails fetch
 	is "by its date" says "somebody offers an old one"
 	sed -i 's/2026-01-01/2026-01-02/' "$root/debs/latest.toml"

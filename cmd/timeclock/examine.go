@@ -72,10 +72,10 @@ func updates(c update.Channel, s control.Status) doctor.Finding {
 	if warning := c.Warning(s.Version, now); warning != "" {
 		return doctor.Finding{Check: "updates", Verdict: doctor.Warn, Found: warning, Do: "see `journalctl -u timeclock-stage -u timeclock-fetch`, and ask who makes the packages"}
 	}
-	if c.Date == "" {
+	if c.Date.IsZero() {
 		return doctor.Good("updates", "nothing was found yet that is signed with a date")
 	}
-	return doctor.Good("updates", "the newest word is of %s", c.Date)
+	return doctor.Good("updates", "the newest word is of %s", c.Date.Format(time.DateOnly))
 }
 
 // judge is a finding about a part that says itself what is the matter.

@@ -132,17 +132,17 @@ func fetchUpdate(ctx context.Context, c *call) error {
 // stageUpdate checks what was fetched, and stages it. The path unit then has it installed,
 // by a process without a network.
 func stageUpdate(ctx context.Context, cfg config.Config, u *update.Updater) error {
-	if !looksFor(cfg) {
-		return nil
+	if _, err := os.Stat(shownDir); err == nil { // the unit makes it
+		u.Shown = shownDir
+	}
+	if err := u.Show(); err != nil || !looksFor(cfg) {
+		return err
 	}
 	switch s, err := control.Dial(ctx, cfg.StateDir).Status(); {
 	case err != nil:
 		return fmt.Errorf("no update while the clock does not run: %w", err)
 	case !s.Clock.Trusted:
 		return nil // what time is it, and which day?
-	}
-	if _, err := os.Stat(shownDir); err == nil { // the unit makes it
-		u.Shown = shownDir
 	}
 	version, err := u.Take(ctx, fetchDir, theVersion(), time.Now())
 	if version != "" {
@@ -161,5 +161,5 @@ func packageSource(cfg config.Config) (update.Source, error) {
 		}
 		t.TLSClientConfig.RootCAs = roots
 	}
-	return update.Source{URL: cfg.Update.URL, HTTP: &http.Client{Transport: t}}, nil
+	return update.Source{URL: cfg.Update.URL, Key: cfg.Update.Key, HTTP: &http.Client{Transport: t}}, nil
 }

@@ -45,12 +45,13 @@ func serve(t *testing.T) *server {
 	return s
 }
 
-func (s *server) source() Source { return Source{URL: s.URL + "/x/", HTTP: s.Client()} }
+func (s *server) source(key string) Source {
+	return Source{URL: s.URL + "/x/", Key: key, HTTP: s.Client()}
+}
 
-// signIndex offers a version in an index.
-func (s *server) signIndex(key minisign.PrivateKey, text string) {
-	s.files[indexName] = text
-	s.files[indexName+signed] = string(minisign.Sign(key, []byte(text)))
+// put puts a file there, with its signature.
+func (s *server) put(key minisign.PrivateKey, name, text string) {
+	s.files[name], s.files[name+signed] = text, string(minisign.Sign(key, []byte(text)))
 }
 
 // today is when the tests take place.
@@ -66,7 +67,7 @@ func newerThan1(version string) bool { return version > "1" }
 
 // A fetcher downloads an index and a package, each once, and keeps one package.
 func TestFetch(t *testing.T) {
-	_, key := keyPair(t)
+	public, key := keyPair(t)
 	s, dir := serve(t), t.TempDir()
 	here := func() string {
 		names, err := filepath.Glob(filepath.Join(dir, "*"))
@@ -78,7 +79,7 @@ func TestFetch(t *testing.T) {
 		}
 		return strings.Join(names, " ")
 	}
-	fetch := func() error { return s.source().Fetch(t.Context(), dir, arch, newerThan1) }
+	fetch := func() error { return s.source(public).Fetch(t.Context(), dir, arch, newerThan1) }
 	if err := fetch(); !errors.Is(err, errMissing) {
 		t.Errorf("an empty folder: %v", err)
 	}
@@ -87,14 +88,20 @@ func TestFetch(t *testing.T) {
 		t.Errorf("without its package: %v", err)
 	}
 	for _, v := range []string{"2", "3"} {
-		s.files[packageName(v, arch)], s.files[packageName(v, arch)+signed] = "package "+v, "signature "+v
+		s.files[packageName(v, arch)], s.files[packageName(v, arch)+signed] = "<html>a captive portal</html>", "<html>"
+		if err := fetch(); v == "2" && err == nil || strings.Contains(here(), "timeclock") {
+			t.Errorf("a portal's answer: %v, %s", err, here())
+		}
+	}
+	for _, v := range []string{"2", "3"} {
+		s.put(key, packageName(v, arch), "package "+v)
 	}
 	for range 2 {
 		if err := fetch(); err != nil || here() != "latest.txt timeclock_2_arm64.deb timeclock_2_arm64.deb.minisig" {
 			t.Errorf("%v, %s", err, here())
 		}
 	}
-	s.signIndex(key, dated("2026-11-01", "3"))
+	s.put(key, indexName, dated("2026-11-01", "3"))
 	for range 2 {
 		if err := fetch(); err != nil || here() != "latest.toml latest.toml.minisig latest.txt timeclock_3_arm64.deb timeclock_3_arm64.deb.minisig" {
 			t.Errorf("%v, %s", err, here())
@@ -104,7 +111,7 @@ func TestFetch(t *testing.T) {
 	if text, err := os.ReadFile(filepath.Join(dir, "timeclock_3_arm64.deb")); err != nil || string(text) != "package 3" || got > 1 {
 		t.Errorf("%q, %v, asked for %d times", text, err, got)
 	}
-	s.signIndex(key, dated("2026-11-02", "1"))
+	s.put(key, indexName, dated("2026-11-02", "1"))
 	if err := fetch(); err != nil || !strings.Contains(here(), "timeclock_3") {
 		t.Errorf("an older one: %v, %s", err, here())
 	}
@@ -112,6 +119,7 @@ func TestFetch(t *testing.T) {
 
 // What a server should not send is refused.
 func TestFetchIsBounded(t *testing.T) {
+	public, key := keyPair(t)
 	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("2")) }))
 	defer plain.Close()
 	for name, tc := range map[string]struct {
@@ -120,20 +128,28 @@ func TestFetchIsBounded(t *testing.T) {
 	}{
 		"a path for a version":    {map[string]string{bareIndexName: "../../etc/passwd"}, "names no version"},
 		"a long bare version":     {map[string]string{bareIndexName: strings.Repeat("1", 200)}, "larger than 100 bytes"},
-		"a long index":            {map[string]string{indexName: strings.Repeat("#", maxIndex+1)}, "larger than 16384 bytes"},
-		"an index without a sign": {map[string]string{indexName: dated("2026-11-01", "2")}, "minisig is not there"},
+		"a long index":            {map[string]string{indexName: strings.Repeat("#", maxIndex+1), indexName + signed: "y"}, "larger than 16384 bytes"},
+		"an index without a sign": {map[string]string{indexName: dated("2026-11-01", "2")}, "latest.txt is not there"},
+		"an index by another":     {map[string]string{indexName: dated("2026-11-01", "2"), indexName + signed: "y"}, "the signature is not by the key"},
 		"no index":                {map[string]string{indexName: "<html>", indexName + signed: "x"}, "cannot be read"},
 		"an index of a path":      {map[string]string{indexName: dated("2026-11-01", "2/../../x"), indexName + signed: "x"}, "names no version"},
 		"no date":                 {map[string]string{indexName: `version = "2"`, indexName + signed: "x"}, "has no date"},
 		"something else in it":    {map[string]string{indexName: dated("2026-11-01", "2") + "run = 1\n", indexName + signed: "x"}, "cannot be read"},
 		"offered and withdrawn":   {map[string]string{indexName: dated("2026-11-01", "2", `"2"`), indexName + signed: "x"}, "which is withdrawn"},
-		"a way out of https":      {map[string]string{indexName: "moved to " + plain.URL}, "is not https"},
-		"a circle":                {map[string]string{indexName: "moved to latest.toml"}, "more than 5 redirects"},
+		"a way out of https":      {map[string]string{indexName + signed: "moved to " + plain.URL}, "is not https"},
+		"a circle":                {map[string]string{indexName + signed: "moved to latest.toml.minisig"}, "more than 5 redirects"},
 		"a long signature":        {map[string]string{bareIndexName: "2", "timeclock_2_arm64.deb.minisig": strings.Repeat("x", 5000)}, "larger than 4096 bytes"},
 	} {
 		s, dir := serve(t), t.TempDir()
-		s.files = tc.files
-		err := s.source().Fetch(t.Context(), dir, arch, newerThan1)
+		for name, text := range tc.files {
+			switch {
+			case tc.files[name+signed] == "x":
+				s.put(key, name, text)
+			case text != "x":
+				s.files[name] = text
+			}
+		}
+		err := s.source(public).Fetch(t.Context(), dir, arch, newerThan1)
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: %v, want %q", name, err, tc.want)
 		}
@@ -272,12 +288,18 @@ func TestChannel(t *testing.T) {
 		return err
 	}
 	for _, day := range []string{"2026-11-01", "2026-11-20", "2026-11-20"} {
-		if err := take(dated(day, "1", `"0.9"`), today); err != nil || ReadChannel(u.Shown).Date != day {
+		if err := take(dated(day, "1", `"0.9"`), today); err != nil || ReadChannel(u.Shown).Date.Format(time.DateOnly) != day {
 			t.Errorf("%s: %v, %+v", day, err, ReadChannel(u.Shown))
 		}
 	}
-	if err := take(dated("2026-11-19", "1"), today); err == nil || !strings.Contains(err.Error(), "offers an old one") {
-		t.Errorf("an old index: %v", err)
+	for _, old := range []string{dated("2026-11-19", "1"), dated("2026-11-19T23:59:59Z", "1"), dated("2026-11-20", "0.8")} {
+		if err := take(old, today); err == nil || !strings.Contains(err.Error(), "offers an old one") {
+			t.Errorf("%s: %v", old, err)
+		}
+	}
+	// An index of the same day takes no withdrawal back.
+	if err := take(dated("2026-11-20", "1"), today); err != nil || len(ReadChannel(u.Shown).Withdrawn) != 1 {
+		t.Errorf("of the same day: %v, %+v", err, ReadChannel(u.Shown))
 	}
 	left(t, downloads, map[string]string{bareIndexName: "2"})
 	if err := os.Remove(filepath.Join(downloads, indexName)); err != nil {
@@ -305,6 +327,12 @@ func TestChannel(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(u.Shown, channelFile)); err != nil || info.Mode().Perm() != 0o644 {
 		t.Errorf("%v, %v", info, err)
 	}
+	if err := os.Remove(filepath.Join(u.Shown, channelFile)); err != nil {
+		t.Fatal(err)
+	}
+	if err := u.Show(); err != nil || ReadChannel(u.Shown).Date.IsZero() {
+		t.Errorf("after a restart of the device: %v, %+v", err, ReadChannel(u.Shown))
+	}
 	if (Channel{}).Warning("1", today) != "" {
 		t.Error("a clock that has seen no index yet warns")
 	}
@@ -313,7 +341,7 @@ func TestChannel(t *testing.T) {
 func FuzzIndex(f *testing.F) {
 	f.Add([]byte(dated("2026-11-27", "1.2", `"1.1"`)))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if x, err := parseIndex(text); err == nil && (!versionText.MatchString(x.Version) || x.date().IsZero()) {
+		if x, err := parseIndex(text); err == nil && (!versionText.MatchString(x.Version) || x.Date.IsZero()) {
 			t.Errorf("%+v", x)
 		}
 	})

@@ -18,6 +18,7 @@ import (
 // version; and latest.txt, which has just that.
 type Source struct {
 	URL  string // with a final slash
+	Key  string // as an Updater has it: what a portal, say, sends instead is not kept
 	HTTP *http.Client
 }
 
@@ -45,10 +46,8 @@ func (s Source) Fetch(ctx context.Context, dir, arch string, newer func(version 
 			return err
 		}
 	}
-	if err := s.save(ctx, dir, name+signed, maxSignature); err != nil {
-		return err
-	}
-	return s.save(ctx, dir, name, maxPackage)
+	_, err = s.save(ctx, dir, name, maxPackage)
+	return err
 }
 
 func packageName(version, arch string) string {
@@ -57,42 +56,42 @@ func packageName(version, arch string) string {
 
 // index downloads the index, or where there is none the bare one, and returns the version.
 func (s Source) index(ctx context.Context, dir string) (version string, err error) {
-	text, err := s.get(ctx, indexName, maxIndex)
-	if errors.Is(err, errMissing) {
-		if text, err = s.get(ctx, bareIndexName, maxBareIndex); err != nil {
+	text, err := s.save(ctx, dir, indexName, maxIndex)
+	if err == nil {
+		x, err := parseIndex(text)
+		return x.Version, err
+	}
+	if !errors.Is(err, errMissing) {
+		return "", err
+	}
+	if text, err = s.get(ctx, bareIndexName, maxBareIndex); err != nil {
+		return "", err
+	}
+	if version = strings.TrimSpace(string(text)); !versionText.MatchString(version) {
+		return "", fmt.Errorf("%s%s names no version", s.URL, bareIndexName)
+	}
+	for _, name := range []string{indexName, indexName + signed} {
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			return "", err
 		}
-		if version = strings.TrimSpace(string(text)); !versionText.MatchString(version) {
-			return "", fmt.Errorf("%s%s names no version", s.URL, bareIndexName)
-		}
-		for _, name := range []string{indexName, indexName + signed} {
-			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
-				return "", err
-			}
-		}
-		return version, device.WriteFile(filepath.Join(dir, bareIndexName), text)
 	}
-	if err != nil {
-		return "", err
-	}
-	signature, err := s.get(ctx, indexName+signed, maxSignature)
-	if err != nil {
-		return "", err
-	}
-	x, err := parseIndex(text)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", s.URL, err)
-	}
-	return x.Version, errors.Join(device.WriteFile(filepath.Join(dir, indexName+signed), signature), device.WriteFile(filepath.Join(dir, indexName), text))
+	return version, device.WriteFile(filepath.Join(dir, bareIndexName), text)
 }
 
-// save downloads a file, which has its name when it is whole.
-func (s Source) save(ctx context.Context, dir, name string, most int64) error {
+// save downloads a file and its signature, and keeps both if they fit.
+func (s Source) save(ctx context.Context, dir, name string, most int64) ([]byte, error) {
+	signature, err := s.get(ctx, name+signed, maxSignature)
+	if err != nil {
+		return nil, err
+	}
 	content, err := s.get(ctx, name, most)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return device.WriteFile(filepath.Join(dir, name), content)
+	if err := verify(s.Key, content, signature); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return content, errors.Join(device.WriteFile(filepath.Join(dir, name+signed), signature), device.WriteFile(filepath.Join(dir, name), content))
 }
 
 func (s Source) get(ctx context.Context, name string, most int64) ([]byte, error) {

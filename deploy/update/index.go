@@ -22,8 +22,8 @@ const (
 // Index is what latest.toml says: which version is the newest, and that somebody who has
 // the key still says so.
 type Index struct {
-	Date    toml.LocalDate `toml:"date"` // when it was signed
-	Version string         `toml:"version"`
+	Date    time.Time `toml:"date"` // when it was signed: an instant, or a day
+	Version string    `toml:"version"`
 	// Withdrawn are versions that nobody shall run.
 	Withdrawn []string `toml:"withdrawn"`
 }
@@ -49,7 +49,7 @@ func parseIndex(text []byte) (x Index, err error) {
 		return x, fmt.Errorf("%s cannot be read: %w", indexName, err)
 	}
 	switch {
-	case x.Date.AsTime(time.UTC).IsZero() || x.Date.Year < 2000:
+	case x.Date.Year() < 2000:
 		return x, errors.New(indexName + " has no date")
 	case !versionText.MatchString(x.Version) || len(x.Version) > maxBareIndex:
 		return x, errors.New(indexName + " names no version")
@@ -61,27 +61,25 @@ func parseIndex(text []byte) (x Index, err error) {
 	return x, nil
 }
 
-func (x Index) date() time.Time { return x.Date.AsTime(time.UTC) }
-
 // Channel is what is known of where updates come from. The zero one is one of which nothing
 // was seen.
 type Channel struct {
-	Date      string   `json:"date,omitempty"` // of the newest index, YYYY-MM-DD
-	Withdrawn []string `json:"withdrawn,omitempty"`
-	Problem   string   `json:"problem,omitempty"` // why nothing of it was taken, the last time
+	Date      time.Time `json:"date,omitzero"` // of the newest index
+	Version   string    `json:"version,omitempty"`
+	Withdrawn []string  `json:"withdrawn,omitempty"`
+	Problem   string    `json:"problem,omitempty"` // why nothing of it was taken, the last time
 }
 
 // Warning says what is odd about a channel for a clock that runs a version; empty if nothing
 // is. The zero time is one that is not trusted: it judges no date.
 func (c Channel) Warning(version string, now time.Time) string {
-	date, err := time.Parse(time.DateOnly, c.Date)
 	switch {
 	case slices.Contains(c.Withdrawn, version):
 		return fmt.Sprintf("version %s, which runs here, was withdrawn by who makes it", version)
 	case c.Problem != "":
 		return c.Problem
-	case err == nil && !now.IsZero() && now.Sub(date) > frozenAfter:
-		return fmt.Sprintf("nothing new was said of updates since %s: somebody may hold them back, or %s is not signed anew", c.Date, indexName)
+	case !c.Date.IsZero() && !now.IsZero() && now.Sub(c.Date) > frozenAfter:
+		return fmt.Sprintf("nothing new was said of updates since %s: somebody may hold them back, or %s is not signed anew", c.Date.Format(time.DateOnly), indexName)
 	}
 	return ""
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,7 +33,7 @@ func (u *Updater) Take(ctx context.Context, downloads, than string, now time.Tim
 }
 
 func (u *Updater) take(ctx context.Context, downloads, than string, now time.Time, c *Channel) (string, error) {
-	version, err := u.offered(downloads, c, now)
+	version, err := u.offered(ctx, downloads, c, now)
 	if err != nil || version == "" || version == u.Failed() || !u.Newer(ctx, version, than) {
 		return "", err
 	}
@@ -54,10 +55,10 @@ func (u *Updater) take(ctx context.Context, downloads, than string, now time.Tim
 
 // offered returns the version that is offered; empty if none is. Who has once seen an index
 // with a signature and a date believes only such ones, and no older one.
-func (u *Updater) offered(downloads string, c *Channel, now time.Time) (version string, err error) {
+func (u *Updater) offered(ctx context.Context, downloads string, c *Channel, now time.Time) (version string, err error) {
 	text, err := device.ReadRegular(filepath.Join(downloads, indexName), maxIndex)
 	if errors.Is(err, fs.ErrNotExist) {
-		if c.Date != "" {
+		if !c.Date.IsZero() {
 			return "", nil
 		}
 		bare, err := device.ReadRegular(filepath.Join(downloads, bareIndexName), maxBareIndex)
@@ -83,14 +84,23 @@ func (u *Updater) offered(downloads string, c *Channel, now time.Time) (version 
 	if err != nil {
 		return "", err
 	}
-	date := x.date().Format(time.DateOnly)
-	switch {
-	case date < c.Date:
-		return "", fmt.Errorf("%s is of %s, and one of %s was seen before: somebody offers an old one", indexName, date, c.Date)
-	case x.date().Sub(now) > 48*time.Hour: // it would make all that follow look old
-		return "", fmt.Errorf("%s is of %s, which is not yet: sign it anew", indexName, date)
+	if x.Date.Sub(now) > 48*time.Hour { // it would make all that follow look old
+		return "", fmt.Errorf("%s is of %s, which is not yet: sign it anew", indexName, x.Date.Format(time.RFC3339))
 	}
-	c.Date, c.Withdrawn = date, x.Withdrawn
+	// Several may be signed on one day, by somebody who writes days.
+	older := x.Date.Before(c.Date) || x.Date.Equal(c.Date) && x.Version != c.Version && !u.Newer(ctx, x.Version, c.Version)
+	if older {
+		return "", fmt.Errorf("%s is of %s with version %s, and one of %s with version %s was seen before: somebody offers an old one",
+			indexName, x.Date.Format(time.RFC3339), x.Version, c.Date.Format(time.RFC3339), c.Version)
+	}
+	if x.Date.Equal(c.Date) {
+		x.Withdrawn = append(x.Withdrawn, c.Withdrawn...)
+	}
+	slices.Sort(x.Withdrawn)
+	c.Date, c.Version, c.Withdrawn = x.Date, x.Version, slices.Compact(x.Withdrawn)
+	if slices.Contains(c.Withdrawn, x.Version) {
+		return "", nil
+	}
 	return x.Version, nil
 }
 
@@ -105,13 +115,23 @@ func (u *Updater) channel() (c Channel) {
 	return c
 }
 
-// note keeps what is known of the channel, and shows it to the clock.
+// note keeps what is known of the channel, and shows it.
 func (u *Updater) note(c Channel) error {
 	text, err := json.Marshal(c)
-	if err != nil {
-		return err
+	if err == nil {
+		err = device.WriteFile(u.path(channelFile), text)
 	}
-	if err := device.WriteFile(u.path(channelFile), text); err != nil || u.Shown == "" {
+	return errors.Join(err, u.Show())
+}
+
+// Show lets everybody read what is known of the channel: after a restart of the device, say,
+// before anything was looked for.
+func (u *Updater) Show() error {
+	text, err := os.ReadFile(u.path(channelFile))
+	if errors.Is(err, fs.ErrNotExist) || u.Shown == "" {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	shown := filepath.Join(u.Shown, channelFile)

@@ -121,12 +121,14 @@ func (u *Updater) Lock(wait bool) (unlock func() error, err error) {
 }
 
 // Verify checks that a package, or an index, is signed by the key.
-func (u *Updater) Verify(pkg, signature []byte) error {
+func (u *Updater) Verify(pkg, signature []byte) error { return verify(u.Key, pkg, signature) }
+
+func verify(public string, pkg, signature []byte) error {
 	var key minisign.PublicKey
-	if u.Key == "" {
+	if public == "" {
 		return errors.New("the settings name no key to check packages by: set [update] key")
 	}
-	if err := key.UnmarshalText([]byte(u.Key)); err != nil {
+	if err := key.UnmarshalText([]byte(public)); err != nil {
 		return fmt.Errorf("[update] key is none: %w", err)
 	}
 	if !minisign.Verify(key, pkg, signature) {

@@ -76,14 +76,19 @@ var (
 
 // check says whether a code is right. After too many wrong ones it is void.
 func (p *pairing) check(code string) error {
-	right := p.current()
+	p.current() // the next one, if it is time for that
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if right == "" || right != p.code {
+	return p.judge(code)
+}
+
+// judge is check for whoever holds the lock.
+func (p *pairing) judge(code string) error {
+	if p.code == "" || !time.Now().Before(p.until) {
 		return errNoCode
 	}
 	bare := func(c string) []byte { return []byte(strings.ReplaceAll(c, " ", "")) }
-	if subtle.ConstantTimeCompare(bare(code), bare(right)) == 1 {
+	if subtle.ConstantTimeCompare(bare(code), bare(p.code)) == 1 {
 		return nil
 	}
 	if p.wrong++; p.wrong >= wrongCodes {
@@ -92,24 +97,31 @@ func (p *pairing) check(code string) error {
 	return errWrongCode
 }
 
-// redeem makes an admin by a code that was right. Of two at once it makes one; of one that
-// fails the code stays.
+// redeem makes an admin by a code that was right. Of several at once it makes one; of one
+// that fails the code stays.
 func (p *pairing) redeem(code string, make func() error) error {
-	if err := p.check(code); err != nil {
+	if err := p.take(code); err != nil {
 		return err
 	}
-	p.mu.Lock()
-	if p.taken {
-		p.mu.Unlock()
-		return errNoCode
-	}
-	p.taken = true
-	p.mu.Unlock()
 	err := make()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.taken = false; err == nil {
-		p.until = time.Time{}
+		p.code, p.until = "", time.Time{}
 	}
 	return err
+}
+
+// take has a code to itself, if it is still right.
+func (p *pairing) take(code string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.taken {
+		return errNoCode
+	}
+	if err := p.judge(code); err != nil {
+		return err
+	}
+	p.taken = true
+	return nil
 }
