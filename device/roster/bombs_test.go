@@ -80,6 +80,9 @@ func importing(t *testing.T, file string) (r *Roster, most int64, took time.Dura
 // Files that are small and swell, or that hold what no list has, are refused with a
 // sentence, and take no more memory than a device has to spare.
 func TestFilesThatSwell(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: it takes a while")
+	}
 	const header = "uid,employee_id,name\n"
 	many := map[string]string{}
 	for n := range 2000 {

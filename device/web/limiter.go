@@ -12,8 +12,9 @@ import (
 // for all that one computer guesses, and for all that one IPv6 network does. What was wrong
 // is forgotten by age only. Who has logged in before does not come here: see familiar.
 type limiter struct {
-	mu    sync.Mutex
-	tries map[source]*tries
+	mu     sync.Mutex
+	tries  map[source]*tries
+	tidied time.Time
 }
 
 // source is where tries come from. The zero one are all newcomers while no more can be
@@ -65,9 +66,12 @@ func (l *limiter) try(what string, from netip.Addr) (time.Duration, trial) {
 		l.tries = map[source]*tries{}
 	}
 	now := time.Now()
-	for s, x := range l.tries {
-		if now.Sub(x.last) > forgetAfter {
-			delete(l.tries, s)
+	if now.Sub(l.tidied) >= time.Second {
+		l.tidied = now
+		for s, x := range l.tries {
+			if now.Sub(x.last) > forgetAfter {
+				delete(l.tries, s)
+			}
 		}
 	}
 	full := len(l.tries) > maxSources-len(t.budgets)
