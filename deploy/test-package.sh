@@ -65,8 +65,8 @@ is "still keeps what is pending" test "$(left)" = 2
 echo untouched >"$root/etc/victim"
 as_clock sh -c 'cd /var/lib/timeclock && ln -sf /etc/victim undelivered && ln -s /etc/shadow shadow && ln -s /etc etc && mkfifo pipe'
 is "is removed" inside dpkg -r timeclock
-is "root follows no link of the clock's user" grep -qx untouched "$root/etc/victim"
 is "says what stays" says "2 bookings and unclaimed taps that Zeitstrom does not have stay"
+is "root follows no link of the clock's user" grep -qx untouched "$root/etc/victim"
 is "is purged" inside dpkg -P timeclock
 is "says where they are kept" says "2 bookings and unclaimed taps that Zeitstrom does not have are kept in /var/backups/timeclock-"
 is "without links and pipes" test "$(find "$root"/var/backups/timeclock-* ! -type f ! -type d | wc -l)" = 0
