@@ -221,7 +221,8 @@ func TestLifeOfAClock(t *testing.T) {
 	m.says("", "echo 2.0 >/tmp/new/latest.txt; sudo systemd-run -q python3 -m http.server --bind 127.0.0.1 --directory /tmp/new 8000")
 	m.says("", `printf '[update]\nurl = "http://127.0.0.1:8000/"\nhours = "00:00-23:59"\nkey = "`+public+`"\n' | sudo tee -a /etc/timeclock/timeclock.toml`)
 	m.eventually(time.Minute, "", "sudo systemctl start timeclock-fetch") // which has the rest done by the unit for updates
-	m.eventually(5*time.Minute, `"version":"2.0"`, "sudo timeclock status -json")
+	m.eventually(5*time.Minute, `"version":"2.0"`,
+		"sudo timeclock status -json; sudo journalctl --no-pager -n 60 -u timeclock-fetch -u timeclock-stage -u timeclock-update")
 	m.eventually(5*time.Minute, "none", "sudo test -e /var/lib/timeclock-update/plan.json || echo none")
 	lap("updated")
 	m.says("version 2.0 runs and is healthy", "sudo journalctl -u timeclock-update")
