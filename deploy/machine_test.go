@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -284,10 +285,18 @@ func (m *machine) sshOptions() []string {
 	}
 }
 
-// try runs a command as the user whom the key lets in.
+// try runs a command as the user whom the key lets in. A first boot takes SSH away again for
+// a moment: then it is tried once more.
 func (m *machine) try(command string) (string, error) {
-	out, err := exec.Command("ssh", append(m.sshOptions(), "-p", m.ssh, "pi@127.0.0.1", command)...).CombinedOutput()
-	return string(out), err
+	for tries := 0; ; tries++ {
+		out, err := exec.Command("ssh", append(m.sshOptions(), "-p", m.ssh, "pi@127.0.0.1", command)...).CombinedOutput()
+		const noConnection = 255 // ssh(1)
+		var exit *exec.ExitError
+		if tries == 10 || !errors.As(err, &exit) || exit.ExitCode() != noConnection {
+			return string(out), err
+		}
+		time.Sleep(2 * time.Second)
+	}
 }
 
 // bring copies a file or a directory to the machine.
