@@ -28,12 +28,15 @@ says() { grep -qF -- "$1" "$work/out"; } # what the last command printed
 # debian DIR makes a fresh Debian there. The first one takes the network and is kept.
 debian() {
 	local base=${XDG_CACHE_HOME:-$HOME/.cache}/timeclock/debian-passwd.tar
+	mkdir -p "$(dirname "$base")"
+	exec 9>"$base.lock" # both scripts may run at once
+	flock 9
 	if [ ! -f "$base" ]; then
-		mkdir -p "$(dirname "$base")"
 		mmdebstrap --quiet --variant=essential --include=systemd,kmod,passwd,init-system-helpers,ca-certificates,tzdata \
 			"$(. /etc/os-release && echo "$VERSION_CODENAME")" "${base%.tar}-part.tar"
 		mv "${base%.tar}-part.tar" "$base"
 	fi
+	exec 9>&-
 	mkdir "$1" && tar x -C "$1" -f "$base" --exclude='./dev/*'
 }
 inside() { chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"; }

@@ -34,7 +34,7 @@ const thinking = 2 * time.Millisecond
 // compares that with a client that only posts as many, over as many connections
 // to the same server. Each one's best of several rounds counts.
 func TestGateBacklogSpeed(t *testing.T) {
-	const backlog, connections, rounds = 10_000, 6, 5
+	const backlog, connections, rounds = 10_000, 6, 3
 	bare, ours, share := time.Hour, time.Hour, 0.0
 	for range rounds {
 		bare, ours = min(bare, postBare(t, backlog, connections)), min(ours, drain(t, backlog))
