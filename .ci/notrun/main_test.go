@@ -39,13 +39,18 @@ func TestRun(t *testing.T) {
 		"all well":            {passes, list, "ok  \tp", ""},
 		"not run, for people": {passes + skips, "", "p TestB/part: no browser: install one", ""},
 		"not run, known":      {passes + skips, list, "1 were not run", ""},
-		"not run, unknown":    {passes + strings.ReplaceAll(skips, "part", "other"), list, "TestB/other: no browser", "not on the list: p TestB/other"},
-		"failed":              {passes + fails, list, "too bad", "failed: p TestC"},
-		"does not build":      {passes + broken, list, "what is that", "failed: q"},
-		"nothing":             {"", list, "0 tests", "nothing was tested"},
-		"no tests at all":     {untested, list, "[no test files]", "nothing was tested"},
-		"something else":      {"ok p 0.1s\n", list, "", "is not what `go test -json` writes"},
-		"a list without why":  {passes, "main.go", "", "main.go: line"},
+		"not run, unknown": {
+			passes + strings.ReplaceAll(skips, "part", "other"),
+			list,
+			"TestB/other: no browser",
+			"not on the list: p TestB/other",
+		},
+		"failed":             {passes + fails, list, "too bad", "failed: p TestC"},
+		"does not build":     {passes + broken, list, "what is that", "failed: q"},
+		"nothing":            {"", list, "0 tests", "nothing was tested"},
+		"no tests at all":    {untested, list, "[no test files]", "nothing was tested"},
+		"something else":     {"ok p 0.1s\n", list, "", "is not what `go test -json` writes"},
+		"a list without why": {passes, "main.go", "", "main.go: line"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder

@@ -70,7 +70,12 @@ func updates(c update.Channel, s control.Status) doctor.Finding {
 		now = time.Now()
 	}
 	if warning := c.Warning(s.Version, now); warning != "" {
-		return doctor.Finding{Check: "updates", Verdict: doctor.Warn, Found: warning, Do: "see `journalctl -u timeclock-stage -u timeclock-fetch`, and ask who makes the packages"}
+		return doctor.Finding{
+			Check:   "updates",
+			Verdict: doctor.Warn,
+			Found:   warning,
+			Do:      "see `journalctl -u timeclock-stage -u timeclock-fetch`, and ask who makes the packages",
+		}
 	}
 	if c.Date.IsZero() {
 		return doctor.Good("updates", "nothing was found yet that is signed with a date")

@@ -298,7 +298,13 @@ func (w *world) known(t *rapid.T, id device.EmployeeID) []device.Basis {
 }
 
 func newWorld(t *rapid.T, dir string) *world {
-	w := &world{dir: dir, server: &fickle{}, confirmed: map[device.EmployeeID][]device.Punch{}, deleted: map[device.EmployeeID]time.Time{}, others: map[device.EmployeeID][]time.Time{}}
+	w := &world{
+		dir:       dir,
+		server:    &fickle{},
+		confirmed: map[device.EmployeeID][]device.Punch{},
+		deleted:   map[device.EmployeeID]time.Time{},
+		others:    map[device.EmployeeID][]time.Time{},
+	}
 	w.server.Fault = w.server.fault
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)

@@ -87,7 +87,10 @@ func TestOneCodeOneAdmin(t *testing.T) {
 		all.Go(func() {
 			v := visitFrom(t, address, fmt.Sprint("127.0.5.", n+1))
 			defer v.CloseIdleConnections()
-			resp, err := v.PostForm(address+"/pair", url.Values{"code": {code}, "name": {fmt.Sprint("admin", n)}, "password": {password}, "again": {password}})
+			resp, err := v.PostForm(
+				address+"/pair",
+				url.Values{"code": {code}, "name": {fmt.Sprint("admin", n)}, "password": {password}, "again": {password}},
+			)
 			if err != nil {
 				t.Error(err)
 				return

@@ -126,19 +126,31 @@ func TestFetchIsBounded(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"a path for a version":    {map[string]string{bareIndexName: "../../etc/passwd"}, "names no version"},
-		"a long bare version":     {map[string]string{bareIndexName: strings.Repeat("1", 200)}, "larger than 100 bytes"},
-		"a long index":            {map[string]string{indexName: strings.Repeat("#", maxIndex+1), indexName + signed: "y"}, "larger than 16384 bytes"},
+		"a path for a version": {map[string]string{bareIndexName: "../../etc/passwd"}, "names no version"},
+		"a long bare version":  {map[string]string{bareIndexName: strings.Repeat("1", 200)}, "larger than 100 bytes"},
+		"a long index": {
+			map[string]string{indexName: strings.Repeat("#", maxIndex+1), indexName + signed: "y"},
+			"larger than 16384 bytes",
+		},
 		"an index without a sign": {map[string]string{indexName: dated("2026-11-01", "2")}, "latest.txt is not there"},
-		"an index by another":     {map[string]string{indexName: dated("2026-11-01", "2"), indexName + signed: "y"}, "the signature is not by the key"},
-		"no index":                {map[string]string{indexName: "<html>", indexName + signed: "x"}, "cannot be read"},
-		"an index of a path":      {map[string]string{indexName: dated("2026-11-01", "2/../../x"), indexName + signed: "x"}, "names no version"},
-		"no date":                 {map[string]string{indexName: `version = "2"`, indexName + signed: "x"}, "has no date"},
-		"something else in it":    {map[string]string{indexName: dated("2026-11-01", "2") + "run = 1\n", indexName + signed: "x"}, "cannot be read"},
-		"offered and withdrawn":   {map[string]string{indexName: dated("2026-11-01", "2", `"2"`), indexName + signed: "x"}, "which is withdrawn"},
-		"a way out of https":      {map[string]string{indexName + signed: "moved to " + plain.URL}, "is not https"},
-		"a circle":                {map[string]string{indexName + signed: "moved to latest.toml.minisig"}, "more than 5 redirects"},
-		"a long signature":        {map[string]string{bareIndexName: "2", "timeclock_2_arm64.deb.minisig": strings.Repeat("x", 5000)}, "larger than 4096 bytes"},
+		"an index by another": {
+			map[string]string{indexName: dated("2026-11-01", "2"), indexName + signed: "y"},
+			"the signature is not by the key",
+		},
+		"no index":           {map[string]string{indexName: "<html>", indexName + signed: "x"}, "cannot be read"},
+		"an index of a path": {map[string]string{indexName: dated("2026-11-01", "2/../../x"), indexName + signed: "x"}, "names no version"},
+		"no date":            {map[string]string{indexName: `version = "2"`, indexName + signed: "x"}, "has no date"},
+		"something else in it": {
+			map[string]string{indexName: dated("2026-11-01", "2") + "run = 1\n", indexName + signed: "x"},
+			"cannot be read",
+		},
+		"offered and withdrawn": {map[string]string{indexName: dated("2026-11-01", "2", `"2"`), indexName + signed: "x"}, "which is withdrawn"},
+		"a way out of https":    {map[string]string{indexName + signed: "moved to " + plain.URL}, "is not https"},
+		"a circle":              {map[string]string{indexName + signed: "moved to latest.toml.minisig"}, "more than 5 redirects"},
+		"a long signature": {
+			map[string]string{bareIndexName: "2", "timeclock_2_arm64.deb.minisig": strings.Repeat("x", 5000)},
+			"larger than 4096 bytes",
+		},
 	} {
 		s, dir := serve(t), t.TempDir()
 		for name, text := range tc.files {
@@ -215,7 +227,11 @@ func TestTake(t *testing.T) {
 		"by the bare index": {func(_ minisign.PrivateKey, d string, _ *Updater) error {
 			return errors.Join(os.Remove(filepath.Join(d, indexName)), os.WriteFile(filepath.Join(d, bareIndexName), []byte("2\n"), 0o600))
 		}, "2", ""},
-		"nothing fetched yet": {func(_ minisign.PrivateKey, d string, _ *Updater) error { return os.Remove(filepath.Join(d, indexName)) }, "", ""},
+		"nothing fetched yet": {
+			func(_ minisign.PrivateKey, d string, _ *Updater) error { return os.Remove(filepath.Join(d, indexName)) },
+			"",
+			"",
+		},
 		"it has failed before": {func(_ minisign.PrivateKey, _ string, u *Updater) error {
 			return os.WriteFile(u.path(failedFile), []byte("2"), 0o600)
 		}, "", ""},
@@ -228,7 +244,14 @@ func TestTake(t *testing.T) {
 			return os.WriteFile(filepath.Join(d, packageName("2", arch)+signed), minisign.Sign(other, []byte("timeclock arm64 2")), 0o600)
 		}, "", "the signature is not by the key"},
 		"an old package under a new name": {func(key minisign.PrivateKey, d string, _ *Updater) error {
-			left(t, d, map[string]string{packageName("2", arch): "timeclock arm64 0.5", packageName("2", arch) + signed: string(minisign.Sign(key, []byte("timeclock arm64 0.5")))})
+			left(
+				t,
+				d,
+				map[string]string{
+					packageName("2", arch):          "timeclock arm64 0.5",
+					packageName("2", arch) + signed: string(minisign.Sign(key, []byte("timeclock arm64 0.5"))),
+				},
+			)
 			return nil
 		}, "", "what is offered as version 2 is version 0.5"},
 		"of tomorrow's week": {func(key minisign.PrivateKey, d string, _ *Updater) error {

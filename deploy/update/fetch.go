@@ -91,7 +91,10 @@ func (s Source) save(ctx context.Context, dir, name string, most int64) ([]byte,
 	if err := verify(s.Key, content, signature); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return content, errors.Join(device.WriteFile(filepath.Join(dir, name+signed), signature), device.WriteFile(filepath.Join(dir, name), content))
+	return content, errors.Join(
+		device.WriteFile(filepath.Join(dir, name+signed), signature),
+		device.WriteFile(filepath.Join(dir, name), content),
+	)
 }
 
 func (s Source) get(ctx context.Context, name string, most int64) ([]byte, error) {

@@ -79,7 +79,11 @@ func (c Channel) Warning(version string, now time.Time) string {
 	case c.Problem != "":
 		return c.Problem
 	case !c.Date.IsZero() && !now.IsZero() && now.Sub(c.Date) > frozenAfter:
-		return fmt.Sprintf("nothing new was said of updates since %s: somebody may hold them back, or %s is not signed anew", c.Date.Format(time.DateOnly), indexName)
+		return fmt.Sprintf(
+			"nothing new was said of updates since %s: somebody may hold them back, or %s is not signed anew",
+			c.Date.Format(time.DateOnly),
+			indexName,
+		)
 	}
 	return ""
 }
