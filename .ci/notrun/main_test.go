@@ -55,7 +55,11 @@ func TestRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
 			err := run(strings.NewReader(tc.in), &out, tc.list)
-			if !strings.Contains(out.String(), tc.says) || (err == nil) != (tc.wrong == "") || err != nil && !strings.Contains(err.Error(), tc.wrong) {
+			wrong := ""
+			if err != nil {
+				wrong = err.Error()
+			}
+			if !strings.Contains(out.String(), tc.says) || (wrong == "") != (tc.wrong == "") || !strings.Contains(wrong, tc.wrong) {
 				t.Errorf("%v, printed:\n%s", err, &out)
 			}
 		})

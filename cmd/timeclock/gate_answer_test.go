@@ -78,7 +78,8 @@ func tapToAnswer(t *testing.T) (p99 time.Duration) {
 	}
 	const employees = 10
 	for n := range employees {
-		if _, err := d.clock.Roster.Add(device.Badge{UID: badgeOf(n), Employee: device.Employee{ID: employeeOf(n), Name: fmt.Sprint("Employee ", n)}}, false); err != nil {
+		who := device.Employee{ID: employeeOf(n), Name: fmt.Sprint("Employee ", n)}
+		if _, err := d.clock.Roster.Add(device.Badge{UID: badgeOf(n), Employee: who}, false); err != nil {
 			t.Fatal(err)
 		}
 	}

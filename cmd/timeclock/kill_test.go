@@ -84,7 +84,8 @@ func newKillHarness(t *testing.T) *killHarness {
 			t.Fatal(err)
 		}
 	}
-	if out, err := exec.Command("timeclock", "badge", "import", "-config", h.settings, filepath.Join(dir, "badges.csv")).CombinedOutput(); err != nil {
+	load := exec.Command("timeclock", "badge", "import", "-config", h.settings, filepath.Join(dir, "badges.csv"))
+	if out, err := load.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return h

@@ -48,14 +48,16 @@ func startWired(t *testing.T) *wired {
 	}
 	for name, text := range map[string]string{
 		"token": "good", "badges.csv": roster,
-		"timeclock.toml": fmt.Sprintf("state_dir = %q\nzeitstrom.token_file = %q\nzeitstrom.url = %q\ndisplay.driver = \"none\"\nclock.trust = \"always\"\n",
+		"timeclock.toml": fmt.Sprintf("state_dir = %q\nzeitstrom.token_file = %q\nzeitstrom.url = %q\n"+
+			"display.driver = \"none\"\nclock.trust = \"always\"\n",
 			state, filepath.Join(dir, "token"), a.url()),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if out, err := exec.Command("timeclock", "badge", "import", "-config", settings, filepath.Join(dir, "badges.csv")).CombinedOutput(); err != nil {
+	load := exec.Command("timeclock", "badge", "import", "-config", settings, filepath.Join(dir, "badges.csv"))
+	if out, err := load.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	w := &wired{

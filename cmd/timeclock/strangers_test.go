@@ -68,7 +68,8 @@ func TestNobodyLocksTheAdminOut(t *testing.T) {
 	for range 9 {
 		own.post("/login", url.Values{"name": {"admin"}, "password": {"guess"}})
 	}
-	if status, body := own.post("/login", url.Values{"name": {"admin"}, "password": {password}}); status != http.StatusOK || !strings.Contains(body, "Health") {
+	status, body := own.post("/login", url.Values{"name": {"admin"}, "password": {password}})
+	if status != http.StatusOK || !strings.Contains(body, "Health") {
 		t.Errorf("the admin: %d %.300s", status, body)
 	}
 	other := visitFrom(t, address, "127.0.4.1")

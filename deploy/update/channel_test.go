@@ -103,7 +103,8 @@ func TestFetch(t *testing.T) {
 	}
 	s.put(key, indexName, dated("2026-11-01", "3"))
 	for range 2 {
-		if err := fetch(); err != nil || here() != "latest.toml latest.toml.minisig latest.txt timeclock_3_arm64.deb timeclock_3_arm64.deb.minisig" {
+		const want = "latest.toml latest.toml.minisig latest.txt timeclock_3_arm64.deb timeclock_3_arm64.deb.minisig"
+		if err := fetch(); err != nil || here() != want {
 			t.Errorf("%v, %s", err, here())
 		}
 	}

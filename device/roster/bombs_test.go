@@ -120,7 +120,8 @@ func TestFilesThatSwell(t *testing.T) {
 			packed(
 				t,
 				sheetOf(
-					`<row><c t="inlineStr"><is><t>uid</t></is></c><c t="inlineStr"><is><t>employee_id</t></is></c><c t="inlineStr"><is><t>name</t></is></c></row><row><c t="s"><v>7</v></c></row>`,
+					`<row><c t="inlineStr"><is><t>uid</t></is></c><c t="inlineStr"><is><t>employee_id</t></is></c>`+
+						`<c t="inlineStr"><is><t>name</t></is></c></row><row><c t="s"><v>7</v></c></row>`,
 				),
 			),
 			"1 of 1 lines refused",

@@ -13,7 +13,8 @@ func TestWorkbooksAsTheyAre(t *testing.T) {
 	header := "<row>" + text("uid") + text("employee_id") + text("name") + "</row>"
 	body := "<row>" + text("A1B2C3D4") + text(anna) + text("Jörg &amp; Weiß") + "</row>"
 	const good = "2 A1B2C3D4|" + anna + "|Jörg & Weiß"
-	shared := `<sst><si><t>uid</t></si><si><t xml:space="preserve">employee_id</t></si><si><t>name</t></si><si><t>A1B2C3D4</t></si><si><t>` + anna +
+	shared := `<sst><si><t>uid</t></si><si><t xml:space="preserve">employee_id</t></si><si><t>name</t></si>` +
+		`<si><t>A1B2C3D4</t></si><si><t>` + anna +
 		`</t></si><si><r><t>Jörg </t></r><r><rPr><b/></rPr><t>&amp; Weiß</t></r><rPh sb="0" eb="1"><t>yoruku</t></rPh></si></sst>`
 	point := func(cells ...string) string {
 		row := "<row>"
@@ -50,7 +51,8 @@ func TestWorkbooksAsTheyAre(t *testing.T) {
 		"with places": {
 			map[string]string{
 				sheet1: sheet(
-					header + `<row r="7"><c r="C7" t="str"><f>A1</f><v>Jörg &amp; Weiß</v></c><c r="B7" t="str"><v>` + anna + `</v></c><c r="A7" t="str"><v>A1B2C3D4</v></c></row>`,
+					header + `<row r="7"><c r="C7" t="str"><f>A1</f><v>Jörg &amp; Weiß</v></c><c r="B7" t="str"><v>` +
+						anna + `</v></c><c r="A7" t="str"><v>A1B2C3D4</v></c></row>`,
 				),
 			},
 			"7" + good[1:],
@@ -91,7 +93,8 @@ func TestWorkbooksAsTheyAre(t *testing.T) {
 			good,
 		},
 		"a book of another name": {map[string]string{
-			"_rels/.rels":                  `<Relationships><Relationship Id="a" Type="x/thumbnail" Target="y"/><Relationship Id="b" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook22.xml"/></Relationships>`,
+			"_rels/.rels": `<Relationships><Relationship Id="a" Type="x/thumbnail" Target="y"/>` +
+				`<Relationship Id="b" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook22.xml"/></Relationships>`,
 			"xl/workbook22.xml":            `<workbook><sheets><sheet name="A" sheetId="1" r:id="rId9"/></sheets></workbook>`,
 			"xl/_rels/workbook22.xml.rels": `<Relationships><Relationship Id="rId9" Target="worksheets/other.xml"/></Relationships>`,
 			"xl/worksheets/other.xml":      sheet(header + body),

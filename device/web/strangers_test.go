@@ -370,7 +370,9 @@ func TestAutomaticRequestsAreMarked(t *testing.T) {
 	if asks != 3 {
 		t.Errorf("the script asks in %d places", asks)
 	}
-	for address, want := range map[string]bool{"/": false, "/events?automatic": true, "/display.png?automatic=1": true, "/badges?q=automatic": false} {
+	for address, want := range map[string]bool{
+		"/": false, "/badges?q=automatic": false, "/events?automatic": true, "/display.png?automatic=1": true,
+	} {
 		if got := automatic(httptest.NewRequest(http.MethodGet, address, nil)); got != want {
 			t.Errorf("%s is automatic: %v", address, got)
 		}
