@@ -215,6 +215,9 @@ func TestManyBadges(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: it takes a while")
 	}
+	if !stopped(t) {
+		return
+	}
 	const maxHeap = 64 << 20
 	file := manyBadges()
 	r, most, took, err := importing(t, file)
