@@ -28,7 +28,8 @@ import (
 //
 //	clock RATIO      the bus runs at RATIO times what was asked for; "jumps": it never stays
 //	early            from now on each chip-select but the last of a transfer ends early
-//	tap UID          a badge comes, stays for 150 ms, and leaves
+//	place UID        a badge comes, and stays
+//	remove           it leaves
 //	wait DURATION
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) != "chip" {
@@ -60,9 +61,10 @@ func runChip(commands io.Reader) error {
 	return <-failed
 }
 
-// bench is the chip and how fast its bus is.
+// bench is the chip, the badge that came last, and how fast the chip's bus is.
 type bench struct {
 	chip  *mfrc522test.Chip
+	card  *mfrc522test.Card
 	clock atomic.Value // of func() float64
 }
 
@@ -82,6 +84,9 @@ func (b *bench) do(words []string) error {
 	case len(words) == 1 && words[0] == "early":
 		b.chip.EndChipSelectsEarly(true)
 		return nil
+	case len(words) == 1 && words[0] == "remove":
+		b.chip.Remove(b.card)
+		return nil
 	case len(words) != 2:
 		return errors.New("no such command")
 	}
@@ -94,12 +99,10 @@ func (b *bench) do(words []string) error {
 		ratio, err := strconv.ParseFloat(word, 64)
 		b.clock.Store(func() float64 { return ratio })
 		return err
-	case "tap":
+	case "place":
 		uid, err := hex.DecodeString(word)
-		card := &mfrc522test.Card{UID: uid}
-		b.chip.Place(card)
-		time.Sleep(150 * time.Millisecond)
-		b.chip.Remove(card)
+		b.card = &mfrc522test.Card{UID: uid}
+		b.chip.Place(b.card)
 		return err
 	case "wait":
 		d, err := time.ParseDuration(word)
