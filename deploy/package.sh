@@ -29,7 +29,7 @@ build() { # ARCH OUTPUT
 put() { install -D -m "$1" "$2" "$root/$3"; } # MODE FILE PATH
 
 host=$work/timeclock
-(cd ../.. && CGO_ENABLED=0 go build -o "$host" ./cmd/timeclock)
+(cd ../.. && CGO_ENABLED=0 go build -trimpath -o "$host" ./cmd/timeclock)
 "$host" man-page >"$work/timeclock.1"
 "$host" completion >"$work/completion"
 "$host" config default >"$work/timeclock.toml"
