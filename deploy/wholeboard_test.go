@@ -19,7 +19,7 @@ import (
 // sandbox. Nothing is loaded by hand that the package is to load. Then a badge goes all the way,
 // through the kernel's spidev to a booking at Zeitstrom.
 func TestWholeBoard(t *testing.T) {
-	needsBoot(t, "qemu-system-aarch64", "dtc", "qemu-aarch64-static")
+	needsBoot(t, "qemu-system-aarch64", "dtc", "qemu-aarch64-static", "arch-test")
 	kit, work := boardKit(t), t.TempDir()
 	began := time.Now()
 	lap := func(what string) { t.Logf("%s after %v", what, time.Since(began).Round(time.Second)) }
