@@ -162,10 +162,11 @@ func findColumns(header []string) (at columns, n Numbers, err error) {
 		}
 	}
 	named := at[nameColumn] >= 0 || at[firstNameColumn] >= 0 || at[lastNameColumn] >= 0
-	for column, there := range map[int]bool{uidColumn: at[uidColumn] >= 0, employeeColumn: at[employeeColumn] >= 0, nameColumn: named} {
-		if !there {
-			name := []string{"uid", "employee_id", "name"}[column]
-			err = errors.Join(err, fmt.Errorf("there is no column %q: the first line must name the columns, such as uid,employee_id,name or Ausweis;Mitarbeiter-ID;Name", name))
+	there := []bool{at[uidColumn] >= 0, at[employeeColumn] >= 0, named}
+	for i, name := range []string{"uid", "employee_id", "name"} {
+		if !there[i] {
+			err = errors.Join(err, fmt.Errorf("there is no column %q: the first line must name the columns, such as "+
+				"uid,employee_id,name or Ausweis;Mitarbeiter-ID;Name", name))
 		}
 	}
 	return at, n, err
