@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -226,13 +225,9 @@ func TestManyBadges(t *testing.T) {
 	}
 	path := r.path
 	r = nil
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
+	before := inUse()
 	r = open(t, path)
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	kept := int64(after.HeapAlloc) - int64(before.HeapAlloc)
+	kept := inUse() - before
 	for i := range many {
 		if b, ok := r.Lookup(uid(t, manyUID(i))); !ok || b.Employee.ID[35] != byte('0'+i%10) {
 			t.Fatalf("badge %d is %+v", i, b)

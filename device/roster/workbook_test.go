@@ -8,10 +8,10 @@ import (
 // Workbooks as different programs write them.
 func TestWorkbooksAsTheyAre(t *testing.T) {
 	text := func(s string) string { return `<c t="inlineStr"><is><t>` + s + `</t></is></c>` }
-	sheet := func(rows string) string { return "<worksheet><sheetData>" + rows + "</sheetData></worksheet>" }
-	const sheet1 = "xl/worksheets/sheet1.xml"
+	const sheet1, links, escaped = "xl/worksheets/sheet1.xml", "xl/_rels/workbook.xml.rels", "Jörg &amp; Weiß"
 	header := "<row>" + text("uid") + text("employee_id") + text("name") + "</row>"
-	body := "<row>" + text("A1B2C3D4") + text(anna) + text("Jörg &amp; Weiß") + "</row>"
+	body := "<row>" + text("A1B2C3D4") + text(anna) + text(escaped) + "</row>"
+	plain := sheetOf(header + body)[sheet1]
 	const good = "2 A1B2C3D4|" + anna + "|Jörg & Weiß"
 	shared := `<sst><si><t>uid</t></si><si><t xml:space="preserve">employee_id</t></si><si><t>name</t></si>` +
 		`<si><t>A1B2C3D4</t></si><si><t>` + anna +
@@ -23,81 +23,43 @@ func TestWorkbooksAsTheyAre(t *testing.T) {
 		}
 		return row + "</row>"
 	}
+	placed := `<row r="7"><c r="C7" t="str"><f>A1</f><v>` + escaped + `</v></c><c r="B7" t="str"><v>` + anna +
+		`</v></c><c r="A7" t="str"><v>A1B2C3D4</v></c></row>`
+	numbers := "<row><c><v>12345678901234</v></c>" + text(anna) + `<c t="b"><v>1</v></c></row>`
+	counted := sheetOf(point("0", "1", "2") + point("3", "4", "5"))[sheet1]
+	commented := strings.Replace(plain, "</row><row>", "</row><!----><?go on?><row>", 1)
+	prefixed := strings.NewReplacer("</", "</x:", "<", "<x:").Replace(plain)
+	latin1 := strings.NewReplacer("ö", "\xF6", "ß", "\xDF").Replace(plain)
+	pointing := func(id, target string) string {
+		return `<Relationships><Relationship Id="` + id + `" Target="` + target + `"/></Relationships>`
+	}
 	for name, tc := range map[string]struct {
 		parts map[string]string
 		want  string
 	}{
-		"texts in cells": {map[string]string{sheet1: sheet(header + body)}, good},
-		"texts in common": {
-			map[string]string{sheet1: sheet(point("0", "1", "2") + point("3", "4", "5")), "xl/sharedStrings.xml": shared},
-			good,
-		},
-		"with a name space": {map[string]string{sheet1: strings.NewReplacer("</", "</x:", "<", "<x:").Replace(sheet(header + body))}, good},
-		"with a comment":    {map[string]string{sheet1: "<!-- made < by > hand -->" + sheet(header+"<!----><?go on?>"+body)}, good},
-		"with CDATA": {
-			map[string]string{
-				sheet1: sheet(header + strings.ReplaceAll(body, "Jörg &amp; Weiß", "<![CDATA[Jörg & W]]>ei<!-- s -->ß")),
-			},
-			good,
-		},
-		"in another encoding": {
-			map[string]string{
-				sheet1: `<?xml version="1.0" encoding="ISO-8859-1"?>` + strings.NewReplacer("ö", "\xF6", "ß", "\xDF").Replace(
-					sheet(header+body),
-				),
-			},
-			good,
-		},
-		"with places": {
-			map[string]string{
-				sheet1: sheet(
-					header + `<row r="7"><c r="C7" t="str"><f>A1</f><v>Jörg &amp; Weiß</v></c><c r="B7" t="str"><v>` +
-						anna + `</v></c><c r="A7" t="str"><v>A1B2C3D4</v></c></row>`,
-				),
-			},
-			"7" + good[1:],
-		},
-		"numbers": {
-			map[string]string{
-				sheet1: sheet(header + "<row><c><v>12345678901234</v></c>" + text(anna) + `<c t="b"><v>1</v></c></row>`),
-			},
-			"2 12345678901234|" + anna + "|1",
-		},
-		"empty typed cells": {
-			map[string]string{
-				sheet1: sheet(header + strings.Replace(body, "</row>", `<c t="s"/><c t="s"><v></v></c></row>`, 1)),
-			},
-			good,
-		},
-		"a text that is gone": {map[string]string{sheet1: sheet(header + point("7", "8", "9"))}, "2 a cell points to a text that there is not"},
+		"texts in cells":      {sheetOf(header + body), good},
+		"texts in common":     {map[string]string{sheet1: counted, "xl/sharedStrings.xml": shared}, good},
+		"with a name space":   {map[string]string{sheet1: prefixed}, good},
+		"with a comment":      {map[string]string{sheet1: "<!-- made < by > hand -->" + commented}, good},
+		"with CDATA":          {sheetOf(header + strings.ReplaceAll(body, escaped, "<![CDATA[Jörg & W]]>ei<!-- s -->ß")), good},
+		"in another encoding": {map[string]string{sheet1: `<?xml version="1.0" encoding="ISO-8859-1"?>` + latin1}, good},
+		"with places":         {sheetOf(header + placed), "7" + good[1:]},
+		"numbers":             {sheetOf(header + numbers), "2 12345678901234|" + anna + "|1"},
+		"empty typed cells":   {sheetOf(header + strings.Replace(body, "</row>", `<c t="s"/><c t="s"><v></v></c></row>`, 1)), good},
+		"a text that is gone": {sheetOf(header + point("7", "8", "9")), "2 a cell points to a text that there is not"},
 		"escaped characters": {
-			map[string]string{
-				sheet1: sheet(
-					strings.Replace(header, "uid", "uid_x000D_", 1) + strings.Replace(body, "A1B2", "A1_x005F_x0042_", 1),
-				),
-			},
+			sheetOf(strings.Replace(header, "uid", "uid_x000D_", 1) + strings.Replace(body, "A1B2", "A1_x005F_x0042_", 1)),
 			"2 A1_x0042_C3D4|" + anna + "|Jörg & Weiß",
 		},
-		"an absolute target": {
-			map[string]string{
-				sheet1:                       sheet(header + body),
-				"xl/_rels/workbook.xml.rels": `<Relationships><Relationship Id="rId1" Target="/xl/worksheets/sheet1.xml"/></Relationships>`,
-			},
-			good,
-		},
-		"slashes of Windows": {
-			map[string]string{
-				`XL\Worksheets\Sheet2.xml`:   sheet(header + body),
-				"xl/_rels/workbook.xml.rels": `<Relationships><Relationship Id="rId1" Target="worksheets/sheet2.xml"/></Relationships>`,
-			},
-			good,
-		},
+		"an absolute target": {map[string]string{sheet1: plain, links: pointing("rId1", "/xl/worksheets/sheet1.xml")}, good},
+		"slashes of Windows": {map[string]string{`XL\Worksheets\Sheet2.xml`: plain, links: pointing("rId1", "worksheets/sheet2.xml")}, good},
 		"a book of another name": {map[string]string{
-			"_rels/.rels": `<Relationships><Relationship Id="a" Type="x/thumbnail" Target="y"/>` +
-				`<Relationship Id="b" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook22.xml"/></Relationships>`,
+			"_rels/.rels": `<Relationships><Relationship Id="a" Type="x/thumbnail" Target="y"/><Relationship Id="b" ` +
+				`Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" ` +
+				`Target="xl/workbook22.xml"/></Relationships>`,
 			"xl/workbook22.xml":            `<workbook><sheets><sheet name="A" sheetId="1" r:id="rId9"/></sheets></workbook>`,
-			"xl/_rels/workbook22.xml.rels": `<Relationships><Relationship Id="rId9" Target="worksheets/other.xml"/></Relationships>`,
-			"xl/worksheets/other.xml":      sheet(header + body),
+			"xl/_rels/workbook22.xml.rels": pointing("rId9", "worksheets/other.xml"),
+			"xl/worksheets/other.xml":      plain,
 		}, good},
 	} {
 		rows, err := readTable([]byte(packed(t, tc.parts)))
