@@ -370,7 +370,8 @@ func (w *world) crash(t *rapid.T) {
 const shift = 14 * time.Hour
 
 func (w *world) tap(t *rapid.T, n int) {
-	if slices.ContainsFunc(w.others[employeeOf(n)], time.Now().Truncate(time.Second).Equal) { // nobody could tell the two from each other
+	if slices.ContainsFunc(w.others[employeeOf(n)], time.Now().Truncate(time.Second).Equal) {
+		// Nobody could tell the two from each other.
 		time.Sleep(time.Second)
 	}
 	synctest.Wait()

@@ -229,9 +229,7 @@ func TestTake(t *testing.T) {
 			return errors.Join(os.Remove(filepath.Join(d, indexName)), os.WriteFile(filepath.Join(d, bareIndexName), []byte("2\n"), 0o600))
 		}, "2", ""},
 		"nothing fetched yet": {
-			func(_ minisign.PrivateKey, d string, _ *Updater) error { return os.Remove(filepath.Join(d, indexName)) },
-			"",
-			"",
+			func(_ minisign.PrivateKey, d string, _ *Updater) error { return os.Remove(filepath.Join(d, indexName)) }, "", "",
 		},
 		"it has failed before": {func(_ minisign.PrivateKey, _ string, u *Updater) error {
 			return os.WriteFile(u.path(failedFile), []byte("2"), 0o600)
@@ -245,14 +243,9 @@ func TestTake(t *testing.T) {
 			return os.WriteFile(filepath.Join(d, packageName("2", arch)+signed), minisign.Sign(other, []byte("timeclock arm64 2")), 0o600)
 		}, "", "the signature is not by the key"},
 		"an old package under a new name": {func(key minisign.PrivateKey, d string, _ *Updater) error {
-			left(
-				t,
-				d,
-				map[string]string{
-					packageName("2", arch):          "timeclock arm64 0.5",
-					packageName("2", arch) + signed: string(minisign.Sign(key, []byte("timeclock arm64 0.5"))),
-				},
-			)
+			const old = "timeclock arm64 0.5"
+			name, signature := packageName("2", arch), minisign.Sign(key, []byte(old))
+			left(t, d, map[string]string{name: old, name + signed: string(signature)})
 			return nil
 		}, "", "what is offered as version 2 is version 0.5"},
 		"of tomorrow's week": {func(key minisign.PrivateKey, d string, _ *Updater) error {

@@ -73,9 +73,10 @@ func Program(t testing.TB, env ...string) string {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "timeclock")
-	// Without -trimpath this computer's program shares what its tests have compiled; others, with it, what the
-	// packages have.
-	build := exec.Command("go", "build", "-ldflags=-s -w", fmt.Sprint("-trimpath=", len(env) > 0), "-o", path, "timeclock/cmd/timeclock")
+	// Without -trimpath this computer's program shares what its tests have compiled. Programs for
+	// others are built with it, and share what the packages have.
+	trimpath := fmt.Sprint("-trimpath=", len(env) > 0)
+	build := exec.Command("go", "build", "-ldflags=-s -w", trimpath, "-o", path, "timeclock/cmd/timeclock")
 	build.Env = append(os.Environ(), env...)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build %v: %v\n%s", env, err, out)
