@@ -9,27 +9,28 @@ import (
 	"testing"
 )
 
-// allowed says which rooms of the project a room may import beside device and
-// its own. A package whose name ends in test may also import what it fakes.
+// allowed says which rooms of the project a room may import beside device,
+// device/durable and its own. A package whose name ends in test may also import what it
+// fakes.
 var allowed = map[string][]string{
-	"device":         {},
-	"device/clock":   {},
-	"device/config":  {},
-	"device/doctor":  {},
-	"device/roster":  {},
-	"device/serve":   {},
-	"device/control": {"*"},
-	"device/web":     {"*"},
-	"reader":         {},
-	"reader/mfrc522": {},
-	"display":        {},
-	"queue":          {},
-	"sync/zeitstrom": {},
-	"sync/uplink":    {"sync/zeitstrom"},
-	"cmd/timeclock":  {"*"},
-	"deploy":         {},
-	"deploy/flash":   {},
-	"deploy/update":  {},
+	"device":             {},
+	"device/clock":       {},
+	"device/config":      {},
+	"device/doctor":      {},
+	"device/durable":     {},
+	"device/roster":      {},
+	"reader":             {},
+	"reader/mfrc522":     {},
+	"display":            {},
+	"queue":              {},
+	"sync/zeitstrom":     {},
+	"sync/uplink":        {"sync/zeitstrom"},
+	"deploy/flash":       {},
+	"deploy/update":      {},
+	"cmd/internal/serve": {},
+	"cmd/internal/admin": {"*"},
+	"cmd/internal/web":   {"*", "cmd/internal/admin", "cmd/internal/serve"},
+	"cmd/timeclock":      {"*", "cmd/internal/admin", "cmd/internal/serve", "cmd/internal/web"},
 }
 
 // TestRooms keeps the plan of the house: who imports whom. What tests import
@@ -62,7 +63,7 @@ func TestRooms(t *testing.T) {
 func checkImport(t *testing.T, room, imp string) {
 	theirs, ours := strings.CutPrefix(imp, "timeclock/")
 	if !ours {
-		if external := strings.Contains(strings.SplitN(imp, "/", 2)[0], "."); external && room == "device" {
+		if external := strings.Contains(strings.SplitN(imp, "/", 2)[0], "."); external && (room == "device" || room == "device/durable") {
 			t.Errorf("%s imports %s: the domain takes the standard library only", room, imp)
 		}
 		return
@@ -75,7 +76,9 @@ func checkImport(t *testing.T, room, imp string) {
 		}
 	case !known:
 		t.Errorf("%s is not in the plan of the house", room)
-	case theirs == "device" && room != "device", slices.Contains(may, theirs):
+	case slices.Contains([]string{"device", "device/durable"}, room):
+		t.Errorf("%s imports %s: the domain and its files take the standard library only", room, theirs)
+	case theirs == "device", theirs == "device/durable", slices.Contains(may, theirs):
 	case slices.Contains(may, "*") && !strings.HasPrefix(theirs, "cmd/"):
 	default:
 		t.Errorf("%s imports %s: rooms know device, not each other", room, theirs)

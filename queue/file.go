@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"timeclock/device"
+	"timeclock/device/durable"
 
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -95,5 +95,5 @@ func snapshot(db *bolt.DB, path string) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return device.Rename(temp, path)
+	return durable.Rename(temp, path)
 }

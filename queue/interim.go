@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"timeclock/device"
+	"timeclock/device/durable"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -135,7 +136,7 @@ func (s *Store) Join(recovered string) (err error) {
 		})
 	})
 	if err == nil {
-		err = device.Rename(recovered, s.path)
+		err = durable.Rename(recovered, s.path)
 	}
 	if err != nil {
 		return fmt.Errorf("recovered bookings not joined: %w", err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"timeclock/device"
+	"timeclock/device/durable"
 
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -113,7 +114,7 @@ func createWith(path string, also func(*commit) error) (err error) {
 	if err := errors.Join(err, db.Sync(), db.Close()); err != nil {
 		return err
 	}
-	return device.Rename(temp, path)
+	return durable.Rename(temp, path)
 }
 
 // load builds what is kept in memory from the file, newest punch first.

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"timeclock/device"
+	"timeclock/device/durable"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -94,7 +95,7 @@ func (w *wreck) build(path string) (found Salvaged, err error) {
 	if err := errors.Join(w.write(db, &found), db.Sync(), db.Close()); err != nil {
 		return Salvaged{}, err
 	}
-	return found, device.Rename(temp, path)
+	return found, durable.Rename(temp, path)
 }
 
 func (w *wreck) write(db *bolt.DB, found *Salvaged) error {

@@ -14,23 +14,23 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/device"
 	"timeclock/device/config"
-	"timeclock/device/control"
 	"timeclock/device/roster"
 )
 
 // withBadges runs f on the badge map: the running daemon's, or the file's if no
 // daemon runs.
-func (c *call) withBadges(ctx context.Context, f func(control.Badges) error) error {
+func (c *call) withBadges(ctx context.Context, f func(admin.Badges) error) error {
 	cfg, err := loadConfig(c.config)
 	if err != nil {
 		return err
 	}
-	client := control.Dial(ctx, cfg.StateDir)
+	client := admin.Dial(ctx, cfg.StateDir)
 	if _, err := client.Status(); err == nil {
 		return f(client)
-	} else if !errors.Is(err, control.ErrNoDaemon) {
+	} else if !errors.Is(err, admin.ErrNoDaemon) {
 		return err
 	}
 	state, err := openState(cfg)
@@ -54,7 +54,7 @@ func badgeList(ctx context.Context, c *call) error {
 	if err := c.want(0, 0); err != nil {
 		return err
 	}
-	return c.withBadges(ctx, func(b control.Badges) error {
+	return c.withBadges(ctx, func(b admin.Badges) error {
 		badges, err := b.List()
 		if err != nil {
 			return err
@@ -115,7 +115,7 @@ func badgeAdd(ctx context.Context, c *call) error {
 	if c.claim {
 		return c.claimTaps(ctx, b)
 	}
-	return c.withBadges(ctx, func(badges control.Badges) error {
+	return c.withBadges(ctx, func(badges admin.Badges) error {
 		action, err := badges.Add(b, c.move)
 		if err != nil {
 			return err
@@ -184,7 +184,7 @@ func badgeRemove(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.withBadges(ctx, func(badges control.Badges) error {
+	return c.withBadges(ctx, func(badges admin.Badges) error {
 		owner, err := badges.Remove(uid)
 		if err != nil {
 			return err
@@ -206,7 +206,7 @@ func (c *call) block(ctx context.Context, blocked bool) error {
 	if err != nil {
 		return err
 	}
-	return c.withBadges(ctx, func(badges control.Badges) error {
+	return c.withBadges(ctx, func(badges admin.Badges) error {
 		owner, err := badges.Block(uid, blocked)
 		if err != nil {
 			return err
@@ -237,7 +237,7 @@ func badgeImport(ctx context.Context, c *call) error {
 		began := time.Now()
 		defer func() { fmt.Fprintf(c.stderr, "%v\n", time.Since(began).Round(10*time.Millisecond)) }()
 	}
-	return c.withBadges(ctx, func(badges control.Badges) error {
+	return c.withBadges(ctx, func(badges admin.Badges) error {
 		o := roster.Options{Numbers: numbers, Replace: c.replace, Dry: c.dry}
 		if o.Replace && !o.Dry {
 			o.Dry = true
@@ -399,7 +399,7 @@ func badgeEnroll(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	defer control.Dial(context.WithoutCancel(ctx), cfg.StateDir).EndEnrolment(s.Number) // whoever is interrupted waits no more
+	defer admin.Dial(context.WithoutCancel(ctx), cfg.StateDir).EndEnrolment(s.Number) // whoever is interrupted waits no more
 	fmt.Fprintf(c.stdout, "Hold the badge for %s %s to the reader, within %v.\n", s.For.ID, s.For.Name, time.Until(s.Until).Round(time.Second))
 	for number := s.Number; s.Waiting; {
 		was := s.Problem
@@ -427,7 +427,7 @@ func badgeExport(ctx context.Context, c *call) error {
 	if err := c.want(0, 0); err != nil {
 		return err
 	}
-	return c.withBadges(ctx, func(badges control.Badges) error {
+	return c.withBadges(ctx, func(badges admin.Badges) error {
 		all, err := badges.List()
 		if err != nil {
 			return err

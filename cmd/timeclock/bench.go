@@ -13,9 +13,9 @@ import (
 	"sync"
 	"time"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/device"
 	"timeclock/device/config"
-	"timeclock/device/control"
 	"timeclock/device/doctor"
 	"timeclock/reader/mfrc522/mfrc522test"
 )
@@ -255,6 +255,6 @@ func (r benchReport) String() string {
 		fmt.Fprintln(&s)
 	}
 	fmt.Fprintln(&s)
-	printFindings(&s, control.Examination{Findings: r.Findings})
+	printFindings(&s, admin.Examination{Findings: r.Findings})
 	return s.String()
 }

@@ -13,10 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/device"
 	"timeclock/device/clock"
 	"timeclock/device/config"
-	"timeclock/device/control"
 	"timeclock/device/devicetest"
 	"timeclock/queue"
 	"timeclock/reader/mfrc522/mfrc522test"
@@ -135,7 +135,7 @@ func TestWakesWithAWrongClock(t *testing.T) {
 	tapped := time.Now()
 	o := p.tap(t, d, 0)
 	made := time.Now()
-	if a := control.NewAnswer(o, d.clock.Style); o.Kind != device.CheckedIn || !a.Doubt || a.Text != "Welcome, Anna: --:-- (the time follows as soon as it is certain)" {
+	if a := admin.NewAnswer(o, d.clock.Style); o.Kind != device.CheckedIn || !a.Doubt || a.Text != "Welcome, Anna: --:-- (the time follows as soon as it is certain)" {
 		t.Errorf("answered %+v", a)
 	}
 	if s := d.clock.Status(); s.Pending != 1 || s.Held != 1 || s.Uncertain != 1 || s.Clock.Trusted || s.OldestPending != nil {
@@ -164,7 +164,7 @@ func TestWakesWithAWrongClock(t *testing.T) {
 	stop()
 	kernel = &wrongClock{boot: 3, start: time.Now(), synced: true}
 	d, _ = p.start(t, extras{kernel: kernel})
-	client := control.Dial(t.Context(), p.cfg.StateDir)
+	client := admin.Dial(t.Context(), p.cfg.StateDir)
 	p.tap(t, d, 1)
 	p.tap(t, d, 0)
 	devicetest.Eventually(t, func() error { return p.api.has([]string{"checkin:00", "checkin:01"}) })

@@ -6,13 +6,13 @@ import (
 	"log/slog"
 	"time"
 
+	"timeclock/cmd/internal/admin"
+	"timeclock/cmd/internal/web"
 	"timeclock/device"
 	"timeclock/device/clock"
 	"timeclock/device/config"
-	"timeclock/device/control"
 	"timeclock/device/doctor"
 	"timeclock/device/roster"
-	"timeclock/device/web"
 	"timeclock/display"
 	"timeclock/queue"
 	"timeclock/reader"
@@ -32,11 +32,11 @@ type task interface {
 // daemon is a whole clock, wired.
 type daemon struct {
 	disk   *disk
-	clock  *control.Clock
+	clock  *admin.Clock
 	queue  *queue.Store
 	chip   *mfrc522test.Chip // of the simulated reader; nil with a real one
 	page   *web.Server       // nil: there is none
-	server *control.Server
+	server *admin.Server
 	tasks  []task
 	log    *slog.Logger
 }
@@ -86,18 +86,18 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	rd := reader.New(source, readerOptions(cfg), taps, log)
 	compare := &roster.Sync{
 		Roster: badges, Directory: api, Numbers: roster.Numbers(cfg.Roster.Numbers), Log: log,
-		Tapped: func() func(device.UID) bool { return control.Tapped(d.queue) },
+		Tapped: func() func(device.UID) bool { return admin.Tapped(d.queue) },
 		Done:   func(m roster.Merged) { d.clock.Synced("", m, nil) },
 	}
 	if cfg.Roster.Zeitstrom {
 		compare.Every = cfg.Roster.Every
 	}
 	enrol := roster.NewEnrolment(badges)
-	d.clock = &control.Clock{
+	d.clock = &admin.Clock{
 		Version: theVersion(), Roster: badges, Sync: compare, Enrol: enrol, Queue: d.queue, Reader: rd, Uplink: up, API: api, Clock: wall,
 		Style: style, Rules: rules, Settings: cfg.Settings(), Refused: x.settings, Log: x.tail,
 		AdminAPI: func(token string) (*zeitstrom.Client, error) { return adminClient(cfg, token) },
-		Backlog:  &control.Backlog{Pending: func() int { return d.queue.Stats().Pending }},
+		Backlog:  &admin.Backlog{Pending: func() int { return d.queue.Stats().Pending }},
 	}
 	d.disk.clock, d.clock.Salvage = d.clock, d.disk.salvage
 	if d.disk.recovery != nil {
@@ -140,7 +140,7 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 		Roster: badges, Queue: d.queue, Clock: wall, Elsewhere: up, Office: enrol, Field: rd, Screen: screens,
 		Rules: rules, Log: log, Taps: taps,
 	}
-	if d.server, err = control.Listen(cfg.StateDir, d.clock, log); err != nil {
+	if d.server, err = admin.Listen(cfg.StateDir, d.clock, log); err != nil {
 		log.Error("no command reaches this clock", "error", err) // it does its work
 		err = nil
 	} else {
@@ -221,7 +221,7 @@ func styleOf(cfg config.Config) (display.Style, error) {
 func adminClient(cfg config.Config, token string) (*zeitstrom.Client, error) {
 	z := cfg.Zeitstrom
 	if token == "" && z.AdminTokenFile == "" {
-		return nil, control.ErrNoAdminToken
+		return nil, admin.ErrNoAdminToken
 	}
 	return zeitstrom.New(zeitstrom.Config{URL: z.URL, TokenFile: z.AdminTokenFile, Secret: token, CAFile: z.CAFile, Timeout: z.Timeout}), nil
 }

@@ -21,8 +21,8 @@ import (
 	"testing"
 	"time"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/device"
-	"timeclock/device/control"
 	"timeclock/device/devicetest"
 )
 
@@ -99,7 +99,7 @@ func (f *clockFiles) make(api string) {
 	}
 	f.own()
 	stop := f.start()
-	client := control.Dial(t.Context(), f.state)
+	client := admin.Dial(t.Context(), f.state)
 	list, err := os.ReadFile(filepath.Join(f.dir, "etc", "badges.csv"))
 	if err != nil {
 		t.Fatal(err)
@@ -193,7 +193,7 @@ func (f *clockFiles) start() (stop func()) {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	ctx, cancel := context.WithCancel(context.Background())
-	client := control.Dial(ctx, f.state)
+	client := admin.Dial(ctx, f.state)
 	giveUp := time.After(time.Until(devicetest.Deadline(f.t)))
 	for {
 		if s, err := client.Status(); err == nil && s.Reader.Healthy {
@@ -307,7 +307,7 @@ func TestDamagedFiles(t *testing.T) {
 				c.own()
 				stop := c.start()
 				defer stop()
-				client := control.Dial(t.Context(), c.state)
+				client := admin.Dial(t.Context(), c.state)
 				answer, err := client.Tap(badgeOf(1))
 				if err != nil {
 					t.Fatal(err)
@@ -337,7 +337,7 @@ var needed = map[string]bool{"state/roster.csv": true, "state/accounts.json": tr
 var unseen = map[string]bool{"state/queue.db half": true, "state/queue.db a flipped bit": true}
 
 // whatItSays is all that a status has of trouble.
-func whatItSays(s control.Status) string {
+func whatItSays(s admin.Status) string {
 	return strings.Join([]string{s.Storage.Problem, s.Storage.Notice, s.Roster.Damage, s.Page.Problem, s.Settings.Problem}, "")
 }
 
@@ -409,7 +409,7 @@ func TestDiskThatTakesNothing(t *testing.T) {
 			defer syscall.Unmount(c.state, syscall.MNT_DETACH)
 			stop := c.start()
 			defer stop()
-			client := control.Dial(t.Context(), c.state)
+			client := admin.Dial(t.Context(), c.state)
 			answer, err := client.Tap(badgeOf(1))
 			if err != nil || answer.Punch != "" {
 				t.Fatalf("%+v, %v", answer, err)

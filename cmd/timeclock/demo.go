@@ -22,9 +22,9 @@ import (
 	"syscall"
 	"time"
 
+	"timeclock/cmd/internal/serve"
 	"timeclock/device"
 	"timeclock/device/config"
-	"timeclock/device/serve"
 	"timeclock/display"
 	"timeclock/reader/mfrc522/mfrc522test"
 	"timeclock/sync/zeitstrom/zeitstromtest"

@@ -10,16 +10,16 @@ import (
 	"strings"
 	"time"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/device"
 	"timeclock/device/config"
-	"timeclock/device/control"
 	"timeclock/sync/zeitstrom"
 )
 
 // desk is what the timespan commands work with.
 type desk struct {
 	*call
-	*control.Desk
+	*admin.Desk
 	zone *time.Location
 }
 
@@ -44,7 +44,7 @@ func (c *call) desk(ctx context.Context, changes bool, least, most int) (*desk, 
 		token = cfg.Zeitstrom.TokenFile
 	}
 	api := newClient(cfg, token)
-	return &desk{c, control.Dial(ctx, cfg.StateDir).Desk(api), cfg.Clock.Zone}, nil
+	return &desk{c, admin.Dial(ctx, cfg.StateDir).Desk(api), cfg.Clock.Zone}, nil
 }
 
 func newClient(cfg config.Config, token string) *zeitstrom.Client {
@@ -56,7 +56,7 @@ func (d *desk) employee(ctx context.Context, who string) (e device.EmployeeID, e
 	if id, err := device.ParseEmployeeID(who); err == nil {
 		return id, nil
 	}
-	err = d.withBadges(ctx, func(badges control.Badges) error {
+	err = d.withBadges(ctx, func(badges admin.Badges) error {
 		all, err := badges.List()
 		if err != nil {
 			return err
@@ -82,7 +82,7 @@ func (d *desk) employee(ctx context.Context, who string) (e device.EmployeeID, e
 // names are those of the badge map, if it can be read.
 func (d *desk) names(ctx context.Context) map[device.EmployeeID]string {
 	names := map[device.EmployeeID]string{}
-	d.withBadges(ctx, func(badges control.Badges) error {
+	d.withBadges(ctx, func(badges admin.Badges) error {
 		all, err := badges.List()
 		for _, b := range all {
 			names[b.Employee.ID] = b.Employee.Name
@@ -141,7 +141,7 @@ func (d *desk) findWorkday(ctx context.Context, e device.EmployeeID, day time.Ti
 		return "", fmt.Errorf("%s has %d workdays on %s: say which with -workday", e, len(found), day.Format(time.DateOnly))
 	}
 	var uids []device.UID
-	d.withBadges(ctx, func(badges control.Badges) error {
+	d.withBadges(ctx, func(badges admin.Badges) error {
 		all, err := badges.List()
 		for _, b := range all {
 			if b.Employee.ID == e {
@@ -164,7 +164,7 @@ func (d *desk) findWorkday(ctx context.Context, e device.EmployeeID, day time.Ti
 
 // done says what a correction has come to, and shows what is there now: what was
 // made cannot be unmade by a failure to show it.
-func (d *desk) done(done control.Done, err error, show func() error) error {
+func (d *desk) done(done admin.Done, err error, show func() error) error {
 	if err != nil {
 		return err
 	}

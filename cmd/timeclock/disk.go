@@ -7,8 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/device/config"
-	"timeclock/device/control"
 	"timeclock/queue"
 )
 
@@ -20,7 +20,7 @@ type disk struct {
 	state    *stateDir // nil: it could not be taken
 	queue    *queue.Store
 	recovery *recovery // nil: there is none to be made
-	clock    *control.Clock
+	clock    *admin.Clock
 }
 
 // lookForDisk is how soon a disk that is well again is noticed.

@@ -13,9 +13,9 @@ import (
 	"sync"
 	"time"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/device"
 	"timeclock/device/config"
-	"timeclock/device/control"
 	"timeclock/device/doctor"
 	"timeclock/reader"
 )
@@ -57,16 +57,16 @@ const lookTime = 3 * time.Second
 
 // anyClock reaches the running clock. If there is none it wires one that books and
 // sends nothing, for as long as the command takes.
-func anyClock(ctx context.Context, cfg config.Config) (clock *control.Client, stop func(), err error) {
-	clock = control.Dial(ctx, cfg.StateDir)
-	if _, err = clock.Status(); !errors.Is(err, control.ErrNoDaemon) {
+func anyClock(ctx context.Context, cfg config.Config) (clock *admin.Client, stop func(), err error) {
+	clock = admin.Dial(ctx, cfg.StateDir)
+	if _, err = clock.Status(); !errors.Is(err, admin.ErrNoDaemon) {
 		return clock, func() {}, err
 	}
 	d, done, err := wire(ctx, &cfg)
 	if err != nil {
 		return nil, nil, err
 	}
-	clock = control.Dial(ctx, cfg.StateDir)
+	clock = admin.Dial(ctx, cfg.StateDir)
 	ctx, cancel := context.WithCancel(ctx)
 	var parts sync.WaitGroup
 	parts.Go(func() { d.clock.Reader.Run(ctx) })
@@ -99,7 +99,7 @@ func wire(ctx context.Context, cfg *config.Config) (d *daemon, done func(), err 
 }
 
 // printFindings shows what was found, the graver the easier to see.
-func printFindings(w io.Writer, x control.Examination) error {
+func printFindings(w io.Writer, x admin.Examination) error {
 	words := map[doctor.Verdict]string{doctor.OK: "ok", doctor.Warn: "WARN", doctor.Fail: "FAIL"}
 	for _, f := range x.Findings {
 		fmt.Fprintf(w, "%-5s %-12s %s\n", words[f.Verdict], f.Check, f.Found)
@@ -185,7 +185,7 @@ func doctorReader(ctx context.Context, c *call) error {
 
 // hear asks the running clock, or a reader of its own if none runs.
 func (c *call) hear(ctx context.Context, cfg config.Config) (ask func() (hearing, error), stop func(), err error) {
-	client := control.Dial(ctx, cfg.StateDir)
+	client := admin.Dial(ctx, cfg.StateDir)
 	ask = func() (hearing, error) {
 		s, err := client.Status()
 		r := s.Reader
@@ -196,7 +196,7 @@ func (c *call) hear(ctx context.Context, cfg config.Config) (ask func() (hearing
 			fmt.Fprintln(c.stdout, "The clock is running: a badge that it knows will be booked.")
 		}
 		return ask, func() {}, nil
-	} else if !errors.Is(err, control.ErrNoDaemon) {
+	} else if !errors.Is(err, admin.ErrNoDaemon) {
 		return nil, nil, err
 	}
 	state, err := openState(cfg)

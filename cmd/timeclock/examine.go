@@ -8,10 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/deploy/update"
 	"timeclock/device/clock"
 	"timeclock/device/config"
-	"timeclock/device/control"
 	"timeclock/device/doctor"
 	"timeclock/sync/zeitstrom"
 )
@@ -20,7 +20,7 @@ import (
 type examination struct {
 	cfg   config.Config
 	host  doctor.Host
-	clock *control.Clock
+	clock *admin.Clock
 }
 
 // askTime bounds what is asked of Zeitstrom.
@@ -64,7 +64,7 @@ func (x examination) here() []doctor.Finding {
 }
 
 // updates judges where updates come from. A clock that does not know the time judges no date.
-func updates(c update.Channel, s control.Status) doctor.Finding {
+func updates(c update.Channel, s admin.Status) doctor.Finding {
 	var now time.Time
 	if s.Clock.Trusted {
 		now = time.Now()
@@ -91,7 +91,7 @@ func judge(check, problem, fine, do string) doctor.Finding {
 	return doctor.Good(check, "%s", fine)
 }
 
-func storage(s control.Status) doctor.Finding {
+func storage(s admin.Status) doctor.Finding {
 	if s.Storage.Problem == "" && s.Storage.Notice != "" {
 		return doctor.Finding{Check: "storage", Verdict: doctor.Warn, Found: s.Storage.Notice, Do: "if it happens again, put in a new card"}
 	}
@@ -100,7 +100,7 @@ func storage(s control.Status) doctor.Finding {
 
 const wires = "check supply (3.3 V) and wires against the table in deploy/README.md; `timeclock doctor reader` shows how well it hears"
 
-func (x examination) reader(s control.Status) (all []doctor.Finding) {
+func (x examination) reader(s admin.Status) (all []doctor.Finding) {
 	if x.cfg.Reader.Driver == config.Simulated {
 		return []doctor.Finding{doctor.Good("reader", "%s", s.Reader.Chip)}
 	}
@@ -120,7 +120,7 @@ func (x examination) reader(s control.Status) (all []doctor.Finding) {
 	return append(all, judge("reader", s.Reader.Problem, s.Reader.Chip, wires))
 }
 
-func (x examination) display(s control.Status) (all []doctor.Finding) {
+func (x examination) display(s admin.Status) (all []doctor.Finding) {
 	switch {
 	case x.cfg.Display.Driver == config.NoDisplay:
 		all = append(all, doctor.Good("display", "none is configured"))
@@ -155,14 +155,14 @@ func clockChip(chip clock.Chip, err error, setting string) doctor.Finding {
 	return doctor.Good("rtc", "%s, the Pi's own: whether it has a battery is unknown until the Pi has been without power", chip.Name)
 }
 
-func systemTime(s control.Status) doctor.Finding {
+func systemTime(s admin.Status) doctor.Finding {
 	if !s.Clock.Trusted {
 		return doctor.Finding{Check: "time", Verdict: doctor.Warn, Found: s.Clock.Source, Do: "see with `timedatectl` whether a time server is reached (UDP port 123); bookings wait for the time until then"}
 	}
 	return doctor.Good("time", "%s: %s", time.Now().Format(time.DateTime), s.Clock.Source)
 }
 
-func holders(s control.Status) doctor.Finding {
+func holders(s admin.Status) doctor.Finding {
 	switch {
 	case s.Roster.Lost:
 		return doctor.Finding{Check: "badges", Verdict: doctor.Fail, Found: s.Roster.Damage, Do: "timeclock badge import FILE"}
@@ -179,7 +179,7 @@ func holders(s control.Status) doctor.Finding {
 // tooLong is how old a pending booking should not get.
 const tooLong = 2 * time.Hour
 
-func bookings(s control.Status) doctor.Finding {
+func bookings(s admin.Status) doctor.Finding {
 	found := fmt.Sprintf("%d pending, %d delivered, %d quarantined", s.Pending, s.Delivered, s.Quarantined)
 	warn := func(do string) doctor.Finding {
 		return doctor.Finding{Check: "bookings", Verdict: doctor.Warn, Found: found, Do: do}

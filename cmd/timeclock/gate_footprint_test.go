@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"timeclock/device/control"
+	"timeclock/cmd/internal/admin"
 	"timeclock/device/devicetest"
 )
 
@@ -89,7 +89,7 @@ func costOf(t *testing.T, program string) (c cost) {
 		t.Fatal(err)
 	}
 	defer cmd.Process.Kill()
-	client := control.Dial(t.Context(), state)
+	client := admin.Dial(t.Context(), state)
 	for {
 		s, err := client.Status()
 		if err == nil && s.Reader.Healthy {

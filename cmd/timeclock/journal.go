@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/device/config"
-	"timeclock/device/control"
 	"timeclock/queue"
 )
 
@@ -47,11 +47,11 @@ func queueExport(ctx context.Context, c *call) error {
 	switch c.format {
 	case "jsonl":
 		out := json.NewEncoder(c.stdout)
-		return client.Journal(func(l control.JournalLine) error { return out.Encode(l) })
+		return client.Journal(func(l admin.JournalLine) error { return out.Encode(l) })
 	case "csv":
 		out := csv.NewWriter(c.stdout)
 		out.Write([]string{"punch_id", "employee_id", "intent", "time", "state", "exception", "why", "hash", "raw_time", "uncertain", "known_from", "known_intent", "known_time", "zeitstrom_silent", "by"})
-		err := client.Journal(func(l control.JournalLine) error {
+		err := client.Journal(func(l admin.JournalLine) error {
 			return out.Write(harmless(
 				l.Punch.String(), string(l.Employee), string(l.Intent), l.Time.UTC().Format(time.RFC3339),
 				string(l.State), l.What, l.Why, l.Hash,
@@ -165,7 +165,7 @@ func (c *call) mayReset(ctx context.Context, cfg config.Config, export string) e
 		return fmt.Errorf("nothing was reset: %w", err)
 	}
 	out := json.NewEncoder(f)
-	err = s.Journal(func(e queue.JournalEntry) error { return out.Encode(control.NewJournalLine(e, s.State)) })
+	err = s.Journal(func(e queue.JournalEntry) error { return out.Encode(admin.NewJournalLine(e, s.State)) })
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("nothing was reset, the export failed: %w", err)
 	}

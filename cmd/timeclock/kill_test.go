@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/device"
-	"timeclock/device/control"
 	"timeclock/device/devicetest"
 	"timeclock/sync/zeitstrom/zeitstromtest"
 )
@@ -59,7 +59,7 @@ type killHarness struct {
 	settings  string
 	state     string
 	next      int
-	confirmed []control.Answer
+	confirmed []admin.Answer
 }
 
 func newKillHarness(t *testing.T) *killHarness {
@@ -142,7 +142,7 @@ func (h *killHarness) life(lasting time.Duration, tapped bool) {
 		cmd.Process.Kill()
 		cmd.Wait()
 	}()
-	client := control.Dial(ctx, h.state)
+	client := admin.Dial(ctx, h.state)
 	for {
 		select {
 		case <-killed:
@@ -181,7 +181,7 @@ func (h *killHarness) settle() {
 	cmd, log := h.start()
 	defer cmd.Wait()
 	defer cmd.Process.Kill()
-	client := control.Dial(h.t.Context(), h.state)
+	client := admin.Dial(h.t.Context(), h.state)
 	err := devicetest.Until(devicetest.Deadline(h.t), func() error {
 		s, err := client.Status()
 		if err == nil && s.Pending > 0 {

@@ -15,8 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/device/config"
-	"timeclock/device/control"
 )
 
 func main() {
@@ -333,10 +333,10 @@ func (c *call) want(least, most int) error {
 }
 
 // client reaches the running clock that the settings name.
-func (c *call) client(ctx context.Context) (*control.Client, error) {
+func (c *call) client(ctx context.Context) (*admin.Client, error) {
 	cfg, err := loadConfig(c.config)
 	if err != nil {
 		return nil, err
 	}
-	return control.Dial(ctx, cfg.StateDir), nil
+	return admin.Dial(ctx, cfg.StateDir), nil
 }

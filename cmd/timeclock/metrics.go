@@ -10,11 +10,11 @@ import (
 	"syscall"
 	"time"
 
+	"timeclock/cmd/internal/admin"
+	"timeclock/cmd/internal/serve"
 	"timeclock/device"
 	"timeclock/device/config"
-	"timeclock/device/control"
 	"timeclock/device/doctor"
-	"timeclock/device/serve"
 	"timeclock/sync/zeitstrom"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,7 +26,7 @@ import (
 // no names and no badges.
 type monitor struct {
 	cfg     config.Config
-	clock   *control.Clock
+	clock   *admin.Clock
 	log     *slog.Logger
 	started time.Time
 
@@ -37,7 +37,7 @@ type monitor struct {
 
 var _ device.Screen = (*monitor)(nil)
 
-func newMonitor(cfg config.Config, clock *control.Clock, log *slog.Logger) *monitor {
+func newMonitor(cfg config.Config, clock *admin.Clock, log *slog.Logger) *monitor {
 	m := &monitor{
 		cfg: cfg, clock: clock, log: log, started: time.Now(), registry: prometheus.NewRegistry(),
 		taps: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "timeclock_taps_total", Help: "Taps since the start, by the answer that they got."}, []string{"answer"}),

@@ -9,9 +9,9 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/device"
 	"timeclock/device/clock"
-	"timeclock/device/control"
 )
 
 func queueList(ctx context.Context, c *call) error {
@@ -47,7 +47,7 @@ func queueList(ctx context.Context, c *call) error {
 	return nil
 }
 
-func printPunches(to io.Writer, punches ...control.Punch) error {
+func printPunches(to io.Writer, punches ...admin.Punch) error {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "PUNCH\tTIME\tINTENT\tSTATE\tEMPLOYEE\tNAME\tREASON")
 	for _, p := range punches {
@@ -61,7 +61,7 @@ func printPunches(to io.Writer, punches ...control.Punch) error {
 }
 
 // bounds says what is known of a time that is not certain.
-func bounds(p control.Punch) string {
+func bounds(p admin.Punch) string {
 	s := ""
 	if p.NotBefore != nil {
 		s += ", not before " + p.NotBefore.Local().Format(time.DateTime)
@@ -73,18 +73,18 @@ func bounds(p control.Punch) string {
 }
 
 func queueShow(ctx context.Context, c *call) error {
-	return c.aboutPunch(ctx, (*control.Client).Punch)
+	return c.aboutPunch(ctx, (*admin.Client).Punch)
 }
 
 func queueRetry(ctx context.Context, c *call) error {
-	return c.aboutPunch(ctx, (*control.Client).Retry)
+	return c.aboutPunch(ctx, (*admin.Client).Retry)
 }
 
 func queueDrop(ctx context.Context, c *call) error {
 	if c.reason == "" {
 		return fmt.Errorf("%w: -reason is missing: why is this booking never to be sent? It is kept with it", errUsage)
 	}
-	return c.aboutPunch(ctx, func(client *control.Client, id device.PunchID) (control.Punch, error) {
+	return c.aboutPunch(ctx, func(client *admin.Client, id device.PunchID) (admin.Punch, error) {
 		return client.Drop(id, c.reason)
 	})
 }
@@ -103,7 +103,7 @@ func queueTime(ctx context.Context, c *call) error {
 		return err
 	}
 	c.args = c.args[:1]
-	return c.aboutPunch(ctx, func(client *control.Client, id device.PunchID) (control.Punch, error) {
+	return c.aboutPunch(ctx, func(client *admin.Client, id device.PunchID) (admin.Punch, error) {
 		return client.SetTime(id, at)
 	})
 }
@@ -152,7 +152,7 @@ func queueOpen(ctx context.Context, c *call) error {
 }
 
 // aboutPunch does something with the punch that the argument names, and shows it.
-func (c *call) aboutPunch(ctx context.Context, do func(*control.Client, device.PunchID) (control.Punch, error)) error {
+func (c *call) aboutPunch(ctx context.Context, do func(*admin.Client, device.PunchID) (admin.Punch, error)) error {
 	if err := c.want(1, 1); err != nil {
 		return err
 	}

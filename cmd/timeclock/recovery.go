@@ -14,8 +14,8 @@ import (
 	"strings"
 	"time"
 
-	"timeclock/device"
 	"timeclock/device/config"
+	"timeclock/device/durable"
 	"timeclock/queue"
 
 	"golang.org/x/sys/unix"
@@ -103,7 +103,7 @@ func (r *recovery) save() error {
 	if err != nil {
 		return err
 	}
-	return device.WriteFile(recoveryPath(r.cfg), content)
+	return durable.WriteFile(recoveryPath(r.cfg), content)
 }
 
 // all are the files that there is something to be read in, that which counts most first.

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"regexp"
 
-	"timeclock/device"
 	"timeclock/device/config"
+	"timeclock/device/durable"
 )
 
 // acceptedFile is the copy of the settings with which the clock was last started, in the
@@ -88,7 +88,7 @@ func accept(path string, cfg config.Config) {
 	text = append(copyLine(path), text...)
 	for _, copied := range []string{filepath.Join(cfg.StateDir, acceptedFile), path + acceptedSuffix} {
 		if old, err := os.ReadFile(copied); err != nil || !bytes.Equal(old, text) {
-			device.WriteFile(copied, text)
+			durable.WriteFile(copied, text)
 		}
 	}
 }

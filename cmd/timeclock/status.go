@@ -8,8 +8,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/device"
-	"timeclock/device/control"
 )
 
 func runStatus(ctx context.Context, c *call) error {
@@ -103,7 +103,7 @@ func runStatus(ctx context.Context, c *call) error {
 	return w.Flush()
 }
 
-func skewText(s control.Skew) string {
+func skewText(s admin.Skew) string {
 	return fmt.Sprintf("%s (%s) has a booking of %s, which is %v ahead of this clock: was it made by a clock that is wrong? "+
 		"It does not decide the direction here",
 		s.Name, s.Employee, s.Time.Local().Format(time.DateTime), time.Duration(s.Seconds)*time.Second)

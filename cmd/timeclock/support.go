@@ -17,10 +17,10 @@ import (
 	"strings"
 	"time"
 
+	"timeclock/cmd/internal/admin"
+	"timeclock/cmd/internal/web"
 	"timeclock/device/config"
-	"timeclock/device/control"
 	"timeclock/device/roster"
-	"timeclock/device/web"
 )
 
 // journalEnds is how many entries of the journal's head and tail go into a bundle.
@@ -175,10 +175,10 @@ func content(path string) (string, error) {
 
 // journalOf is the journal's head and tail; an entry to a line. What people have written
 // there, and who, is nobody's business.
-func journalOf(clock *control.Client) (string, error) {
+func journalOf(clock *admin.Client) (string, error) {
 	var head, tail []string
 	n := 0
-	err := clock.Journal(func(l control.JournalLine) error {
+	err := clock.Journal(func(l admin.JournalLine) error {
 		if l.By != "" {
 			l.By, l.Why = "somebody", ""
 		}

@@ -13,8 +13,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/device"
-	"timeclock/device/control"
 	"timeclock/sync/zeitstrom"
 )
 
@@ -156,7 +156,7 @@ func timespanHistory(ctx context.Context, c *call) error {
 }
 
 // corrects makes a change of one timespan and shows what it is then.
-func (c *call) corrects(ctx context.Context, least, most int, change func(*desk) (control.Done, error)) error {
+func (c *call) corrects(ctx context.Context, least, most int, change func(*desk) (admin.Done, error)) error {
 	d, err := c.desk(ctx, true, least, most)
 	if err != nil {
 		return err
@@ -166,13 +166,13 @@ func (c *call) corrects(ctx context.Context, least, most int, change func(*desk)
 }
 
 func timespanSetTimes(ctx context.Context, c *call) error {
-	return c.corrects(ctx, 1, 1, func(d *desk) (control.Done, error) {
+	return c.corrects(ctx, 1, 1, func(d *desk) (admin.Done, error) {
 		in, out, err := d.instants(false)
 		if err != nil {
-			return control.Done{}, err
+			return admin.Done{}, err
 		}
 		if in.IsZero() && out.IsZero() {
-			return control.Done{}, fmt.Errorf("%w: -checkin or -checkout is missing", errUsage)
+			return admin.Done{}, fmt.Errorf("%w: -checkin or -checkout is missing", errUsage)
 		}
 		return d.SetTimes(ctx, c.args[0], in, out)
 	})
@@ -225,18 +225,18 @@ func timespanProject(ctx context.Context, c *call) error {
 	if (c.code == "") == (c.id == "") || len([]rune(c.code)) > zeitstrom.MaxProjectCode {
 		return fmt.Errorf("%w: name the project by -code, of at most %d characters, or by -id", errUsage, zeitstrom.MaxProjectCode)
 	}
-	return c.corrects(ctx, 1, 1, func(d *desk) (control.Done, error) {
+	return c.corrects(ctx, 1, 1, func(d *desk) (admin.Done, error) {
 		return d.Assign(ctx, c.args[0], zeitstrom.Project{Code: c.code, ID: c.id})
 	})
 }
 
 func timespanTags(ctx context.Context, c *call) error {
-	return c.corrects(ctx, 1, 50, func(d *desk) (control.Done, error) {
+	return c.corrects(ctx, 1, 50, func(d *desk) (admin.Done, error) {
 		var tags []zeitstrom.Tag
 		for _, arg := range c.args[1:] {
 			parts := strings.Split(arg, ":")
 			if len(parts) != 3 || !isNumber(parts[2]) {
-				return control.Done{}, fmt.Errorf("%w: %q is no TAG:TYPE:VALUE, such as 1a2b3c4d-5e6f-7890-abcd-ef1234567890:relative:60", errUsage, arg)
+				return admin.Done{}, fmt.Errorf("%w: %q is no TAG:TYPE:VALUE, such as 1a2b3c4d-5e6f-7890-abcd-ef1234567890:relative:60", errUsage, arg)
 			}
 			tags = append(tags, zeitstrom.Tag{ID: parts[0], Type: parts[1], Value: json.Number(parts[2])})
 		}
@@ -250,7 +250,7 @@ func isNumber(s string) bool {
 }
 
 func timespanComment(ctx context.Context, c *call) error {
-	return c.corrects(ctx, 2, 2, func(d *desk) (control.Done, error) { return d.Comment(ctx, c.args[0], c.args[1]) })
+	return c.corrects(ctx, 2, 2, func(d *desk) (admin.Done, error) { return d.Comment(ctx, c.args[0], c.args[1]) })
 }
 
 func timespanSplit(ctx context.Context, c *call) error {

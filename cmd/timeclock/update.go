@@ -10,9 +10,9 @@ import (
 	"os/exec"
 	"time"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/deploy/update"
 	"timeclock/device/config"
-	"timeclock/device/control"
 	"timeclock/display"
 	"timeclock/sync/zeitstrom"
 )
@@ -52,7 +52,7 @@ func runUpdate(ctx context.Context, c *call) error {
 		}
 	}
 	u := &update.Updater{Dir: updateDir, Key: cfg.Update.Key, StateDir: cfg.StateDir, Log: newLog(c.stderr), Restart: restartClock, Ask: func(ctx context.Context, stateDir string) (update.State, error) {
-		h, err := control.Dial(ctx, stateDir).Health()
+		h, err := admin.Dial(ctx, stateDir).Health()
 		return update.State(h), err
 	}}
 	unlock, err := u.Lock(c.resume)
@@ -138,7 +138,7 @@ func stageUpdate(ctx context.Context, cfg config.Config, u *update.Updater) erro
 	if err := u.Show(); err != nil || !looksFor(cfg) {
 		return err
 	}
-	switch s, err := control.Dial(ctx, cfg.StateDir).Status(); {
+	switch s, err := admin.Dial(ctx, cfg.StateDir).Status(); {
 	case err != nil:
 		return fmt.Errorf("no update while the clock does not run: %w", err)
 	case !s.Clock.Trusted:

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"timeclock/device/control"
+	"timeclock/cmd/internal/admin"
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
 )
@@ -25,7 +25,7 @@ type part struct {
 // systemd, which also has it print where.
 type watchdog struct {
 	parts  []part
-	status func() control.Status
+	status func() admin.Status
 	log    *slog.Logger
 }
 
@@ -93,7 +93,7 @@ func (w *watchdog) tell(states ...string) error {
 }
 
 // headline is a clock's state in one line.
-func headline(s control.Status) string {
+func headline(s admin.Status) string {
 	parts := []string{fmt.Sprintf("%d pending", s.Pending)}
 	if s.Quarantined > 0 {
 		parts = append(parts, fmt.Sprintf("%d quarantined", s.Quarantined))

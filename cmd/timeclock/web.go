@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"timeclock/device/control"
-	"timeclock/device/web"
+	"timeclock/cmd/internal/admin"
+	"timeclock/cmd/internal/web"
 )
 
 // webPair lets the display show a code with which somebody can set an admin's
@@ -36,11 +36,11 @@ func webReset(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	p, err := control.Dial(ctx, cfg.StateDir).ResetPage()
+	p, err := admin.Dial(ctx, cfg.StateDir).ResetPage()
 	switch {
 	case err == nil:
 		return c.printPairing(p)
-	case !errors.Is(err, control.ErrNoDaemon):
+	case !errors.Is(err, admin.ErrNoDaemon):
 		return err
 	}
 	state, err := openState(cfg)
@@ -55,7 +55,7 @@ func webReset(ctx context.Context, c *call) error {
 	return err
 }
 
-func (c *call) printPairing(p control.Pairing) error {
+func (c *call) printPairing(p admin.Pairing) error {
 	_, err := fmt.Fprintf(c.stdout, "Open https://%s and enter the code %s, within ten minutes.\n"+
 		"The browser should show this certificate (SHA-256):\n%s\n", p.Address, p.Code, p.Fingerprint)
 	return err

@@ -21,7 +21,7 @@ import (
 	"slices"
 	"strings"
 
-	"timeclock/device"
+	"timeclock/device/durable"
 
 	"github.com/rogpeppe/go-internal/diff"
 )
@@ -250,7 +250,7 @@ func Apply(boot string, changes []Change) error {
 		if c.After == nil {
 			err = os.Remove(path)
 		} else {
-			err = device.WriteFile(path, c.After)
+			err = durable.WriteFile(path, c.After)
 		}
 		if err != nil {
 			return fmt.Errorf("the card is not finished: %w. See that it is not write-protected, nor full, and do it again", err)

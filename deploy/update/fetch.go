@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"timeclock/device"
+	"timeclock/device/durable"
 )
 
 // Source is a folder on a web server with packages: timeclock_VERSION_ARCH.deb, beside
@@ -75,7 +75,7 @@ func (s Source) index(ctx context.Context, dir string) (version string, err erro
 			return "", err
 		}
 	}
-	return version, device.WriteFile(filepath.Join(dir, bareIndexName), text)
+	return version, durable.WriteFile(filepath.Join(dir, bareIndexName), text)
 }
 
 // save downloads a file and its signature, and keeps both if they fit.
@@ -92,8 +92,8 @@ func (s Source) save(ctx context.Context, dir, name string, most int64) ([]byte,
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return content, errors.Join(
-		device.WriteFile(filepath.Join(dir, name+signed), signature),
-		device.WriteFile(filepath.Join(dir, name), content),
+		durable.WriteFile(filepath.Join(dir, name+signed), signature),
+		durable.WriteFile(filepath.Join(dir, name), content),
 	)
 }
 

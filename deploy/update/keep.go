@@ -10,7 +10,7 @@ import (
 	"strings"
 	"syscall"
 
-	"timeclock/device"
+	"timeclock/device/durable"
 )
 
 // keep makes a package of the installed version, as it is installed, and returns its
@@ -65,7 +65,7 @@ func (u *Updater) keep(ctx context.Context) (version string, err error) {
 	if _, err := u.run(ctx, "dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", root, u.path(oldPackage+".new")); err != nil {
 		return "", err
 	}
-	return version, device.Rename(u.path(oldPackage+".new"), u.path(oldPackage))
+	return version, durable.Rename(u.path(oldPackage+".new"), u.path(oldPackage))
 }
 
 // scriptMode is the mode of a file that is dpkg's own: scripts are executable.

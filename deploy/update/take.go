@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"timeclock/device"
+	"timeclock/device/durable"
 )
 
 // Take stages what a fetcher has left in its directory, if it is newer than a version and
@@ -42,11 +42,11 @@ func (u *Updater) take(ctx context.Context, downloads, than string, now time.Tim
 		return "", err
 	}
 	path := filepath.Join(downloads, packageName(version, arch))
-	signature, err := device.ReadRegular(path+signed, maxSignature)
+	signature, err := durable.ReadRegular(path+signed, maxSignature)
 	if err != nil {
 		return "", err
 	}
-	pkg, err := device.ReadRegular(path, maxPackage)
+	pkg, err := durable.ReadRegular(path, maxPackage)
 	if err != nil {
 		return "", err
 	}
@@ -56,12 +56,12 @@ func (u *Updater) take(ctx context.Context, downloads, than string, now time.Tim
 // offered returns the version that is offered; empty if none is. Who has once seen an index
 // with a signature and a date believes only such ones, and no older one.
 func (u *Updater) offered(ctx context.Context, downloads string, c *Channel, now time.Time) (version string, err error) {
-	text, err := device.ReadRegular(filepath.Join(downloads, indexName), maxIndex)
+	text, err := durable.ReadRegular(filepath.Join(downloads, indexName), maxIndex)
 	if errors.Is(err, fs.ErrNotExist) {
 		if !c.Date.IsZero() {
 			return "", nil
 		}
-		bare, err := device.ReadRegular(filepath.Join(downloads, bareIndexName), maxBareIndex)
+		bare, err := durable.ReadRegular(filepath.Join(downloads, bareIndexName), maxBareIndex)
 		if errors.Is(err, fs.ErrNotExist) {
 			return "", nil // nothing was fetched yet
 		}
@@ -73,7 +73,7 @@ func (u *Updater) offered(ctx context.Context, downloads string, c *Channel, now
 	if err != nil {
 		return "", err
 	}
-	signature, err := device.ReadRegular(filepath.Join(downloads, indexName+signed), maxSignature)
+	signature, err := durable.ReadRegular(filepath.Join(downloads, indexName+signed), maxSignature)
 	if err != nil {
 		return "", err
 	}
@@ -119,7 +119,7 @@ func (u *Updater) channel() (c Channel) {
 func (u *Updater) note(c Channel) error {
 	text, err := json.Marshal(c)
 	if err == nil {
-		err = device.WriteFile(u.path(channelFile), text)
+		err = durable.WriteFile(u.path(channelFile), text)
 	}
 	return errors.Join(err, u.Show())
 }
@@ -135,12 +135,12 @@ func (u *Updater) Show() error {
 		return err
 	}
 	shown := filepath.Join(u.Shown, channelFile)
-	return errors.Join(device.WriteFile(shown, text), os.Chmod(shown, 0o644))
+	return errors.Join(durable.WriteFile(shown, text), os.Chmod(shown, 0o644))
 }
 
 // ReadChannel reads what an Updater has shown in a directory; nothing there is the zero one.
 func ReadChannel(dir string) (c Channel) {
-	text, err := device.ReadRegular(filepath.Join(dir, channelFile), 1<<20)
+	text, err := durable.ReadRegular(filepath.Join(dir, channelFile), 1<<20)
 	if err != nil || json.Unmarshal(text, &c) != nil {
 		return Channel{}
 	}

@@ -24,7 +24,7 @@ import (
 	"syscall"
 	"time"
 
-	"timeclock/device"
+	"timeclock/device/durable"
 
 	"aead.dev/minisign"
 )
@@ -147,7 +147,7 @@ func (u *Updater) Stage(ctx context.Context, pkg, signature []byte, only string)
 	if p, err := u.plan(); err != nil || p != nil {
 		return "", errors.Join(err, ErrBusy)
 	}
-	if err := device.WriteFile(u.path(newPackage), pkg); err != nil {
+	if err := durable.WriteFile(u.path(newPackage), pkg); err != nil {
 		return "", err
 	}
 	if version, err = u.judge(ctx); err != nil {
@@ -162,7 +162,7 @@ func (u *Updater) Stage(ctx context.Context, pkg, signature []byte, only string)
 	}
 	self, err := os.ReadFile("/proc/self/exe")
 	if err == nil {
-		err = errors.Join(device.WriteFile(u.path(helperFile), self), os.Chmod(u.path(helperFile), 0o700))
+		err = errors.Join(durable.WriteFile(u.path(helperFile), self), os.Chmod(u.path(helperFile), 0o700))
 	}
 	if err != nil {
 		return "", err
@@ -267,7 +267,7 @@ func (u *Updater) goBack(ctx context.Context, p plan) error {
 	if err := u.install(oldPackage); err != nil {
 		return fmt.Errorf("%s, and version %s cannot be installed again: %w", p.Why, p.From, err)
 	}
-	if err := errors.Join(device.WriteFile(u.path(failedFile), []byte(p.To)), u.Restart(context.WithoutCancel(ctx)), u.finish()); err != nil {
+	if err := errors.Join(durable.WriteFile(u.path(failedFile), []byte(p.To)), u.Restart(context.WithoutCancel(ctx)), u.finish()); err != nil {
 		return err
 	}
 	back := p
@@ -353,15 +353,7 @@ func (u *Updater) sick(ctx context.Context, p plan) string {
 
 // finish ends an update.
 func (u *Updater) finish() error {
-	return errors.Join(os.Remove(u.path(planFile)), syncDir(u.Dir))
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return errors.Join(os.Remove(u.path(planFile)), durable.SyncDir(u.Dir))
 }
 
 // Failed returns the version that was last taken back; empty if none was.
@@ -391,7 +383,7 @@ func (u *Updater) save(p plan) error {
 	if err != nil {
 		return err
 	}
-	return device.WriteFile(u.path(planFile), text)
+	return durable.WriteFile(u.path(planFile), text)
 }
 
 // run runs a program and returns what it printed, which is in the error if it fails.

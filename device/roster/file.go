@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"timeclock/device"
+	"timeclock/device/durable"
 )
 
 // The file is a badge list as Export writes it, with a further column: each line's CRC-32C,
@@ -189,7 +190,7 @@ func (r *Roster) load() (map[device.UID]device.Badge, Damage) {
 		}
 		d.Problem += ", and the damaged one is kept as " + filepath.Base(aside)
 	}
-	if err := device.WriteFile(r.path, encode(badges, false)); err != nil {
+	if err := durable.WriteFile(r.path, encode(badges, false)); err != nil {
 		d.Problem += fmt.Sprintf(" (but it cannot be written: %v)", err)
 	}
 	return badges, d
@@ -229,7 +230,7 @@ func (r *Roster) protect(file stored) {
 	content, err := os.ReadFile(r.path)
 	if err == nil && file.old {
 		content = encode(file.badges, false)
-		err = device.WriteFile(r.path, content)
+		err = durable.WriteFile(r.path, content)
 	}
 	spare, _ := os.ReadFile(r.path + copySuffix)
 	if err == nil && !bytes.Equal(spare, content) {
@@ -243,7 +244,7 @@ func (r *Roster) writeCopy(content []byte) {
 	if info, err := os.Lstat(path); err == nil && info.IsDir() {
 		os.Remove(path)
 	}
-	device.WriteFile(path, content) // without it the file is as good as it was
+	durable.WriteFile(path, content) // without it the file is as good as it was
 }
 
 // setAside gives a damaged file another name.
@@ -272,7 +273,7 @@ func (r *Roster) replace(next map[device.UID]device.Badge, damage Damage) error 
 		}
 	}
 	content := encode(next, damage.Lost)
-	if err := device.WriteFile(r.path, content); err != nil {
+	if err := durable.WriteFile(r.path, content); err != nil {
 		return fmt.Errorf("badge map not changed: %w", err)
 	}
 	r.writeCopy(content)

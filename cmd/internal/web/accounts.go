@@ -16,8 +16,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"timeclock/device"
-	"timeclock/device/control"
+	"timeclock/cmd/internal/admin"
+	"timeclock/device/durable"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -83,7 +83,7 @@ func newAccount(name string, role Role, password string) (account, error) {
 		return account{}, fmt.Errorf("a password has %d to %d characters", minPassword, maxPassword)
 	case name == "" || utf8.RuneCountInString(name) > maxName || strings.ContainsFunc(name, unicode.IsControl):
 		return account{}, errors.New("a name has 1 to 40 characters")
-	case strings.EqualFold(name, control.Console): // the command line is called so in the journal
+	case strings.EqualFold(name, admin.Console): // the command line is called so in the journal
 		return account{}, errors.New("this name is taken")
 	case role != Admin && role != Viewer:
 		return account{}, errors.New("there is no such role")
@@ -140,7 +140,7 @@ func (a *accounts) open(stateDir string) {
 	default:
 		a.list = list
 		if noMark != nil { // version 0.9 made none
-			device.WriteFile(a.mark(), nil)
+			durable.WriteFile(a.mark(), nil)
 		}
 	}
 }
@@ -148,7 +148,7 @@ func (a *accounts) open(stateDir string) {
 // saves reports whether an account could be saved.
 func (a *accounts) saves() error {
 	try := a.mark() + ".try"
-	if err := device.WriteFile(try, make([]byte, 16<<10)); err != nil {
+	if err := durable.WriteFile(try, make([]byte, 16<<10)); err != nil {
 		return fmt.Errorf("nobody can become admin while nothing can be saved: %w", err)
 	}
 	return os.Remove(try)
@@ -198,7 +198,7 @@ var errLastAdmin = errors.New("the last admin stays one")
 // with a state directory, as far as they can be read. It may be root that asks.
 func AccountNames(stateDir string) []string {
 	var list []account
-	if content, err := device.ReadRegular(filepath.Join(stateDir, accountsFile), 1<<20); err == nil {
+	if content, err := durable.ReadRegular(filepath.Join(stateDir, accountsFile), 1<<20); err == nil {
 		json.Unmarshal(content, &list)
 	}
 	var names []string
@@ -257,7 +257,7 @@ func (a *accounts) replace(next []account) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(device.WriteFile(a.mark(), nil), device.WriteFile(a.path, content)); err != nil {
+	if err := errors.Join(durable.WriteFile(a.mark(), nil), durable.WriteFile(a.path, content)); err != nil {
 		return err
 	}
 	a.list, a.fresh = next, false

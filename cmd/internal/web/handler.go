@@ -11,7 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"timeclock/device/serve"
+	"timeclock/cmd/internal/serve"
 	"timeclock/queue"
 )
 

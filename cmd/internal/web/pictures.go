@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/device"
-	"timeclock/device/control"
 )
 
 // Sizes of the pictures, in their own units.
@@ -38,7 +38,7 @@ func axis(w io.Writer, labels map[float64]string, most int) {
 }
 
 // drawDay shows how many came and went in each quarter of an hour of a day.
-func drawDay(w io.Writer, now time.Time, punches []control.Punch, title string) {
+func drawDay(w io.Writer, now time.Time, punches []admin.Punch, title string) {
 	const slots = 24 * 4
 	year, month, day := now.Date()
 	var in, out [slots]int
@@ -77,7 +77,7 @@ func drawDay(w io.Writer, now time.Time, punches []control.Punch, title string) 
 }
 
 // drawBacklog shows how much waited over the last day.
-func drawBacklog(w io.Writer, samples []control.Sample, zone *time.Location, title string) {
+func drawBacklog(w io.Writer, samples []admin.Sample, zone *time.Location, title string) {
 	defer svg(w, title)()
 	most := 1
 	for _, s := range samples {

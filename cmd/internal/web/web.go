@@ -3,7 +3,7 @@
 // daemon, off unless configured, and works without JavaScript but for live
 // updates.
 //
-// Whatever it does it does through device/control, as the command line does. Nobody
+// Whatever it does it does through cmd/internal/admin, as the command line does. Nobody
 // sees anything without a session; there is no default password: the first admin
 // is whoever can read the code from the clock's display.
 package web
@@ -21,8 +21,8 @@ import (
 	"sync"
 	"time"
 
-	"timeclock/device/control"
-	"timeclock/device/serve"
+	"timeclock/cmd/internal/admin"
+	"timeclock/cmd/internal/serve"
 	"timeclock/display"
 
 	"periph.io/x/devices/v3/ssd1306/image1bit"
@@ -40,7 +40,7 @@ type Options struct {
 
 // Server serves the page.
 type Server struct {
-	clock    *control.Clock
+	clock    *admin.Clock
 	log      *slog.Logger
 	options  Options
 	accounts *accounts
@@ -63,7 +63,7 @@ var _ display.Panel = (*Server)(nil)
 
 // New makes a page; Run opens and serves it. A page that cannot be served is no
 // reason for the clock not to run.
-func New(o Options, clock *control.Clock, log *slog.Logger) (*Server, error) {
+func New(o Options, clock *admin.Clock, log *slog.Logger) (*Server, error) {
 	s := &Server{options: o, clock: clock, log: log, changed: make(chan struct{}), sessions: sessions{open: map[[32]byte]*session{}}, accounts: &accounts{}}
 	var err error
 	s.pages, err = loadPages()
@@ -127,15 +127,15 @@ func (s *Server) Fingerprint() string {
 
 // Pair begins ten minutes in which whoever knows the code may set an admin's
 // password.
-func (s *Server) Pair() (control.Pairing, error) {
+func (s *Server) Pair() (admin.Pairing, error) {
 	s.accounts.open(s.options.StateDir) // what was in the way may be gone
 	if problem := s.accounts.problem(); problem != "" {
-		return control.Pairing{}, errors.New(problem)
+		return admin.Pairing{}, errors.New(problem)
 	}
 	if err := s.accounts.saves(); err != nil {
-		return control.Pairing{}, err
+		return admin.Pairing{}, err
 	}
-	p := control.Pairing{Code: s.pairing.begin(), Address: s.Address()}
+	p := admin.Pairing{Code: s.pairing.begin(), Address: s.Address()}
 	if p.Address != "" {
 		p.Fingerprint = fingerprint(s.certificate())
 	}
@@ -143,9 +143,9 @@ func (s *Server) Pair() (control.Pairing, error) {
 }
 
 // Reset takes all accounts away and begins a pairing: as on a new clock.
-func (s *Server) Reset() (control.Pairing, error) {
+func (s *Server) Reset() (admin.Pairing, error) {
 	if err := s.accounts.reset(); err != nil {
-		return control.Pairing{}, err
+		return admin.Pairing{}, err
 	}
 	s.sessions.endAll()
 	return s.Pair()

@@ -17,7 +17,7 @@ import (
 	"strings"
 	"time"
 
-	"timeclock/device"
+	"timeclock/device/durable"
 )
 
 // certificate loads the certificate that is given, or the clock's own, which is
@@ -40,7 +40,7 @@ func certificate(o Options) (tls.Certificate, error) {
 		if info, err := os.Lstat(path); err == nil && info.IsDir() {
 			os.Remove(path)
 		}
-		device.WriteFile(path, content)
+		durable.WriteFile(path, content)
 	}
 	return tls.X509KeyPair(certPEM, keyPEM)
 }

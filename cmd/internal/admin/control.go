@@ -1,9 +1,9 @@
-// Package control is what an admin can do with a running clock. Each ability
+// Package admin is what an admin can do with a running clock. Each ability
 // exists once, here; the command line reaches it through the control socket.
 //
 // The socket speaks HTTP with JSON bodies, for this program's own use. Whoever
 // may open the socket may do everything: its file mode is the access control.
-package control
+package admin
 
 import (
 	"cmp"

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"timeclock/device/serve"
+	"timeclock/cmd/internal/serve"
 )
 
 // limiter makes wrong passwords and codes ever slower: for what is guessed by one computer,

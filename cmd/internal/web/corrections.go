@@ -9,14 +9,14 @@ import (
 	"strings"
 	"time"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/device"
 	"timeclock/device/clock"
-	"timeclock/device/control"
 	"timeclock/sync/zeitstrom"
 )
 
 // desk opens the reader's desk: by the token of their session, or the company's.
-func (s *Server) desk(r *http.Request) (*control.Desk, error) {
+func (s *Server) desk(r *http.Request) (*admin.Desk, error) {
 	u, _, _ := s.user(r)
 	return s.clock.Desk(u.Name, u.token)
 }
@@ -37,8 +37,8 @@ func (s *Server) correctionsPage(w http.ResponseWriter, r *http.Request) {
 	type data struct {
 		Token      bool // an admin's token is there
 		OtherToken bool // another one is to be entered
-		OpenDays   []control.OpenDay
-		People     []control.Whereabouts
+		OpenDays   []admin.OpenDay
+		People     []admin.Whereabouts
 		Employee   device.Employee
 		Week       string
 		Before     string
@@ -88,7 +88,7 @@ func (s *Server) bringToken(r *http.Request, _ string) (string, error) {
 }
 
 // correct makes a handler of a change of hours.
-func (s *Server) correct(change func(context.Context, *http.Request, *control.Desk) (control.Done, error)) func(*http.Request, string) (string, error) {
+func (s *Server) correct(change func(context.Context, *http.Request, *admin.Desk) (admin.Done, error)) func(*http.Request, string) (string, error) {
 	return func(r *http.Request, _ string) (string, error) {
 		desk, err := s.desk(r)
 		if err != nil {
@@ -130,31 +130,31 @@ func (s *Server) instant(r *http.Request, field string) (time.Time, error) {
 	return at, err
 }
 
-func (s *Server) correctTimes(ctx context.Context, r *http.Request, d *control.Desk) (control.Done, error) {
+func (s *Server) correctTimes(ctx context.Context, r *http.Request, d *admin.Desk) (admin.Done, error) {
 	in, err := s.instant(r, "checkin")
 	if err != nil {
-		return control.Done{}, err
+		return admin.Done{}, err
 	}
 	out, err := s.local(r, "checkout")
 	if err != nil {
-		return control.Done{}, err
+		return admin.Done{}, err
 	}
 	return d.SetTimes(ctx, r.FormValue("id"), in, out)
 }
 
-func (s *Server) correctSplit(ctx context.Context, r *http.Request, d *control.Desk) (control.Done, error) {
+func (s *Server) correctSplit(ctx context.Context, r *http.Request, d *admin.Desk) (admin.Done, error) {
 	at, err := s.instant(r, "at")
 	if err != nil {
-		return control.Done{}, err
+		return admin.Done{}, err
 	}
 	return d.Split(ctx, r.FormValue("id"), at)
 }
 
-func (s *Server) correctComment(ctx context.Context, r *http.Request, d *control.Desk) (control.Done, error) {
+func (s *Server) correctComment(ctx context.Context, r *http.Request, d *admin.Desk) (admin.Done, error) {
 	return d.Comment(ctx, r.FormValue("id"), strings.TrimSpace(r.FormValue("comment")))
 }
 
-func (s *Server) correctProject(ctx context.Context, r *http.Request, d *control.Desk) (control.Done, error) {
+func (s *Server) correctProject(ctx context.Context, r *http.Request, d *admin.Desk) (admin.Done, error) {
 	return d.Assign(ctx, r.FormValue("id"), zeitstrom.Project{Code: strings.TrimSpace(r.FormValue("code"))})
 }
 

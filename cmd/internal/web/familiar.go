@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"timeclock/device"
+	"timeclock/device/durable"
 )
 
 // familiar are the computers from which accounts have logged in. Each has tries of its own
@@ -111,6 +111,6 @@ func (f *familiar) met(account string, from netip.Addr) {
 		f.tidy()
 	}
 	if content, err := json.Marshal(f.list); err == nil && f.path != "" {
-		_ = device.WriteFile(f.path, content) // else they are strangers after a restart
+		_ = durable.WriteFile(f.path, content) // else they are strangers after a restart
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/device"
-	"timeclock/device/control"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -105,7 +105,7 @@ type view struct {
 	Zone    *time.Location
 	Data    any
 
-	clock *control.Clock
+	clock *admin.Clock
 }
 
 // Admin reports whether the reader may change things.

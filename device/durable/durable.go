@@ -1,4 +1,9 @@
-package device
+// Package durable keeps files through power cuts: a file is replaced as a whole or not at
+// all, and what was replaced is on the disk when the function returns. It also reads files
+// that somebody else may have put where ours are expected.
+//
+// It knows nothing of what is in them, and locks nothing.
+package durable
 
 import (
 	"errors"
@@ -26,7 +31,13 @@ func Rename(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(to))
+	return SyncDir(filepath.Dir(to))
+}
+
+// SyncDir returns when the names in a directory are on the disk: which files there are, and
+// which there are not any more.
+func SyncDir(path string) error {
+	dir, err := os.Open(path)
 	if err != nil {
 		return err
 	}

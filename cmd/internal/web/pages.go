@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/device"
-	"timeclock/device/control"
 	"timeclock/device/roster"
 	"timeclock/queue"
 )
@@ -23,8 +23,8 @@ func (s *Server) nowPage(w http.ResponseWriter, r *http.Request) {
 		s.log.Error("bookings not read", "error", err)
 	}
 	s.show(w, r, "now", struct {
-		Status  control.Status
-		Punches []control.Punch
+		Status  admin.Status
+		Punches []admin.Punch
 		Enrols  roster.EnrolState
 	}{s.clock.Status(), punches[:min(8, len(punches))], s.enrolment()})
 }
@@ -46,7 +46,7 @@ func (s *Server) inPage(w http.ResponseWriter, r *http.Request) {
 	case ask && answered < len(people):
 		problem = s.text(r, "not_all", answered, len(people))
 	}
-	var in, out []control.Whereabouts
+	var in, out []admin.Whereabouts
 	for _, p := range people {
 		if p.In {
 			in = append(in, p)
@@ -55,7 +55,7 @@ func (s *Server) inPage(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.answer(w, r, http.StatusOK, "in", struct {
-		In, Out []control.Whereabouts
+		In, Out []admin.Whereabouts
 		At      time.Time
 		Asked   bool
 		Roll    bool // a list to be printed, and to be ticked off
@@ -74,7 +74,7 @@ type badgesData struct {
 	Query  string
 	Badges []device.Badge
 	More   int
-	Status control.Status
+	Status admin.Status
 	Enrols roster.EnrolState
 	Report *importReport
 }
@@ -216,7 +216,7 @@ func (s *Server) syncBadges(r *http.Request, who string) (string, error) {
 func (s *Server) unclaimedPage(w http.ResponseWriter, r *http.Request) {
 	badges, lost := s.clock.Unclaimed()
 	s.show(w, r, "unclaimed", struct {
-		Badges []control.Unclaimed
+		Badges []admin.Unclaimed
 		Lost   int
 	}{badges, lost})
 }
@@ -247,7 +247,7 @@ func (s *Server) bookingsPage(w http.ResponseWriter, r *http.Request) {
 	seen := map[device.PunchID]bool{}
 	u, _, _ := s.user(r)
 	v := view{User: u, clock: s.clock}
-	var found []control.Punch
+	var found []admin.Punch
 	for _, p := range append(open, newest...) {
 		if seen[p.ID] || state != "" && p.State != state || q != "" && !strings.Contains(strings.ToLower(v.Name(p.Name)+" "+string(p.Employee)), q) {
 			continue
@@ -260,7 +260,7 @@ func (s *Server) bookingsPage(w http.ResponseWriter, r *http.Request) {
 		State   queue.State
 		Query   string
 		States  []queue.State
-		Punches []control.Punch
+		Punches []admin.Punch
 		More    int
 	}{state, r.FormValue("q"), []queue.State{queue.Pending, queue.Ambiguous, queue.Held, queue.Quarantined, queue.Delivered, queue.Dropped}, found[:min(most, len(found))], max(0, len(found)-most)}, problem)
 }
@@ -319,8 +319,8 @@ func (s *Server) devicePage(w http.ResponseWriter, r *http.Request) {
 		s.clock.ExamineNow(r.Context())
 	}
 	s.show(w, r, "device", struct {
-		Status      control.Status
-		Examination control.Examination
+		Status      admin.Status
+		Examination admin.Examination
 		Settings    []string
 		Log         []string
 		Accounts    []account
