@@ -56,6 +56,9 @@ func (u UID) Compare(v UID) int { return bytes.Compare(u.bytes[:u.size], v.bytes
 // Bytes returns the UID's bytes in the order in which the badge sends them.
 func (u UID) Bytes() []byte { return append([]byte(nil), u.bytes[:u.size]...) }
 
+// Size is the number of bytes.
+func (u UID) Size() int { return int(u.size) }
+
 // IsZero reports whether u identifies no badge.
 func (u UID) IsZero() bool { return u.size == 0 }
 

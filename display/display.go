@@ -56,23 +56,10 @@ type Panel interface {
 	Draw(*image1bit.VerticalLSB, Light) error
 }
 
-// Hours is a part of each day, from one time of day to another, as durations since
-// midnight; it may span midnight. The zero Hours is none.
-type Hours struct{ From, To time.Duration }
-
-// Contains reports whether a time of day is within the hours.
-func (h Hours) Contains(t time.Time) bool {
-	at := time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
-	if h.From <= h.To {
-		return h.From <= at && at < h.To
-	}
-	return at >= h.From || at < h.To
-}
-
 // Care keeps a panel young and a room dark.
 type Care struct {
 	AnswerTime time.Duration // how long an answer stays, unless the next one comes before
-	DimHours   Hours         // in which the idle screen is dim
+	DimHours   device.Hours  // in which the idle screen is dim
 	OffAfter   time.Duration // the panel is off so long after the last answer; 0: never
 }
 

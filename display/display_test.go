@@ -179,7 +179,7 @@ func TestBrokenPanelsHoldUpNobody(t *testing.T) {
 func TestLight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		panel, facts := &fakePanel{}, &facts{}
-		care := Care{AnswerTime: 3 * time.Second, DimHours: Hours{20 * time.Hour, 6 * time.Hour}, OffAfter: 10 * time.Minute}
+		care := Care{AnswerTime: 3 * time.Second, DimHours: device.Hours{From: 20 * time.Hour, To: 6 * time.Hour}, OffAfter: 10 * time.Minute}
 		d := startWith(t, care, io.Discard, facts, panel) // a bubble begins at midnight
 		expect := func(when string, want Light) {
 			t.Helper()
@@ -248,7 +248,7 @@ func TestLocalTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	style := Style{language(t, "de"), FullName, berlin}
+	style := Style{language(t, "de"), device.FullName, berlin}
 	for utc, want := range map[string]string{
 		"2026-03-29T00:59:59Z": "01:59", // the hour from 2 to 3 does not exist
 		"2026-03-29T01:00:00Z": "03:00",
@@ -280,20 +280,6 @@ func TestLocalTime(t *testing.T) {
 	for hours, want := range map[int]string{1: "Gestern", 23: "Gestern", 24: "28. März"} {
 		if got := style.Language.day(monday.Add(-time.Duration(hours)*time.Hour), monday); got != want {
 			t.Errorf("%d hours before is %q, want %q", hours, got, want)
-		}
-	}
-}
-
-func TestHours(t *testing.T) {
-	night := Hours{22 * time.Hour, 6*time.Hour + 30*time.Minute}
-	day := Hours{6 * time.Hour, 22 * time.Hour}
-	for clock, want := range map[string][2]bool{"21:59": {false, true}, "22:00": {true, false}, "00:00": {true, false}, "06:29": {true, true}, "06:30": {false, true}, "12:00": {false, true}} {
-		at, err := time.Parse("15:04", clock)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := [2]bool{night.Contains(at), day.Contains(at)}; got != want || (Hours{}).Contains(at) {
-			t.Errorf("%s: %v, want %v", clock, got, want)
 		}
 	}
 }

@@ -49,7 +49,7 @@ func language(t testing.TB, name string) *Language {
 	return l
 }
 
-func english(t testing.TB) Style { return Style{language(t, "en"), FullName, time.UTC} }
+func english(t testing.TB) Style { return Style{language(t, "en"), device.FullName, time.UTC} }
 
 // sunday is when the pictures are taken.
 var sunday = time.Date(2026, 11, 22, 8, 15, 30, 0, time.UTC)
@@ -114,7 +114,7 @@ func TestPictures(t *testing.T) {
 		}),
 	}
 	for _, l := range Languages() {
-		style := Style{language(t, l), FullName, time.UTC}
+		style := Style{language(t, l), device.FullName, time.UTC}
 		folder := map[bool]string{true: "", false: l + "/"}[l == "en"]
 		for name, o := range answers("Jörg Müßig-Ärmel") {
 			pictures[folder+name] = style.Answer(o)
@@ -155,7 +155,7 @@ func TestPictures(t *testing.T) {
 // Every text of every language fits the screen, whatever the day and the name.
 func TestTextsFit(t *testing.T) {
 	for _, l := range Languages() {
-		style := Style{language(t, l), FullName, time.UTC}
+		style := Style{language(t, l), device.FullName, time.UTC}
 		fits := func(what string, p *picture) {
 			t.Helper()
 			if len(p.cut) > 0 {
@@ -219,24 +219,6 @@ func TestLanguagesAreComplete(t *testing.T) {
 	}
 	if _, err := NewLanguage("xx"); err == nil || !strings.Contains(err.Error(), "de, en") {
 		t.Errorf("a language that does not exist: %v", err)
-	}
-}
-
-func TestNames(t *testing.T) {
-	for _, tc := range []struct{ name, first, initials string }{
-		{"Anna Maria Müller", "Anna", "A. M. M."},
-		{"Müller, Anna", "Anna", "A. M."},
-		{"özlem", "özlem", "Ö."},
-		{"", "", ""},
-		{" , ", "", ""},
-		{"Jean-Luc (Technik)", "Jean-Luc", "J."},
-	} {
-		if full, none := FullName.Shorten(tc.name), NoName.Shorten(tc.name); full != tc.name || none != "" {
-			t.Errorf("%q: full %q, none %q", tc.name, full, none)
-		}
-		if first, initials := FirstName.Shorten(tc.name), Initials.Shorten(tc.name); first != tc.first || initials != tc.initials {
-			t.Errorf("%q: first %q, initials %q", tc.name, first, initials)
-		}
 	}
 }
 

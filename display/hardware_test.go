@@ -175,7 +175,7 @@ func (l *leds) pins(low bool) Pins { return Pins{&l.buzzer, &l.red, &l.green, &l
 // light is what the two LEDs show; the blue one need not be there.
 func (l *leds) light() string { return "red " + l.red.taken() + ", green " + l.green.taken() }
 
-func startSignal(t *testing.T, pins Pins, quiet Hours, log *strings.Builder) *Signal {
+func startSignal(t *testing.T, pins Pins, quiet device.Hours, log *strings.Builder) *Signal {
 	s := NewSignal(pins, nil, quiet, time.UTC, slog.New(slog.NewTextHandler(log, nil)))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -194,7 +194,7 @@ func TestPatternsDiffer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l leds
 		var log strings.Builder
-		s := startSignal(t, l.pins(false), Hours{}, &log)
+		s := startSignal(t, l.pins(false), device.Hours{}, &log)
 		same := map[string]string{ // these are one to the employee
 			"checkin-older": "checkin-open", "checkin-turns": "checkin", "checkin-no-name": "checkin", "checkout-turns": "checkout",
 			"repeated-out": "repeated", "repeated-unsure": "repeated", "unknown-claim": "unknown", "unknown-long": "unknown",
@@ -235,7 +235,7 @@ func TestSignalEdges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l leds
 		var log strings.Builder
-		s := startSignal(t, l.pins(false), Hours{From: 22 * time.Hour, To: 23 * time.Hour}, &log)
+		s := startSignal(t, l.pins(false), device.Hours{From: 22 * time.Hour, To: 23 * time.Hour}, &log)
 		in, out := answers("")["checkin"], answers("")["checkout"]
 		l.buzzer.taken()
 		s.Show(out)
@@ -280,7 +280,7 @@ func TestSignalLow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l leds
 		var log strings.Builder
-		s := startSignal(t, Pins{Buzzer: &l.buzzer, Low: true}, Hours{}, &log)
+		s := startSignal(t, Pins{Buzzer: &l.buzzer, Low: true}, device.Hours{}, &log)
 		l.buzzer.taken()
 		s.Show(device.Outcome{Kind: device.CheckedIn})
 		time.Sleep(5 * time.Second)

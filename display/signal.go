@@ -24,7 +24,7 @@ type Pins struct {
 // Signal tells answers by sound and light, each by its own pattern.
 type Signal struct {
 	pins  Pins
-	quiet Hours // in which there is only light
+	quiet device.Hours // in which there is only light
 	zone  *time.Location
 	log   *slog.Logger
 	next  chan device.Outcome
@@ -36,7 +36,7 @@ type Signal struct {
 
 // NewSignal makes sound and light of pins. Found says why one that should be there
 // is missing; the others work without it.
-func NewSignal(pins Pins, found error, quiet Hours, zone *time.Location, log *slog.Logger) *Signal {
+func NewSignal(pins Pins, found error, quiet device.Hours, zone *time.Location, log *slog.Logger) *Signal {
 	return &Signal{pins: pins, found: found, quiet: quiet, zone: zone, log: log, next: make(chan device.Outcome, 1)}
 }
 

@@ -224,7 +224,7 @@ func badgeImport(ctx context.Context, c *call) error {
 	if err := c.want(1, 1); err != nil {
 		return err
 	}
-	numbers, err := roster.ParseNumbers(c.numbers)
+	numbers, err := device.ParseNumbers(c.numbers)
 	if err != nil {
 		return fmt.Errorf("%w: -numbers: %w", errUsage, err)
 	}
@@ -302,7 +302,7 @@ func printImport(w io.Writer, r roster.Report, dry bool) error {
 	for _, b := range r.Removed {
 		fmt.Fprintf(out, "removed: %s %s %s\n", b.UID.Hex(), b.Employee.ID, b.Employee.Name)
 	}
-	if r.Numbers != roster.Written {
+	if r.Numbers != device.Hex {
 		fmt.Fprintf(out, "badge numbers read as %s: %s\n", r.Numbers, r.Why)
 	}
 	fmt.Fprintf(out, "%d added, %d changed, %d kept, %d refused", count[roster.Added], count[roster.Changed], count[roster.Kept], count[roster.Refused])
@@ -323,7 +323,7 @@ func badgeExplain(_ context.Context, c *call) error {
 	if err := c.want(1, 1); err != nil {
 		return err
 	}
-	readings := roster.Explain(c.args[0])
+	readings := device.Explain(c.args[0])
 	if len(readings) == 0 {
 		return fmt.Errorf("%q is no badge number in any way that is known: those have 8, 14 or 20 hex digits, or are decimal", c.args[0])
 	}

@@ -85,7 +85,7 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	d.chip = chip
 	rd := reader.New(source, readerOptions(cfg), taps, log)
 	compare := &roster.Sync{
-		Roster: badges, Directory: api, Numbers: roster.Numbers(cfg.Roster.Numbers), Log: log,
+		Roster: badges, Directory: api, Numbers: cfg.Roster.Numbers, Log: log,
 		Tapped: func() func(device.UID) bool { return admin.Tapped(d.queue) },
 		Done:   func(m roster.Merged) { d.clock.Synced("", m, nil) },
 	}
@@ -117,13 +117,13 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	}
 
 	screens := append(audience{}, x.screens...)
-	care := display.Care{AnswerTime: cfg.Display.AnswerTime, DimHours: display.Hours(cfg.Display.DimHours), OffAfter: cfg.Display.OffAfter}
+	care := display.Care{AnswerTime: cfg.Display.AnswerTime, DimHours: cfg.Display.DimHours, OffAfter: cfg.Display.OffAfter}
 	show := display.New(style, care, d.facts, log, shown...)
 	pins, missing := signalPins(cfg)
 	if missing != nil {
 		log.Error("sound and light are not whole, the clock goes on without", "error", missing)
 	}
-	signal := display.NewSignal(pins, missing, display.Hours(cfg.Signal.QuietHours), cfg.Clock.Zone, log)
+	signal := display.NewSignal(pins, missing, cfg.Signal.QuietHours, cfg.Clock.Zone, log)
 	d.clock.Display, d.clock.Signal = show, signal
 	screens = append(screens, show, signal)
 	if cfg.Monitor.Listen != "" {
@@ -213,7 +213,7 @@ func styleOf(cfg config.Config) (display.Style, error) {
 	if err != nil {
 		return display.Style{}, fmt.Errorf("display.language: %w", err)
 	}
-	return display.Style{Language: language, Names: display.Names(cfg.Display.Names), Zone: cfg.Clock.Zone}, nil
+	return display.Style{Language: language, Names: cfg.Display.Names, Zone: cfg.Clock.Zone}, nil
 }
 
 // adminClient reaches the API by a token that somebody has brought, or by the

@@ -136,7 +136,7 @@ func (m *monitor) silent() time.Duration {
 		last = read
 	}
 	now := time.Now()
-	return silence(m.cfg.Monitor.Hours, m.cfg.Clock.Zone, now.Round(0).Add(-now.Sub(last)), now.Round(0))
+	return m.cfg.Monitor.Hours.Between(now.Round(0).Add(-now.Sub(last)), now.Round(0), m.cfg.Clock.Zone)
 }
 
 func (c present) numbers() []gauge {

@@ -13,7 +13,6 @@ import (
 	"timeclock/cmd/internal/admin"
 	"timeclock/deploy/update"
 	"timeclock/device/config"
-	"timeclock/display"
 	"timeclock/sync/zeitstrom"
 )
 
@@ -105,7 +104,7 @@ const downloadTime = 15 * time.Minute
 
 // looksFor reports whether the settings have the clock look for updates now.
 func looksFor(cfg config.Config) bool {
-	return cfg.Update.URL != "" && display.Hours(cfg.Update.Hours).Contains(time.Now().In(cfg.Clock.Zone))
+	return cfg.Update.URL != "" && cfg.Update.Hours.Contains(time.Now().In(cfg.Clock.Zone))
 }
 
 // fetchUpdate downloads a newer package, in the hours in which nobody taps. It needs no

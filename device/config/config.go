@@ -19,6 +19,8 @@ import (
 	"strings"
 	"time"
 	_ "time/tzdata" // a Pi may have no zone data
+
+	"timeclock/device"
 )
 
 // DefaultPath is where the daemon looks for its settings.
@@ -55,8 +57,8 @@ type Config struct {
 	}
 	Roster struct {
 		Zeitstrom bool
-		Every     time.Duration // 0: only on demand
-		Numbers   string        // empty: found out
+		Every     time.Duration  // 0: only on demand
+		Numbers   device.Numbers // empty: found out
 	}
 	Display struct {
 		Driver     string // SSD1306 or NoDisplay
@@ -66,8 +68,8 @@ type Config struct {
 		ResetPin   string
 		AnswerTime time.Duration
 		Language   string
-		Names      string // full, first, initials or none
-		DimHours   Hours
+		Names      device.Names
+		DimHours   device.Hours
 		OffAfter   time.Duration // 0: never
 	}
 	Signal struct { // empty pins are not wired
@@ -76,7 +78,7 @@ type Config struct {
 		GreenPin   string
 		BluePin    string
 		ActiveLow  bool
-		QuietHours Hours
+		QuietHours device.Hours
 	}
 	Terminal struct {
 		Lockout        time.Duration
@@ -95,12 +97,12 @@ type Config struct {
 	Monitor struct {
 		Listen      string        // empty: nowhere
 		SilentAfter time.Duration // without a badge read; 0: never
-		Hours       Hours         // in which that is counted; none: always
+		Hours       device.Hours  // in which that is counted; none: always
 	}
 	Update struct {
-		Key   string // minisign's public key; empty: no update is taken
-		URL   string // of a folder with packages, with a final slash; empty: none by itself
-		Hours Hours  // in which they are taken
+		Key   string       // minisign's public key; empty: no update is taken
+		URL   string       // of a folder with packages, with a final slash; empty: none by itself
+		Hours device.Hours // in which they are taken
 	}
 	Journal struct {
 		KeepDays int
@@ -110,10 +112,6 @@ type Config struct {
 		Zone  *time.Location
 	}
 }
-
-// Hours is a part of each day, as durations since midnight; it may span midnight.
-// The zero Hours is none.
-type Hours struct{ From, To time.Duration }
 
 // Values of reader.driver and display.driver.
 const (
@@ -217,7 +215,7 @@ func (c *Config) fields() []field {
 		text("reader.several", &r.Several, oneOf("each", "one")),
 		truth("roster.zeitstrom", &c.Roster.Zeitstrom),
 		duration("roster.every", &c.Roster.Every, 0, 7*24*time.Hour),
-		text("roster.numbers", &c.Roster.Numbers, emptyOr(oneOf("hex", "hex-reversed", "check-byte", "decimal", "decimal-reversed"))),
+		text("roster.numbers", &c.Roster.Numbers, emptyOr(oneOf(device.AllNumbers...))),
 		text("display.driver", &d.Driver, oneOf(SSD1306, NoDisplay)),
 		text("display.i2c", &d.I2C, matches(`^/dev/i2c-\d+$`, "/dev/i2c-1")),
 		pin("display.dc_pin", &d.DCPin),
@@ -225,7 +223,7 @@ func (c *Config) fields() []field {
 		pin("display.reset_pin", &d.ResetPin),
 		duration("display.answer_time", &d.AnswerTime, 500*time.Millisecond, time.Minute),
 		text("display.language", &d.Language, matches(`^[a-z]{2}$`, "de")),
-		text("display.names", &d.Names, oneOf("full", "first", "initials", "none")),
+		text("display.names", &d.Names, oneOf(device.AllNames...)),
 		hours("display.dim_hours", &d.DimHours),
 		duration("display.off_after", &d.OffAfter, 0, 24*time.Hour),
 		pin("signal.buzzer_pin", &s.BuzzerPin),
@@ -339,14 +337,16 @@ func emptyOr(check func(string) error) func(string) error {
 	}
 }
 
-func oneOf(values ...string) func(string) error {
+func oneOf[T ~string](values ...T) func(string) error {
 	return func(s string) error {
-		for _, v := range values {
-			if s == v {
-				return nil
-			}
+		if slices.Contains(values, T(s)) {
+			return nil
 		}
-		return fmt.Errorf("%q is not possible: use \"%s\"", s, strings.Join(values, `" or "`))
+		names := make([]string, len(values))
+		for i, v := range values {
+			names[i] = strconv.Quote(string(v))
+		}
+		return fmt.Errorf("%q is not possible: use %s", s, strings.Join(names, " or "))
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"timeclock/device"
 )
 
 func TestReferenceNamesEveryKey(t *testing.T) {
@@ -64,7 +66,7 @@ func TestDaysAndClocks(t *testing.T) {
 		}
 	}
 	c, err := Parse("x", []byte("signal.quiet_hours = \"22:00 - 6:30\"\ndisplay.dim_hours = \"\"\nsignal.active_low = true\nclock.zone = \"Europe/Berlin\""))
-	if err != nil || c.Signal.QuietHours != (Hours{22 * time.Hour, 6*time.Hour + 30*time.Minute}) || c.Display.DimHours != (Hours{}) || !c.Signal.ActiveLow || c.Clock.Zone.String() != "Europe/Berlin" {
+	if err != nil || c.Signal.QuietHours != (device.Hours{From: 22 * time.Hour, To: 6*time.Hour + 30*time.Minute}) || c.Display.DimHours != (device.Hours{}) || !c.Signal.ActiveLow || c.Clock.Zone.String() != "Europe/Berlin" {
 		t.Errorf("%+v, %v", c, err)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"timeclock/device"
+
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
@@ -52,7 +54,7 @@ type value struct {
 }
 
 // text is a key that holds a string which passes the checks.
-func text(key string, to *string, checks ...func(string) error) field {
+func text[T ~string](key string, to *T, checks ...func(string) error) field {
 	return field{key, func(v value) error {
 		if v.kind != unstable.String {
 			return fmt.Errorf("must be text in quotes, not %s", kindName(v.kind))
@@ -62,9 +64,9 @@ func text(key string, to *string, checks ...func(string) error) field {
 				return err
 			}
 		}
-		*to = v.text
+		*to = T(v.text)
 		return nil
-	}, func() string { return strconv.Quote(*to) }}
+	}, func() string { return strconv.Quote(string(*to)) }}
 }
 
 // number is a key that holds one of the whole numbers that are possible.
@@ -109,23 +111,23 @@ func truth(key string, to *bool) field {
 }
 
 // hours is a key that holds a part of the day, such as "22:00-06:00"; empty: none.
-func hours(key string, to *Hours) field {
+func hours(key string, to *device.Hours) field {
 	return field{key, func(v value) error {
 		from, until, _ := strings.Cut(v.text, "-")
 		a, err1 := time.Parse("15:04", strings.TrimSpace(from))
 		b, err2 := time.Parse("15:04", strings.TrimSpace(until))
 		switch {
 		case v.kind == unstable.String && v.text == "":
-			*to = Hours{}
+			*to = device.Hours{}
 			return nil
 		case v.kind != unstable.String || err1 != nil || err2 != nil || a.Equal(b):
 			return fmt.Errorf("must be two times of day in quotes, such as \"22:00-06:00\", not %s", describe(v))
 		}
 		midnight, _ := time.Parse("15:04", "00:00")
-		*to = Hours{a.Sub(midnight), b.Sub(midnight)}
+		*to = device.Hours{From: a.Sub(midnight), To: b.Sub(midnight)}
 		return nil
 	}, func() string {
-		if *to == (Hours{}) {
+		if *to == (device.Hours{}) {
 			return `""`
 		}
 		clock := func(d time.Duration) string { return time.Time{}.Add(d).Format("15:04") }

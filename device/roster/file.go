@@ -116,7 +116,7 @@ func read(path string) (stored, error) {
 	s.old = sums < 0
 	seen := map[device.UID]int{}
 	for _, row := range rows[1:] {
-		l := parseLine(row, at, Written, seen, true)
+		l := parseLine(row, at, device.Hex, seen, true)
 		switch {
 		case l.Reason != "", !s.old && !matches(row.fields, sums):
 			s.bad = append(s.bad, row.number)

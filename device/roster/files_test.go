@@ -66,7 +66,7 @@ func TestFilesAsTheyAre(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
 			report, err := r.Import(strings.NewReader(file), Options{})
-			if err != nil || len(report.Lines) != 1 || report.Numbers != Written {
+			if err != nil || len(report.Lines) != 1 || report.Numbers != device.Hex {
 				t.Fatalf("%v: %+v", err, report)
 			}
 			want := device.Badge{UID: uid(t, "04A1B2C3D4E5F6"), Employee: device.Employee{ID: anna, Name: "Jörg Weiß"}, Until: "2026-12-31", Origin: device.ByFile}
@@ -83,26 +83,26 @@ func TestNumbers(t *testing.T) {
 	line := func(number string) string { return number + "," + anna + ",Anna\n" }
 	for name, tc := range map[string]struct {
 		header, number string
-		numbers        Numbers
+		numbers        device.Numbers
 		tapped         string
-		read           Numbers
+		read           device.Numbers
 		why            string
 	}{
-		"as written":            {"uid", hex, Auto, "", Written, "hex digits"},
-		"by flag":               {"uid", "D4C3B2A1", Reversed, "", Reversed, "you said so"},
-		"decimal by flag":       {"uid", decimal, Decimal, "", Decimal, "you said so"},
-		"by header":             {"uid_decimal", decimal, Auto, "", Decimal, "the header says so"},
-		"8H10D by header":       {"Karte 8H10D", decimal, Auto, "", Decimal, "the header says so"},
-		"German header":         {"Ausweis (dezimal, rückwärts)", backwards, Auto, "", DecimalReversed, "the header says so"},
-		"reversed by header":    {"Chip reversed", "D4C3B2A1", Auto, "", Reversed, "the header says so"},
-		"by check byte":         {"uid", hex + "04", Auto, "", CheckByte, "checks the others"},
-		"SimpleMFRC522":         {"uid", fmt.Sprint(0xA1B2C3D404), Auto, "", CheckByte, "checks the others"},
-		"by a tap":              {"uid", backwards, Auto, hex, DecimalReversed, "1 of them are known so"},
-		"by a tap, forwards":    {"uid", decimal, Auto, hex, Decimal, "1 of them are known so"},
-		"by a tap, though hex":  {"uid", "D4C3B2A1", Auto, hex, Reversed, "1 of them are known so"},
-		"7 bytes, by a tap":     {"uid", fmt.Sprint(0x04A1B2C3D4E5F6), Auto, "04A1B2C3D4E5F6", Decimal, "1 of them are known so"},
-		"10 bytes, as written":  {"uid", "04B1C2D3E4F5061728A9", Auto, "", Written, "hex digits"},
-		"hex that is a decimal": {"uid", "12345678", Auto, "", Written, "none has a letter"},
+		"as written":            {"uid", hex, device.AnyNumbers, "", device.Hex, "hex digits"},
+		"by flag":               {"uid", "D4C3B2A1", device.HexReversed, "", device.HexReversed, "you said so"},
+		"decimal by flag":       {"uid", decimal, device.Decimal, "", device.Decimal, "you said so"},
+		"by header":             {"uid_decimal", decimal, device.AnyNumbers, "", device.Decimal, "the header says so"},
+		"8H10D by header":       {"Karte 8H10D", decimal, device.AnyNumbers, "", device.Decimal, "the header says so"},
+		"German header":         {"Ausweis (dezimal, rückwärts)", backwards, device.AnyNumbers, "", device.DecimalReversed, "the header says so"},
+		"reversed by header":    {"Chip reversed", "D4C3B2A1", device.AnyNumbers, "", device.HexReversed, "the header says so"},
+		"by check byte":         {"uid", hex + "04", device.AnyNumbers, "", device.CheckByte, "checks the others"},
+		"SimpleMFRC522":         {"uid", fmt.Sprint(0xA1B2C3D404), device.AnyNumbers, "", device.CheckByte, "checks the others"},
+		"by a tap":              {"uid", backwards, device.AnyNumbers, hex, device.DecimalReversed, "1 of them are known so"},
+		"by a tap, forwards":    {"uid", decimal, device.AnyNumbers, hex, device.Decimal, "1 of them are known so"},
+		"by a tap, though hex":  {"uid", "D4C3B2A1", device.AnyNumbers, hex, device.HexReversed, "1 of them are known so"},
+		"7 bytes, by a tap":     {"uid", fmt.Sprint(0x04A1B2C3D4E5F6), device.AnyNumbers, "04A1B2C3D4E5F6", device.Decimal, "1 of them are known so"},
+		"10 bytes, as written":  {"uid", "04B1C2D3E4F5061728A9", device.AnyNumbers, "", device.Hex, "hex digits"},
+		"hex that is a decimal": {"uid", "12345678", device.AnyNumbers, "", device.Hex, "none has a letter"},
 	} {
 		r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
 		tapped := func(u device.UID) bool { return u.Hex() == tc.tapped }
@@ -134,7 +134,7 @@ func TestNumbers(t *testing.T) {
 		t.Fatal(err)
 	}
 	tapped := func(u device.UID) bool { return u.Hex() == hex || u.Hex() == "33221100" }
-	if report, err := r.Import(strings.NewReader(list), Options{Tapped: tapped, Dry: true}); err != nil || report.Numbers != Reversed {
+	if report, err := r.Import(strings.NewReader(list), Options{Tapped: tapped, Dry: true}); err != nil || report.Numbers != device.HexReversed {
 		t.Errorf("after two taps: %s, %v", report.Numbers, err)
 	}
 	both := func(u device.UID) bool { return u.Hex() == hex || u.Hex() == "D4C3B2A1" }
@@ -144,47 +144,9 @@ func TestNumbers(t *testing.T) {
 	if report, err := r.Import(strings.NewReader("uid,employee_id,name\n"+line("12345678")+line("87654321")), Options{Dry: true}); err != nil || !strings.Contains(report.Why, "none has a letter") {
 		t.Errorf("digits only: %q, %v", report.Why, err)
 	}
-	if _, err := ParseNumbers("roman"); err == nil {
+	if _, err := device.ParseNumbers("roman"); err == nil {
 		t.Error("roman numbers are no way")
 	}
-}
-
-func TestExplain(t *testing.T) {
-	for number, want := range map[string]string{
-		"A1B2C3D4":                  "hex A1B2C3D4, hex-reversed D4C3B2A1",
-		"2712847316":                "decimal A1B2C3D4, decimal-reversed D4C3B2A1",
-		"12345678":                  "hex 12345678, hex-reversed 78563412, decimal 00BC614E, decimal-reversed 4E61BC00",
-		"A1 B2 C3 D4 04":            "check-byte A1B2C3D4",
-		"694488912900":              "check-byte A1B2C3D4, decimal 0000A1B2C3D404, decimal-reversed 04D4C3B2A10000",
-		"08112233":                  "hex 08112233!, hex-reversed 33221108, decimal 007BC869, decimal-reversed 69C87B00",
-		"88041122":                  "hex 88041122!, hex-reversed 22110488, decimal 053F66A2, decimal-reversed A2663F05",
-		"no number":                 "",
-		"1208925819614629174706176": "",
-	} {
-		var got []string
-		for _, r := range Explain(number) {
-			s := fmt.Sprintf("%s %s", r.Numbers, r.UID.Hex())
-			if r.Problem != nil {
-				s += "!"
-			}
-			got = append(got, s)
-		}
-		if s := strings.Join(got, ", "); s != want {
-			t.Errorf("%s is %s, want %s", number, s, want)
-		}
-	}
-}
-
-func FuzzExplain(f *testing.F) {
-	f.Add("A1:B2:C3:D4")
-	f.Add("0694488904708")
-	f.Fuzz(func(t *testing.T, number string) {
-		for _, r := range Explain(number) {
-			if again, err := Written.read(r.UID.Hex()); err != nil || again != r.UID {
-				t.Errorf("%q became %s", number, r.UID.Hex())
-			}
-		}
-	})
 }
 
 func FuzzWorkbook(f *testing.F) {

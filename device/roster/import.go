@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -39,7 +40,7 @@ type Line struct {
 
 // Options say how to import.
 type Options struct {
-	Numbers Numbers               // how the badge numbers are written
+	Numbers device.Numbers        // how the badge numbers are written
 	Replace bool                  // the file is the whole truth: badges that it does not name are removed
 	Dry     bool                  // only tell what would become of it
 	Tapped  func(device.UID) bool // whether a badge was tapped that belongs to nobody; may be nil
@@ -47,8 +48,8 @@ type Options struct {
 
 // Report is what an import did, or would do.
 type Report struct {
-	Numbers Numbers // how the badge numbers were read
-	Why     string  // and why so
+	Numbers device.Numbers // how the badge numbers were read
+	Why     string         // and why so
 	Lines   []Line
 	More    bool // there are more lines; so many were refused that they were not read
 	Removed []device.Badge
@@ -108,13 +109,13 @@ var columnNames = [columnCount][]string{
 // ways are words in the header of the badge numbers that say how these are written.
 var ways = []struct {
 	words   []string
-	numbers Numbers
+	numbers device.Numbers
 }{
-	{[]string{"decimalreversed", "dezimalrückwärts", "dezimalumgekehrt"}, DecimalReversed},
-	{[]string{"8h10d", "decimal", "dezimal", "dez", "dec"}, Decimal},
-	{[]string{"reversed", "rückwärts", "umgekehrt", "lsb"}, Reversed},
-	{[]string{"checkbyte", "prüfbyte"}, CheckByte},
-	{[]string{"hex"}, Written},
+	{[]string{"decimalreversed", "dezimalrückwärts", "dezimalumgekehrt"}, device.DecimalReversed},
+	{[]string{"8h10d", "decimal", "dezimal", "dez", "dec"}, device.Decimal},
+	{[]string{"reversed", "rückwärts", "umgekehrt", "lsb"}, device.HexReversed},
+	{[]string{"checkbyte", "prüfbyte"}, device.CheckByte},
+	{[]string{"hex"}, device.Hex},
 }
 
 // columns are where the columns stand, -1 for those that are missing.
@@ -131,12 +132,12 @@ func bare(header string) string {
 }
 
 // findColumns reads a header. The badge numbers' may say how they are written.
-func findColumns(header []string) (at columns, n Numbers, err error) {
+func findColumns(header []string) (at columns, n device.Numbers, err error) {
 	for i := range at {
 		at[i] = -1
 	}
 	for j, field := range header {
-		name, way := bare(field), Auto
+		name, way := bare(field), device.AnyNumbers
 		for i, names := range columnNames {
 			if at[i] < 0 && slices.Contains(names, name) {
 				at[i] = j
@@ -144,7 +145,7 @@ func findColumns(header []string) (at columns, n Numbers, err error) {
 		}
 		for _, w := range ways {
 			for _, word := range w.words {
-				if rest, ok := strings.CutSuffix(name, word); ok && way == Auto && slices.Contains(columnNames[uidColumn], rest) && at[uidColumn] < 0 {
+				if rest, ok := strings.CutSuffix(name, word); ok && way == device.AnyNumbers && slices.Contains(columnNames[uidColumn], rest) && at[uidColumn] < 0 {
 					at[uidColumn], n, way = j, w.numbers, w.numbers
 				}
 			}
@@ -186,7 +187,7 @@ const maxRefused = 1000
 // parse reads a badge list. A line that cannot be a badge has its Reason set; the error is
 // for a file that is none of ours at all. Where it has to find out how the numbers are
 // written it reads the file twice, and keeps only these the first time.
-func parse(file io.Reader, n Numbers, evidence []func(device.UID) bool) (Report, columns, error) {
+func parse(file io.Reader, n device.Numbers, evidence []func(device.UID) bool) (Report, columns, error) {
 	content, err := readFile(file)
 	if err != nil {
 		return Report{}, columns{}, err
@@ -200,11 +201,11 @@ func parse(file io.Reader, n Numbers, evidence []func(device.UID) bool) (Report,
 	)
 	err = eachRow(content, func(row row) error {
 		if rows++; rows == 1 {
-			var said Numbers
-			if at, said, first = findColumns(row.fields); r.Numbers == Auto && said != Auto {
+			var said device.Numbers
+			if at, said, first = findColumns(row.fields); r.Numbers == device.AnyNumbers && said != device.AnyNumbers {
 				r.Numbers, r.Why = said, "the header says so"
 			}
-		} else if number := at.field(row, uidColumn); r.Numbers == Auto && row.broken == "" && number != "" {
+		} else if number := at.field(row, uidColumn); r.Numbers == device.AnyNumbers && row.broken == "" && number != "" {
 			numbers = append(numbers, strings.Clone(number))
 		}
 		return nil
@@ -214,7 +215,7 @@ func parse(file io.Reader, n Numbers, evidence []func(device.UID) bool) (Report,
 		return Report{}, columns{}, err
 	case first != nil:
 		return Report{}, columns{}, first
-	case r.Numbers == Auto:
+	case r.Numbers == device.AnyNumbers:
 		if r.Numbers, r.Why, err = guess(numbers, evidence); err != nil {
 			return Report{}, columns{}, err
 		}
@@ -240,7 +241,7 @@ func parse(file io.Reader, n Numbers, evidence []func(device.UID) bool) (Report,
 }
 
 // parseLine reads a line; one of the clock's own file was taken once, and has an origin.
-func parseLine(r row, at columns, n Numbers, seen map[device.UID]int, own bool) Line {
+func parseLine(r row, at columns, n device.Numbers, seen map[device.UID]int, own bool) Line {
 	l := Line{Number: r.number}
 	refuse := func(err error) Line {
 		const enough = 300 // bytes, to find it again
@@ -252,7 +253,7 @@ func parseLine(r row, at columns, n Numbers, seen map[device.UID]int, own bool) 
 	}
 	b := &l.Badge
 	var err error
-	if b.UID, err = n.readOrExplain(at.field(r, uidColumn)); err != nil {
+	if b.UID, err = readOrExplain(n, at.field(r, uidColumn)); err != nil {
 		return refuse(err)
 	}
 	if b.Employee.ID, err = device.ParseEmployeeID(strings.Clone(at.field(r, employeeColumn))); err != nil {
@@ -276,7 +277,7 @@ func parseLine(r row, at columns, n Numbers, seen map[device.UID]int, own bool) 
 		if !slices.Contains([]device.Origin{"", device.ByHand, device.ByFile, device.FromZeitstrom}, b.Origin) {
 			return refuse(fmt.Errorf("origin is %q", b.Origin))
 		}
-	} else if err := checkUID(b.UID); err != nil {
+	} else if err := b.UID.Check(); err != nil {
 		return refuse(err)
 	}
 	if first, twice := seen[b.UID]; twice {
@@ -287,13 +288,13 @@ func parseLine(r row, at columns, n Numbers, seen map[device.UID]int, own bool) 
 }
 
 // readOrExplain reads a number; the error says what else it could be.
-func (n Numbers) readOrExplain(number string) (device.UID, error) {
-	uid, err := n.read(number)
+func readOrExplain(n device.Numbers, number string) (device.UID, error) {
+	uid, err := n.UID(number)
 	if err == nil {
 		return uid, nil
 	}
-	if n == Written {
-		if others := Explain(number); len(others) > 0 {
+	if n == device.Hex {
+		if others := device.Explain(number); len(others) > 0 {
 			return uid, fmt.Errorf("%w; it may be %s for badge %s: say -numbers %[2]s if it is", err, others[0].Numbers, others[0].UID.Hex())
 		}
 		return uid, err
@@ -337,8 +338,8 @@ func parseDay(s string) (string, error) {
 			return day.Format(time.DateOnly), nil
 		}
 	}
-	if v, ok := parseDecimal(s); ok && len(s) == 5 { // days since the end of 1899, from 1927 to 2173
-		return time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC).AddDate(0, 0, int(v.Int64())).Format(time.DateOnly), nil
+	if days, err := strconv.Atoi(s); err == nil && len(s) == 5 && days >= 10000 { // days since the end of 1899, from 1927 to 2173
+		return time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC).AddDate(0, 0, days).Format(time.DateOnly), nil
 	}
 	return "", fmt.Errorf("%q is no day: write 2026-12-31 or 31.12.2026", s)
 }

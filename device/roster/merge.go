@@ -10,7 +10,7 @@ import (
 
 // Merged says what became of what Zeitstrom knows.
 type Merged struct {
-	Numbers   Numbers // how its badge numbers were read
+	Numbers   device.Numbers // how its badge numbers were read
 	Why       string
 	Added     []device.Badge
 	Changed   []device.Badge
@@ -33,7 +33,7 @@ const fewBadges = 5
 // gave out at this clock stays; but the badges of people who have left are
 // blocked. A list that has nobody, or that would remove more than half of
 // Zeitstrom's own badges, is not believed, unless forced.
-func (r *Roster) Merge(people []device.Person, n Numbers, tapped func(device.UID) bool, force bool) (Merged, error) {
+func (r *Roster) Merge(people []device.Person, n device.Numbers, tapped func(device.UID) bool, force bool) (Merged, error) {
 	if len(people) == 0 {
 		return Merged{}, errors.New("nobody is listed at Zeitstrom: the badge map stays as it is")
 	}
@@ -46,7 +46,7 @@ func (r *Roster) Merge(people []device.Person, n Numbers, tapped func(device.UID
 	r.writing.Lock()
 	defer r.writing.Unlock()
 	m := Merged{Numbers: n, Why: "the settings say so"}
-	if n == Auto {
+	if n == device.AnyNumbers {
 		var err error
 		m.Numbers, m.Why, err = guess(numbers, r.evidence(tapped))
 		if err != nil {
@@ -105,13 +105,13 @@ func (r *Roster) theirs(people []device.Person, m *Merged) map[device.UID]device
 			continue
 		}
 		conflict := func(err error) { m.Conflicts = append(m.Conflicts, Conflict{p, err.Error()}) }
-		uid, err := m.Numbers.readOrExplain(p.Number)
+		uid, err := readOrExplain(m.Numbers, p.Number)
 		if err != nil {
 			conflict(err)
 			continue
 		}
 		b := device.Badge{UID: uid, Employee: p.Employee, Origin: device.FromZeitstrom}
-		if err := errors.Join(check(b), checkUID(uid)); err != nil {
+		if err := errors.Join(check(b), uid.Check()); err != nil {
 			conflict(err)
 			continue
 		}

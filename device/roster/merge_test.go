@@ -57,7 +57,7 @@ func TestMerge(t *testing.T) {
 		{[]device.Person{person(2, "01000000"), gone(person(3, ""))}, "0100=2/zeitstrom 0300=3/hand!", 0, ""},
 		{nil, "0100=2/zeitstrom 0300=3/hand!", 0, "nobody is listed at Zeitstrom"},
 	} {
-		m, err := r.Merge(step.people, Auto, nil, false)
+		m, err := r.Merge(step.people, device.AnyNumbers, nil, false)
 		if step.err == "" && err != nil || step.err != "" && (err == nil || !strings.Contains(err.Error(), step.err)) {
 			t.Errorf("step %d: %v", i+1, err)
 		}
@@ -65,7 +65,7 @@ func TestMerge(t *testing.T) {
 			t.Errorf("step %d: %s, conflicts %v; want %s", i+1, got, m.Conflicts, step.want)
 		}
 	}
-	m, err := r.Merge([]device.Person{person(2, "01000000"), gone(person(3, ""))}, Auto, nil, false)
+	m, err := r.Merge([]device.Person{person(2, "01000000"), gone(person(3, ""))}, device.AnyNumbers, nil, false)
 	if err != nil || len(m.Added)+len(m.Changed)+len(m.Removed)+len(m.Blocked) > 0 {
 		t.Errorf("the same again changed something: %+v, %v", m, err)
 	}
@@ -79,7 +79,7 @@ func TestMergeIsNotFooled(t *testing.T) {
 		all = append(all, person(n, fmt.Sprintf("%02X010203", n+0x10)))
 	}
 	merge := func(people []device.Person, force bool) error {
-		_, err := r.Merge(people, Auto, nil, force)
+		_, err := r.Merge(people, device.AnyNumbers, nil, force)
 		return err
 	}
 	if err := merge(all, false); err != nil || r.Len() != 20 {
@@ -110,7 +110,7 @@ func TestMergeIsNotFooled(t *testing.T) {
 	if err := merge(decimal, true); err == nil || r.Len() != 1 {
 		t.Errorf("numbers that nobody can read: %d badges, %v", r.Len(), err)
 	}
-	if _, err := r.Merge(decimal, DecimalReversed, nil, true); err != nil || badges(r)[0].UID.Hex() != "D4C3B2A1" {
+	if _, err := r.Merge(decimal, device.DecimalReversed, nil, true); err != nil || badges(r)[0].UID.Hex() != "D4C3B2A1" {
 		t.Errorf("read as the settings say: %v, %v", owners(r), err)
 	}
 }
@@ -250,10 +250,10 @@ func TestNotEverybodyLeaves(t *testing.T) {
 		}
 		people = append(people, gone(p))
 	}
-	if _, err := r.Merge(people, Auto, nil, false); err == nil || strings.Contains(owners(r), "!") {
+	if _, err := r.Merge(people, device.AnyNumbers, nil, false); err == nil || strings.Contains(owners(r), "!") {
 		t.Errorf("%s, %v", owners(r), err)
 	}
-	if m, err := r.Merge(people[:4], Auto, nil, false); err != nil || len(m.Blocked) != 4 {
+	if m, err := r.Merge(people[:4], device.AnyNumbers, nil, false); err != nil || len(m.Blocked) != 4 {
 		t.Errorf("four have left: %+v, %v", m, err)
 	}
 }

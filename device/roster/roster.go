@@ -150,7 +150,7 @@ func byHand(b device.Badge) (_ device.Badge, err error) {
 	if b.Until, err = parseDay(b.Until); err != nil {
 		return b, err
 	}
-	return b, errors.Join(check(b), checkUID(b.UID))
+	return b, errors.Join(check(b), b.UID.Check())
 }
 
 // Renew gives an employee a new badge and blocks the old ones, in one step: the

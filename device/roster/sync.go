@@ -20,7 +20,7 @@ type Directory interface {
 type Sync struct {
 	Roster    *Roster
 	Directory Directory
-	Numbers   Numbers                      // how badge numbers are written there
+	Numbers   device.Numbers               // how badge numbers are written there
 	Every     time.Duration                // 0: only when it is asked for
 	Tapped    func() func(device.UID) bool // knows the badges that were tapped and belong to nobody
 	Done      func(Merged)                 // called when a comparison by schedule has changed something; may be nil

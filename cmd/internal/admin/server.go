@@ -219,7 +219,7 @@ func (s *Server) handler() http.Handler {
 	})
 	mux.HandleFunc("POST /badges/import", func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
-		o := roster.Options{Numbers: roster.Numbers(q.Get("numbers")), Replace: q.Has("replace"), Dry: q.Has("dry")}
+		o := roster.Options{Numbers: device.Numbers(q.Get("numbers")), Replace: q.Has("replace"), Dry: q.Has("dry")}
 		report, err := s.clock.ImportBadges(Console, r.Body, o)
 		if err == nil && !o.Dry {
 			s.log.Info("badge map imported", "lines", len(report.Lines), "removed", len(report.Removed))

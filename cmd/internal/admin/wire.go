@@ -74,7 +74,7 @@ func badgesOf(list []badge) []device.Badge {
 }
 
 type report struct {
-	Numbers roster.Numbers `json:"numbers"`
+	Numbers device.Numbers `json:"numbers"`
 	Why     string         `json:"why"`
 	Lines   []line         `json:"lines"`
 	Removed []badge        `json:"removed"`
@@ -98,7 +98,7 @@ func (r report) roster() roster.Report {
 }
 
 type merged struct {
-	Numbers   roster.Numbers    `json:"numbers"`
+	Numbers   device.Numbers    `json:"numbers"`
 	Why       string            `json:"why"`
 	Added     []badge           `json:"added"`
 	Changed   []badge           `json:"changed"`

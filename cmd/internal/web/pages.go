@@ -109,8 +109,8 @@ func (s *Server) importBadges(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer file.Close()
-	o := roster.Options{Numbers: roster.Numbers(r.FormValue("numbers")), Replace: r.FormValue("replace") != "", Dry: r.FormValue("do") != "import"}
-	if _, err := roster.ParseNumbers(string(o.Numbers)); err != nil {
+	o := roster.Options{Numbers: device.Numbers(r.FormValue("numbers")), Replace: r.FormValue("replace") != "", Dry: r.FormValue("do") != "import"}
+	if _, err := device.ParseNumbers(string(o.Numbers)); err != nil {
 		s.showBadges(w, r, http.StatusBadRequest, nil, err.Error())
 		return
 	}
