@@ -30,7 +30,7 @@ func (p Punch) Forgotten() (checkin time.Time, ok bool) {
 
 // Next returns the intent that follows what is known of an employee. A check-in
 // that is older than the longest shift is a forgotten check-out and is not
-// closed by today's arrival. Of an age that is not known nothing is concluded.
+// closed by today's arrival. An age that is not known proves nothing.
 func Next(known Intent, age time.Duration, ageKnown bool, longestShift time.Duration) Intent {
 	if known != CheckIn || ageKnown && age > longestShift {
 		return CheckIn

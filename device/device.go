@@ -114,14 +114,6 @@ type Punch struct {
 // ErrNotPending says that a punch was delivered, refused or dropped already.
 var ErrNotPending = errors.New("the booking is not pending")
 
-// Pending is a punch that Zeitstrom may not have yet.
-type Pending struct {
-	Punch
-	// Ambiguous: it was sent and not clearly answered, or nobody knows any more
-	// whether it was sent.
-	Ambiguous bool
-}
-
 // OutcomeKind says what became of a tap. Its text is what scripts see in
 // `timeclock tap -json`.
 type OutcomeKind string

@@ -80,7 +80,7 @@ func (t *Terminal) turn() {
 		return
 	}
 	t.Log.Info("direction turned round", "employee", o.Employee.ID, "punch", o.Punch.ID, "by", punch.ID)
-	o.booked(punch, !t.Elsewhere.Sends())
+	o.booked(punch, o.Offline)
 	o.Turns, o.Update = 0, false
 	t.second.turned = true
 	t.Screen.Show(*o)

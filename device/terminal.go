@@ -16,7 +16,7 @@ type Roster interface {
 
 // Queue keeps punches. Last is the newest punch that this clock made for an
 // employee, and whether Zeitstrom lacks it or an earlier one of theirs. Append
-// returns once the punch is on disk, with its ID set.
+// returns once the punch is on disk, with its ID set; soon says that it will be sent at once.
 //
 // Keep stores the tap of an unknown badge and returns the badge's claim number,
 // 0 for one that makes up its UIDs; the same badge within the lock-out is one tap. An
@@ -26,7 +26,7 @@ type Roster interface {
 // still change their mind. Turn replaces a punch by one in the other direction.
 type Queue interface {
 	Last(EmployeeID) (p Punch, pending bool, err error)
-	Append(Punch) (Punch, error)
+	Append(p Punch, soon bool) (Punch, error)
 	Keep(tap Tap, lockout time.Duration, orphan bool) (claim int, err error)
 	Wait(e EmployeeID, yes bool)
 	Turn(Punch) (Punch, error)
@@ -179,13 +179,15 @@ func (t *Terminal) decide(tap Tap) Outcome {
 	}
 	intent, basis := t.direction(tap, o.Employee.ID, last, pending)
 	t.Queue.Wait(o.Employee.ID, t.Rules.SecondThoughts > 0)
-	punch, err := t.Queue.Append(tap.after(last, Punch{Employee: o.Employee.ID, Intent: intent, Time: tap.Time, Stamp: tap.Stamp, Basis: basis}))
+	sends := t.Elsewhere.Sends()
+	p := Punch{Employee: o.Employee.ID, Intent: intent, Time: tap.Time, Stamp: tap.Stamp, Basis: basis}
+	punch, err := t.Queue.Append(tap.after(last, p), sends)
 	if err != nil {
 		t.Queue.Wait(o.Employee.ID, false)
 		o.Kind, o.Err = Failed, err
 		return o
 	}
-	o.booked(punch, !t.Elsewhere.Sends())
+	o.booked(punch, !sends)
 	return o
 }
 

@@ -47,7 +47,7 @@ func (d *desk) Last(id EmployeeID) (Punch, bool, error) {
 	return Punch{}, d.pending, nil
 }
 
-func (d *desk) Append(p Punch) (Punch, error) {
+func (d *desk) Append(p Punch, _ bool) (Punch, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.broken != nil {
@@ -61,7 +61,7 @@ func (d *desk) Append(p Punch) (Punch, error) {
 
 func (d *desk) Turn(p Punch) (Punch, error) {
 	p.Intent = p.Intent.Other()
-	return d.Append(p)
+	return d.Append(p, false)
 }
 
 func (d *desk) Wait(e EmployeeID, yes bool) { d.with(func() { d.waiting[e] = yes }) }

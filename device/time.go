@@ -78,3 +78,31 @@ func (t Tap) after(before, p Punch) Punch {
 
 // SinceTap returns how long after an earlier tap a tap came, if that is known.
 func (t Tap) SinceTap(e Tap) (time.Duration, bool) { return since(t.Time, t.Stamp, e.Time, e.Stamp) }
+
+// WithTime gives a punch whose time was not certain its true one. What the clock had shown
+// stays with it.
+func (p Punch) WithTime(at time.Time) Punch {
+	p.Raw, p.Time, p.Stamp.Uncertain = p.Time, at, false
+	return p
+}
+
+// WithTime is the same for a tap that is kept.
+func (t UnclaimedTap) WithTime(at time.Time) UnclaimedTap {
+	t.Raw, t.Time, t.Stamp.Uncertain = t.Time, at, false
+	return t
+}
+
+// Precedes reports whether a punch is a claimed tap from before another punch, though its ID
+// is higher.
+func (p Punch) Precedes(other Punch) bool {
+	return p.Claimed && !p.Stamp.Uncertain && !other.Stamp.Uncertain && p.Time.Before(other.Time)
+}
+
+// Fix is what is known by now of times that were not certain.
+type Fix struct {
+	Punches []Punch        // with their true times
+	Taps    []UnclaimedTap // with their true times
+	Wrong   []PunchID      // whose times are wrong, as these show
+	Kind    EventKind      // what the journal says of the punches: EventRepaired or EventTimeSet
+	By      string
+}

@@ -6,16 +6,25 @@ import (
 	"fmt"
 	"os"
 
+	"timeclock/device"
+
 	bolt "go.etcd.io/bbolt"
 )
 
-// commit is a write transaction that goes on with the journal, and knows what it has
-// changed.
-type commit struct {
+// stage is a commit that is being prepared: what goes into the file, and what the index is to
+// learn once it is there. A stage that comes to nothing leaves the index as it was.
+type stage struct {
 	*bolt.Tx
-	chain chain
-	undo  undo
+	chain     chain
+	undo      undo
+	settled   ranges
+	attempted ranges
+	inTail    int
+	learn     []func(*index)
 }
+
+// then has the index learn something when the commit has succeeded.
+func (st *stage) then(learn func(*index)) { st.learn = append(st.learn, learn) }
 
 // undo is what records were before a commit that failed: nil for those that were not
 // there. bbolt writes a commit before it fails, so the file may hold it nevertheless:
@@ -25,24 +34,24 @@ type undo map[recordKey][]byte
 type recordKey struct{ bucket, key string }
 
 // set stores a record as it is.
-func (c *commit) set(bucket, key, stored []byte) error {
-	c.keep(bucket, key)
-	return c.Bucket(bucket).Put(key, stored)
+func (st *stage) set(bucket, key, stored []byte) error {
+	st.keep(bucket, key)
+	return st.Bucket(bucket).Put(key, stored)
 }
 
 // put stores a value with its CRC.
-func (c *commit) put(bucket, key, value []byte) error { return c.set(bucket, key, sum(key, value)) }
+func (st *stage) put(bucket, key, value []byte) error { return st.set(bucket, key, sum(key, value)) }
 
-func (c *commit) delete(bucket, key []byte) error {
-	c.keep(bucket, key)
-	return c.Bucket(bucket).Delete(key)
+func (st *stage) delete(bucket, key []byte) error {
+	st.keep(bucket, key)
+	return st.Bucket(bucket).Delete(key)
 }
 
 // keep keeps what a record was before this commit.
-func (c *commit) keep(bucket, key []byte) {
+func (st *stage) keep(bucket, key []byte) {
 	r := recordKey{string(bucket), string(key)}
-	if _, known := c.undo[r]; !known && c.undo != nil {
-		c.undo[r] = bytes.Clone(c.Bucket(bucket).Get(key))
+	if _, known := st.undo[r]; !known && st.undo != nil {
+		st.undo[r] = bytes.Clone(st.Bucket(bucket).Get(key))
 	}
 }
 
@@ -77,11 +86,11 @@ func (u undo) merge(later undo) undo {
 	return u
 }
 
-// save commits a change, and with it which punches are settled and attempted:
-// what is known of deliveries rides along with the next punch. After a failure
-// nothing of the change counts, as long as this program runs: what the file may hold
-// of it goes with the next commit that succeeds.
-func (s *Store) save(change func(*commit) error) error {
+// save commits a change, and with it which punches are settled and attempted, and the events
+// that wait: what is known of deliveries rides along with the next punch. Without a change it
+// commits what is not in the file yet. After a failure nothing of the change counts, as long as
+// this program runs: what the file may hold of it goes with the next commit that succeeds.
+func (s *Store) save(change func(*stage) error) error {
 	if change == nil && !s.unsaved {
 		return nil
 	}
@@ -92,7 +101,7 @@ func (s *Store) save(change func(*commit) error) error {
 	return s.problem
 }
 
-func (s *Store) commit(change func(*commit) error) error {
+func (s *Store) commit(change func(*stage) error) error {
 	if s.db == nil {
 		return s.absent
 	}
@@ -104,32 +113,57 @@ func (s *Store) commit(change func(*commit) error) error {
 			return fmt.Errorf("the disk takes no writes: %w", err)
 		}
 	}
-	settled, attempts := s.settled, s.attempts.without(s.settled)
-	c := commit{chain: s.chain, undo: undo{}}
+	st := &stage{chain: s.chain, undo: undo{}, settled: s.settled, attempted: s.attempted, inTail: s.inTail}
 	err := s.db.Update(func(tx *bolt.Tx) error {
-		c.Tx = tx
+		st.Tx = tx
 		if err := s.undo.restore(tx); err != nil {
 			return err
 		}
-		for _, e := range s.exceptions {
-			if err := c.exception(e); err != nil {
+		for _, e := range s.events {
+			if err := st.event(e); err != nil {
 				return err
 			}
 		}
 		if change != nil {
-			if err := change(&c); err != nil {
+			if err := change(st); err != nil {
 				return err
 			}
 		}
-		return errors.Join(c.putRanges(settledKey, settled), c.putRanges(attemptedKey, attempts),
-			c.put(stateBucket, headKey, c.chain.encode()))
+		st.attempted = st.attempted.without(st.settled)
+		return errors.Join(st.putRanges(settledKey, st.settled), st.putRanges(attemptedKey, st.attempted),
+			st.put(stateBucket, headKey, st.chain.encode()))
 	})
 	if err != nil {
-		s.undo = s.undo.merge(c.undo)
+		s.undo = s.undo.merge(st.undo)
 		return err
 	}
-	s.undo, s.unsaved, s.attempts, s.chain, s.exceptions = nil, false, attempts, c.chain, nil
+	s.undo, s.unsaved, s.events = nil, false, nil
+	s.settled, s.attempted, s.chain, s.inTail = st.settled, st.attempted, st.chain, st.inTail
+	for _, learn := range st.learn {
+		learn(&s.index)
+	}
 	return nil
+}
+
+// note adds an event to the journal with the next commit, or a moment later.
+func (s *Store) note(e device.Event) {
+	s.events = append(s.events, e)
+	s.saveSoon()
+}
+
+// saveSoon stores what is only in memory, a moment later if no commit comes before.
+func (s *Store) saveSoon() {
+	if !s.unsaved {
+		s.unsaved = true
+		s.flush.Reset(flushAfter)
+	}
+}
+
+// flushLate stores what no commit carried to the disk.
+func (s *Store) flushLate() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.save(nil) // what fails is tried again
 }
 
 // view reads what was confirmed.
@@ -154,7 +188,7 @@ func (s *Store) takeOutUnconfirmed() error {
 	if s.undo == nil {
 		return nil
 	}
-	return s.save(func(*commit) error { return nil })
+	return s.save(nil)
 }
 
 // writeMetaAgain writes both of bbolt's meta pages once more and has them on the disk. The

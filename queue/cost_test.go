@@ -24,15 +24,15 @@ func fill(t testing.TB, n, pending int) *Store {
 		err := s.db.Update(func(tx *bolt.Tx) error {
 			history := tx.Bucket(historyBucket)
 			history.FillPercent = 1
-			c := commit{Tx: tx, chain: s.chain}
+			st := &stage{Tx: tx, chain: s.chain}
 			for id := first; id < first+chunk && id <= n+pending; id++ {
 				p := punch(id%200, []device.Intent{device.CheckIn, device.CheckOut}[id/200%2], time.Unix(int64(id)*60, 0))
 				p.ID = device.PunchID(id)
-				if err := c.punch(historyBucket, p); err != nil {
+				if err := st.punch(historyBucket, p); err != nil {
 					return err
 				}
 			}
-			s.chain = c.chain
+			s.chain = st.chain
 			return nil
 		})
 		if err != nil {
@@ -59,11 +59,10 @@ func TestCost(t *testing.T) {
 		}
 		t.Run(fmt.Sprint(tc.stored), func(t *testing.T) {
 			s := fill(t, tc.stored, 0)
-			s.Eager(true)
 			const n = 512
 			firstTx, before := commits(t, s), allocated(s)
 			for i := range n {
-				p, err := s.Append(punch(i, device.CheckIn, time.Now()))
+				p, err := s.Append(punch(i, device.CheckIn, time.Now()), true)
 				if err == nil {
 					err = errors.Join(s.Attempt(p), s.Deliver(p))
 				}
@@ -132,9 +131,8 @@ func BenchmarkAppendDurable(b *testing.B) {
 	for _, stored := range []int{1_000, 1_000_000} {
 		b.Run(fmt.Sprint(stored), func(b *testing.B) {
 			s := fill(b, stored, 0)
-			s.Eager(true)
 			for i := 0; b.Loop(); i++ {
-				p, err := s.Append(punch(i%200, device.CheckIn, time.Now()))
+				p, err := s.Append(punch(i%200, device.CheckIn, time.Now()), true)
 				if err == nil {
 					err = s.Deliver(p)
 				}
@@ -151,7 +149,7 @@ func BenchmarkAppendWhileDraining(b *testing.B) {
 	s := fill(b, 1_000, 100_000)
 	heads := s.Heads()
 	for i := 0; b.Loop(); i++ {
-		if _, err := s.Append(punch(i%200, device.CheckIn, time.Now())); err != nil {
+		if _, err := s.Append(punch(i%200, device.CheckIn, time.Now()), true); err != nil {
 			b.Fatal(err)
 		}
 		for range 20 {

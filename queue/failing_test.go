@@ -38,9 +38,9 @@ var decisions = []struct {
 	}},
 	{"attempt", func(s *Store) error { return s.Attempt(find(s, 1)) }},
 	{"quarantine", func(s *Store) error { return s.Quarantine(find(s, 1), "no") }},
-	{"retry", func(s *Store) error { return s.Retry(2) }},
-	{"drop", func(s *Store) error { return s.Drop(2, "because") }},
-	{"reopen", func(s *Store) error { return s.Reopen(find(s, 4)) }},
+	{"retry", func(s *Store) error { return s.Retry("", 2) }},
+	{"drop", func(s *Store) error { return s.Drop("", 2, "because") }},
+	{"reopen", func(s *Store) error { return s.Doubt(find(s, 4)) }},
 	{"turn", func(s *Store) error {
 		s.Wait(employee(1), true)
 		_, err := s.Turn(find(s, 1))
@@ -55,12 +55,12 @@ var decisions = []struct {
 		return err
 	}},
 	{"claim", func(s *Store) error {
-		_, err := s.Claim(s.unclaimed[0].UID, employee(8), rules, false, false)
+		_, err := s.Claim(device.Claim{Badge: s.unclaimed[0].UID, Employee: employee(8), Rules: rules})
 		return err
 	}},
-	{"time", func(s *Store) error { return s.SetTime(5, eight.Add(time.Hour)) }},
-	{"repair", func(s *Store) error {
-		_, err := s.Repair(func(device.Stamp) (time.Time, bool) { return eight.Add(time.Hour), true })
+	{"time", func(s *Store) error {
+		fix := device.Fix{Punches: []device.Punch{find(s, 5).WithTime(eight.Add(time.Hour))}, Kind: device.EventTimeSet}
+		_, err := s.SetTimes(fix)
 		return err
 	}},
 	{"prune", func(s *Store) error {
@@ -70,8 +70,27 @@ var decisions = []struct {
 }
 
 func appended(s *Store, p device.Punch) error {
-	_, err := s.Append(p)
+	_, err := s.Append(p, false)
 	return err
+}
+
+// recent are the newest punches, at most n.
+func recent(s *Store, n int) (out []device.Entry, err error) {
+	err = s.Backward(func(e device.Entry) bool {
+		out = append(out, e)
+		return len(out) < n
+	})
+	return out, err
+}
+
+// stateOf says where a punch stands.
+func stateOf(s *Store, p device.Punch) device.State { return must1(s.Find(p.ID)).State }
+
+func must1[T any](x T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return x
 }
 
 func find(s *Store, id device.PunchID) device.Punch {
@@ -84,7 +103,7 @@ func find(s *Store, id device.PunchID) device.Punch {
 
 // prepare makes a queue with a punch in each state, and a tap of an unknown badge.
 func prepare(path string) *Store {
-	s, err := Open(path)
+	s, err := Open(path, nil)
 	if err != nil {
 		panic(err)
 	}
@@ -93,7 +112,7 @@ func prepare(path string) *Store {
 	for n := 1; n <= 5; n++ {
 		p := punch(n, device.CheckIn, eight)
 		p.Stamp = device.Stamp{Boot: bootA, Uptime: time.Hour, Uncertain: n == 5}
-		if p, err = s.Append(p); err != nil {
+		if p, err = s.Append(p, false); err != nil {
 			panic(err)
 		}
 		made = append(made, p)
@@ -110,7 +129,7 @@ func prepare(path string) *Store {
 
 // whole is all that a queue knows.
 func whole(s *Store) string {
-	entries, err := s.Recent(1000)
+	entries, err := recent(s, 1000)
 	taps, lost := s.Unclaimed()
 	stats := s.Stats()
 	stats.Problem, stats.OldestPending = "", stats.OldestPending.UTC()
@@ -170,7 +189,7 @@ func changeAndTell(dir, name string) {
 		panic(err)
 	}
 	compare(path, before)
-	if s, err = Open(cut); err != nil {
+	if s, err = Open(cut, nil); err != nil {
 		panic(fmt.Sprintf("killed after the failure: %v", err))
 	}
 	if _, err := s.VerifyJournal(); err != nil {
@@ -184,7 +203,7 @@ func compare(path, want string) {
 	if err := Verify(path); err != nil {
 		panic(err)
 	}
-	s, err := Open(path)
+	s, err := Open(path, nil)
 	if err != nil {
 		panic(err)
 	}

@@ -69,7 +69,7 @@ func (s *Store) bolt() (*bolt.DB, error) {
 
 // Snapshot writes a copy of the queue to path, as a whole or not at all.
 func (s *Store) Snapshot(path string) error {
-	if s.Awaiting() {
+	if s.Stats().Awaiting {
 		return errors.New("recovered bookings are still to join, and the last snapshot has some of them")
 	}
 	if err := s.takeOutUnconfirmed(); err != nil {

@@ -24,7 +24,7 @@ func TestRemovedFileComesBack(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		p, err := s.Append(punch(n%4, device.CheckIn, time.Now()))
+		p, err := s.Append(punch(n%4, device.CheckIn, time.Now()), false)
 		if err == nil && n%2 == 0 {
 			err = s.Deliver(p)
 		}
@@ -45,7 +45,7 @@ func TestClosedStaysClosed(t *testing.T) {
 	t.Chdir(dir)
 	s := open(t, filepath.Join(t.TempDir(), "queue.db"))
 	s.Close()
-	if _, err := s.Append(punch(0, device.CheckIn, time.Now())); err == nil {
+	if _, err := s.Append(punch(0, device.CheckIn, time.Now()), false); err == nil {
 		t.Error("a punch was stored in a closed queue")
 	}
 	if left, err := os.ReadDir(dir); len(left) > 0 || err != nil {

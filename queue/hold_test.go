@@ -12,8 +12,8 @@ import (
 func pair(t *testing.T, s *Store) (in, out device.Punch) {
 	t.Helper()
 	var err error
-	if in, err = s.Append(punch(1, device.CheckIn, eight)); err == nil {
-		out, err = s.Append(punch(1, device.CheckOut, eight.Add(8*time.Hour)))
+	if in, err = s.Append(punch(1, device.CheckIn, eight), false); err == nil {
+		out, err = s.Append(punch(1, device.CheckOut, eight.Add(8*time.Hour)), false)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -35,9 +35,9 @@ func must(t *testing.T, errs ...error) {
 func TestHoldRemembersDoubt(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "queue.db"))
 	in, out := pair(t, s)
-	must(t, s.Quarantine(in, "no"), s.Retry(out.ID), s.Attempt(out))
+	must(t, s.Quarantine(in, "no"), s.Retry("", out.ID), s.Attempt(out))
 	s.Doubt(out)
-	must(t, s.Retry(in.ID), s.Quarantine(in, "again"), s.Retry(in.ID), s.Deliver(in))
+	must(t, s.Retry("", in.ID), s.Quarantine(in, "again"), s.Retry("", in.ID), s.Deliver(in))
 	if heads := s.Heads(); len(heads) != 1 || !heads[0].Ambiguous {
 		t.Errorf("heads %v", heads)
 	}
@@ -47,9 +47,9 @@ func TestHoldRemembersDoubt(t *testing.T) {
 func TestReleaseAfterRetry(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "queue.db"))
 	in, out := pair(t, s)
-	must(t, s.Quarantine(in, "no"), s.Retry(in.ID), s.Release(in))
-	if heads := s.Heads(); s.State(in) != Delivered || len(heads) != 1 || heads[0].ID != out.ID {
-		t.Errorf("the check-in is %s, heads %v", s.State(in), heads)
+	must(t, s.Quarantine(in, "no"), s.Retry("", in.ID), s.Deliver(in))
+	if heads := s.Heads(); stateOf(s, in) != device.Delivered || len(heads) != 1 || heads[0].ID != out.ID {
+		t.Errorf("the check-in is %s, heads %v", stateOf(s, in), heads)
 	}
 }
 
@@ -57,12 +57,12 @@ func TestReleaseAfterRetry(t *testing.T) {
 func TestHoldTakesItsOwnCheckOut(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "queue.db"))
 	in, out := pair(t, s)
-	must(t, s.Quarantine(in, "no"), s.Drop(out.ID, "by hand"))
-	next, err := s.Append(punch(1, device.CheckIn, eight.Add(24*time.Hour)))
+	must(t, s.Quarantine(in, "no"), s.Drop("", out.ID, "by hand"))
+	next, err := s.Append(punch(1, device.CheckIn, eight.Add(24*time.Hour)), false)
 	must(t, err, s.Deliver(next))
-	last, err := s.Append(punch(1, device.CheckOut, eight.Add(32*time.Hour)))
-	must(t, err, s.Retry(in.ID), s.Quarantine(in, "again"))
-	if got := s.State(last); got != Pending {
+	last, err := s.Append(punch(1, device.CheckOut, eight.Add(32*time.Hour)), false)
+	must(t, err, s.Retry("", in.ID), s.Quarantine(in, "again"))
+	if got := stateOf(s, last); got != device.Pending {
 		t.Errorf("tomorrow's check-out is %s", got)
 	}
 }
@@ -82,13 +82,13 @@ func TestSlowReaderOfTheJournal(t *testing.T) {
 				reading <- true
 				<-reading
 			}
-			s.State(device.Punch{ID: 1})
+			stateOf(s, device.Punch{ID: 1})
 			return nil
 		})
 	}()
 	<-reading
 	for i := range 3000 { // the file must grow
-		if _, err := s.Append(punch(i%3, device.CheckOut, eight.Add(time.Duration(i)*time.Hour))); err != nil {
+		if _, err := s.Append(punch(i%3, device.CheckOut, eight.Add(time.Duration(i)*time.Hour)), false); err != nil {
 			t.Fatal(err)
 		}
 	}

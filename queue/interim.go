@@ -18,66 +18,47 @@ var (
 	aloneKey = []byte("alone")
 )
 
+// Recall says of files that are damaged what each employee did last, as far as it can be read
+// at once; those that are Ambiguous may not be at Zeitstrom.
+type Recall func() []device.Undelivered
+
 // Interim makes and opens a queue in the place of a damaged one, which is salvaged
 // meanwhile: its numbers begin above all that the damaged one can hold. Until the
 // recovered punches join it, nothing is sent: an employee may have earlier ones among them.
-// Last is what each employee did last, as far as it can be read at once; those that are
-// Ambiguous may not be at Zeitstrom.
-func Interim(path string, first device.PunchID, last []device.Pending) (*Store, error) {
-	err := createWith(path, func(c *commit) error {
-		err := c.put(stateBucket, firstKey, binary.BigEndian.AppendUint64(nil, uint64(first)))
+func Interim(path string, first device.PunchID, recall Recall) (*Store, error) {
+	err := createWith(path, func(st *stage) error {
+		err := st.put(stateBucket, firstKey, binary.BigEndian.AppendUint64(nil, uint64(first)))
 		if first > 1 { // by this version 0.9 knows, too, where the numbers go on
-			err = errors.Join(err, c.putRanges(settledKey, ranges{{first - 1, first - 1}}))
+			err = errors.Join(err, st.putRanges(settledKey, ranges{{first - 1, first - 1}}))
 		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	s, err := Open(path)
-	if err != nil {
-		return nil, err
-	}
-	s.Await(last)
-	return s, nil
+	return Open(path, recall)
 }
 
-// Interim reports whether this is an interim queue that recovered punches are to join.
-func (s *Store) Interim() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.interim
-}
-
-// Await keeps all punches of an interim queue from being sent until those of a damaged file
-// have joined them.
-func (s *Store) Await(last []device.Pending) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.interim {
-		return
-	}
-	s.awaiting, s.earlier = true, map[device.EmployeeID]device.Pending{}
+// recall takes in what each employee did last in a file that is still to join.
+func (s *Store) recall(last []device.Undelivered) {
+	s.earlier = map[device.EmployeeID]device.Undelivered{}
 	for _, p := range last {
 		s.earlier[p.Employee] = p
 	}
 }
 
-// Awaiting reports whether recovered punches are still to join.
-func (s *Store) Awaiting() bool {
+// GoOn is somebody's decision to give up what was to join: the punches are sent without it.
+func (s *Store) GoOn(by string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.awaiting
-}
-
-// GoOn gives up what was to join, and lets the punches be sent.
-func (s *Store) GoOn() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.save(func(c *commit) error { return c.put(stateBucket, aloneKey, nil) }); err != nil {
+	err := s.save(func(st *stage) error {
+		e := device.Event{Kind: device.EventSalvageAsked, Why: "give up: true", By: by}
+		return errors.Join(st.put(stateBucket, aloneKey, nil), st.event(e))
+	})
+	if err != nil {
 		return err
 	}
-	s.awaiting, s.interim = false, false
+	s.awaiting, s.earlier = false, nil
 	s.notify()
 	return nil
 }
@@ -85,7 +66,7 @@ func (s *Store) GoOn() error {
 // Join puts the punches of this queue behind those of a recovered one, and takes that file
 // in the place of its own.
 func (s *Store) Join(recovered string) (err error) {
-	old, err := Open(recovered)
+	old, err := Open(recovered, nil)
 	if err != nil {
 		return err
 	}
@@ -99,72 +80,64 @@ func (s *Store) Join(recovered string) (err error) {
 	switch {
 	case s.db == nil:
 		return s.absent
-	case !s.interim || !s.awaiting: // it has joined already, or was given up
+	case !s.awaiting: // it has joined already, or was given up
 		return errors.New("this queue awaits no recovered bookings")
 	}
-	for _, run := range s.settled.without(ranges{{s.first - 1, s.first - 1}}) {
-		old.settled = old.settled.withRun(run)
-	}
-	for _, run := range s.attempts {
-		old.attempts = old.attempts.withRun(run)
-	}
-	var mine []device.Punch
-	err = old.save(func(c *commit) error {
-		return s.view(func(tx *bolt.Tx) error {
-			base, err := getChain(tx, baseKey)
-			if err != nil {
-				return err
-			}
-			var failed error
-			_, err = walk(tx, nil, base, func(e JournalEntry) bool {
-				if e.Punch != nil {
-					mine = append(mine, *e.Punch)
-					failed = c.punch(historyBucket, *e.Punch)
-				} else {
-					failed = c.record(*e.Exception)
-				}
-				return failed == nil
-			})
-			for id, m := range s.marks {
-				failed = errors.Join(failed, c.putMark(id, m))
-			}
-			for i, t := range s.unclaimed {
-				t.id = old.nextUnclaimed + uint64(i)
-				failed = errors.Join(failed, c.putUnclaimed(t))
-			}
-			return errors.Join(err, failed)
-		})
-	})
+	err = old.save(func(st *stage) error { return s.copyTo(st, old.nextUnclaimed) })
 	if err == nil {
 		err = durable.Rename(recovered, s.path)
 	}
 	if err != nil {
 		return fmt.Errorf("recovered bookings not joined: %w", err)
 	}
-	for _, p := range mine {
-		old.remember(p, s.marks[p.ID].State == Held)
-		if s.settled.has(p.ID) { // dropped by a person meanwhile
-			old.takeOut(p)
-		}
-	}
-	for id, m := range s.marks {
-		old.marks[id] = m
-	}
-	for id := range s.doubtful {
-		old.doubtful[id] = true
-	}
-	for i, t := range s.unclaimed {
-		t.id = old.nextUnclaimed + uint64(i)
+	for _, t := range s.unclaimed {
+		t.ID = old.nextUnclaimed
 		old.unclaimed = append(old.unclaimed, t)
+		old.nextUnclaimed++
 	}
-	old.nextUnclaimed += uint64(len(s.unclaimed))
-	old.exceptions = append(old.exceptions, s.exceptions...)
-	old.inTail, old.path, old.unsaved = 0, s.path, true
+	old.events = append(old.events, s.events...)
+	old.path, old.unsaved = s.path, true
 	old.flush.Stop()
-	mineDB := s.db
+	mine := s.db
 	s.contents = old.contents
 	s.flush.Reset(flushAfter)
 	s.notify()
-	mineDB.Close() // it has no name any more
+	mine.Close() // it has no name any more
 	return nil
+}
+
+// copyTo copies everything that this queue has into another one. Its unclaimed taps get numbers
+// from nextTap on.
+func (s *Store) copyTo(st *stage, nextTap uint64) error {
+	for _, run := range s.settled.without(ranges{{s.first - 1, s.first - 1}}) {
+		st.settled = st.settled.withRun(run)
+	}
+	for _, run := range s.attempted {
+		st.attempted = st.attempted.withRun(run)
+	}
+	var err error
+	for id, m := range s.marks {
+		err = errors.Join(err, st.putMark(id, m))
+	}
+	for i, t := range s.unclaimed {
+		t.ID = nextTap + uint64(i)
+		err = errors.Join(err, st.putUnclaimed(t))
+	}
+	return errors.Join(err, s.view(func(tx *bolt.Tx) error {
+		base, err := getChain(tx, baseKey)
+		if err != nil {
+			return err
+		}
+		var failed error
+		_, err = walk(tx, nil, base, func(e JournalEntry) bool {
+			if e.Punch != nil {
+				failed = st.punch(historyBucket, *e.Punch)
+			} else {
+				failed = st.record(*e.Event)
+			}
+			return failed == nil
+		})
+		st.then(func(x *index) { x.doubtAlike(&s.index) })
+		return errors.Join(err, failed)
+	}))
 }

@@ -16,10 +16,10 @@ func TestJoin(t *testing.T) {
 		t.Fatalf("%d, %d, %v", next, len(last), err)
 	}
 	must(t, os.Link(path, path+".damaged"))
-	s, err := Interim(path, next+1000, last)
+	s, err := Interim(path, next+1000, func() []device.Undelivered { return last })
 	must(t, err)
 	defer func() { s.Close() }()
-	p, err := s.Append(punch(3, device.CheckIn, eight))
+	p, err := s.Append(punch(3, device.CheckIn, eight), false)
 	if st := s.Stats(); st.Delivered != 0 || st.Pending != 1 {
 		t.Errorf("before it has joined: %+v", st)
 	}
@@ -29,7 +29,7 @@ func TestJoin(t *testing.T) {
 	uid, err := device.ParseUID("A1B2C3D4")
 	_, kept := s.Keep(device.Tap{UID: uid, Time: eight}, 0, false)
 	must(t, err, kept)
-	s.Note(Exception{What: "a person did something"})
+	s.Note(device.Event{Kind: "a person did something"})
 	if err := s.Snapshot(snapshot); err == nil {
 		t.Error("the snapshot that is still needed was written over")
 	}
@@ -54,7 +54,7 @@ func TestJoin(t *testing.T) {
 		}
 	}
 	check("joined")
-	if q, err := s.Append(punch(4, device.CheckIn, eight)); err != nil || q.ID != p.ID+1 {
+	if q, err := s.Append(punch(4, device.CheckIn, eight), false); err != nil || q.ID != p.ID+1 {
 		t.Errorf("%+v, %v", q, err)
 	} else {
 		must(t, s.Deliver(q))
@@ -87,20 +87,19 @@ func TestJoinOnce(t *testing.T) {
 	again()
 	must(t, s.Close())
 	s = open(t, path)
-	s.Await(nil)
 	again()
-	if got := whole(s); got != before || s.Interim() {
+	if got := whole(s); got != before || s.Stats().Awaiting {
 		t.Errorf("it has\n%s\nwant\n%s", got, before)
 	}
 
 	other := filepath.Join(t.TempDir(), "queue.db")
 	s, err = Interim(other, 1000, nil)
-	must(t, err, s.GoOn())
+	must(t, err, s.GoOn(""))
 	if err := s.Join(path + ".damaged"); err == nil {
 		t.Error("it has joined though it was given up")
 	}
 	must(t, s.Close())
-	if s = open(t, other); s.Interim() {
+	if s = open(t, other); s.Stats().Awaiting {
 		t.Error("after a restart it awaits again")
 	}
 }
@@ -112,7 +111,7 @@ func TestJoinKeepsDecisions(t *testing.T) {
 	s, err := Interim(path, 1000, nil)
 	must(t, err)
 	s.Wait(employee(1), true)
-	p, err := s.Append(punch(1, device.CheckIn, eight))
+	p, err := s.Append(punch(1, device.CheckIn, eight), false)
 	must(t, err)
 	turned, err := s.Turn(p)
 	must(t, err)
@@ -122,7 +121,7 @@ func TestJoinKeepsDecisions(t *testing.T) {
 	cut := path + ".cut"
 	must(t, copyFile(path, cut), s.Close())
 	s = open(t, cut)
-	if s.State(p) != Dropped || s.State(turned) != Pending || s.Stats().Pending != 101 {
-		t.Errorf("%s, %s, %+v", s.State(p), s.State(turned), s.Stats())
+	if stateOf(s, p) != device.Dropped || stateOf(s, turned) != device.Pending || s.Stats().Pending != 101 {
+		t.Errorf("%s, %s, %+v", stateOf(s, p), stateOf(s, turned), s.Stats())
 	}
 }

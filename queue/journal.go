@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -14,40 +13,24 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// The journal is every punch and every exception, in the order in which they
+// The journal is every punch and every event, in the order in which they
 // came to be, chained by hashes: each entry's hash is the SHA-256 of the hash
 // before it, its key and its value. Who keeps the newest hash elsewhere can tell
 // whether anything before it was changed. Ordinary delivery is no part of it.
 
-// Exception is something that happened to a punch beside being delivered.
-type Exception struct {
-	At    time.Time      `json:"at"`
-	Punch device.PunchID `json:"punch,omitempty"`
-	// What is ambiguous, delivered, quarantined, held, retried, released, reopened, dropped, claimed,
-	// repaired, confirmed, contradicted or time set; or what a person did.
-	What string `json:"what"`
-	Why  string `json:"why,omitempty"`
-	By   string `json:"by,omitempty"` // who decided; empty: the clock itself
-}
-
-// What a salvage must know of a punch: that it was settled, and is not any more.
-const (
-	whatReopened = "reopened"
-	whatReleased = "released"
-)
-
-// JournalEntry is a punch or an exception, with the hash of the journal up to it.
+// JournalEntry is a punch or an event, with the hash of the journal up to it.
 type JournalEntry struct {
-	Punch     *device.Punch // nil: an exception
-	Exception *Exception    // nil: a punch
-	Hash      [sha256.Size]byte
+	Punch *device.Punch // nil: an event
+	State device.State  // of the punch, now
+	Event *device.Event // nil: a punch
+	Hash  [sha256.Size]byte
 }
 
 // chain is the end of the journal.
 type chain struct {
 	head  [sha256.Size]byte
 	punch device.PunchID // the newest
-	n     uint32         // exceptions after it
+	n     uint32         // events after it
 }
 
 func (c *chain) add(key, stored []byte) {
@@ -59,39 +42,43 @@ func (c *chain) add(key, stored []byte) {
 }
 
 // punch adds a punch to the journal and stores it.
-func (c *commit) punch(bucket []byte, p device.Punch) error {
+func (st *stage) punch(bucket []byte, p device.Punch) error {
 	v, err := encodePunch(p)
 	if err != nil {
 		return err
 	}
 	k := key(p.ID)
-	c.chain.add(k, sum(k, v))
-	c.chain.punch, c.chain.n = p.ID, 0
+	st.chain.add(k, sum(k, v))
+	st.chain.punch, st.chain.n = p.ID, 0
+	if bytes.Equal(bucket, tailBucket) {
+		st.inTail++
+	}
+	st.then(func(x *index) { x.append(p) })
 	if !p.Raw.IsZero() {
-		if err := c.putRepair(p); err != nil {
+		if err := st.putRepair(p); err != nil {
 			return err
 		}
 	}
-	return c.put(bucket, k, v)
+	return st.put(bucket, k, v)
 }
 
-// exception adds an exception to the journal. Its key is the newest punch's and a
-// number, so that the order of both together is that of their keys.
-func (c *commit) exception(e Exception) error {
+// event adds an event to the journal that happens now.
+func (st *stage) event(e device.Event) error {
 	e.At = time.Now().UTC().Truncate(time.Second)
-	return c.record(e)
+	return st.record(e)
 }
 
-// record adds an exception that happened at another time.
-func (c *commit) record(e Exception) error {
+// record adds an event that happened at another time. Its key is the newest punch's and a
+// number, so that the order of both together is that of their keys.
+func (st *stage) record(e device.Event) error {
 	v, err := json.Marshal(e)
 	if err != nil {
 		return err
 	}
-	c.chain.n++
-	k := binary.BigEndian.AppendUint32(key(c.chain.punch), c.chain.n)
-	c.chain.add(k, sum(k, v))
-	return c.put(exceptionsBucket, k, v)
+	st.chain.n++
+	k := binary.BigEndian.AppendUint32(key(st.chain.punch), st.chain.n)
+	st.chain.add(k, sum(k, v))
+	return st.put(eventsBucket, k, v)
 }
 
 // head is a chain as it is stored.
@@ -111,21 +98,6 @@ func getChain(tx *bolt.Tx, key []byte) (c chain, err error) {
 	c.punch, c.n = device.PunchID(binary.BigEndian.Uint64(v)), binary.BigEndian.Uint32(v[8:])
 	copy(c.head[:], v[12:])
 	return c, nil
-}
-
-// Note adds to the journal what a person did. It is stored with the next commit,
-// or a moment later.
-func (s *Store) Note(e Exception) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.note(e)
-}
-
-// Head returns the hash of the whole journal, in hex.
-func (s *Store) Head() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return hex.EncodeToString(s.chain.head[:])
 }
 
 // Journal calls f for each entry, oldest first, until f fails. It reads a batch at
@@ -157,10 +129,22 @@ func (s *Store) Journal(f func(JournalEntry) error) error {
 		if err != nil || len(batch) == 0 {
 			return err
 		}
+		s.states(batch)
 		for _, e := range batch {
 			if err := f(e); err != nil {
 				return err
 			}
+		}
+	}
+}
+
+// states says of punches where they stand.
+func (s *Store) states(batch []JournalEntry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, e := range batch {
+		if e.Punch != nil {
+			batch[i].State = s.entry(*e.Punch).State
 		}
 	}
 }
@@ -200,11 +184,11 @@ type place struct {
 	chain chain
 }
 
-// walk goes through the journal from behind a key, a punch and then the exceptions
+// walk goes through the journal from behind a key, a punch and then the events
 // after it, until f returns false.
 func walk(tx *bolt.Tx, from []byte, at chain, f func(JournalEntry) bool) (place, error) {
 	here := place{from, at}
-	cursors := []*bolt.Cursor{tx.Bucket(historyBucket).Cursor(), tx.Bucket(tailBucket).Cursor(), tx.Bucket(exceptionsBucket).Cursor()}
+	cursors := []*bolt.Cursor{tx.Bucket(historyBucket).Cursor(), tx.Bucket(tailBucket).Cursor(), tx.Bucket(eventsBucket).Cursor()}
 	keys, values := make([][]byte, len(cursors)), make([][]byte, len(cursors))
 	for i, c := range cursors {
 		if keys[i], values[i] = c.Seek(from); from != nil && bytes.Equal(keys[i], from) {
@@ -234,7 +218,7 @@ func walk(tx *bolt.Tx, from []byte, at chain, f func(JournalEntry) bool) (place,
 	}
 }
 
-// decodeEntry tells punches from exceptions by their keys.
+// decodeEntry tells punches from events by their keys.
 func decodeEntry(tx *bolt.Tx, k, stored []byte) (e JournalEntry, err error) {
 	if len(k) == 8 {
 		p, err := punchAt(tx, k, stored)
@@ -244,9 +228,9 @@ func decodeEntry(tx *bolt.Tx, k, stored []byte) (e JournalEntry, err error) {
 	if err != nil {
 		return e, err
 	}
-	e.Exception = &Exception{}
-	if err := json.Unmarshal(v, e.Exception); err != nil {
-		return e, fmt.Errorf("%w: exception %x cannot be read", ErrDamaged, k)
+	e.Event = &device.Event{}
+	if err := json.Unmarshal(v, e.Event); err != nil {
+		return e, fmt.Errorf("%w: event %x cannot be read", ErrDamaged, k)
 	}
 	return e, nil
 }

@@ -20,7 +20,7 @@ import (
 func TestJournal(t *testing.T) {
 	path, _, made := damaged(t)
 	s := open(t, path)
-	if err := s.Drop(made[4].ID, "entered by hand"); err != nil {
+	if err := s.Drop("", made[4].ID, "entered by hand"); err != nil {
 		t.Fatal(err)
 	}
 	s.Doubt(made[250])
@@ -33,8 +33,8 @@ func TestJournal(t *testing.T) {
 	var exceptions []string
 	last := JournalEntry{}
 	err = s.Journal(func(e JournalEntry) error {
-		if e.Exception != nil {
-			exceptions = append(exceptions, fmt.Sprintf("%d %s %s", e.Exception.Punch, e.Exception.What, e.Exception.Why))
+		if e.Event != nil {
+			exceptions = append(exceptions, fmt.Sprintf("%d %s %s", e.Event.Punch, e.Event.Kind, e.Event.Why))
 		}
 		last = e
 		return nil
@@ -43,8 +43,8 @@ func TestJournal(t *testing.T) {
 	if got := strings.Join(exceptions, "|"); err != nil || got != want {
 		t.Errorf("exceptions %q, want %q; %v", got, want, err)
 	}
-	if got := fmt.Sprintf("%x", last.Hash); got != s.Head() {
-		t.Errorf("the last entry has the hash %s, the head is %s", got, s.Head())
+	if got := fmt.Sprintf("%x", last.Hash); got != s.Stats().Journal {
+		t.Errorf("the last entry has the hash %s, the head is %s", got, s.Stats().Journal)
 	}
 }
 
@@ -59,12 +59,12 @@ func TestJournalShowsTampering(t *testing.T) {
 			}
 			p.Time = p.Time.Add(-time.Hour)
 			v, err := encodePunch(p)
-			return errors.Join(err, (&commit{Tx: tx}).put(historyBucket, key(17), v))
+			return errors.Join(err, (&stage{Tx: tx}).put(historyBucket, key(17), v))
 		},
 		"removed": func(tx *bolt.Tx) error { return tx.Bucket(historyBucket).Delete(key(17)) },
 		"added": func(tx *bolt.Tx) error {
 			v, err := encodePunch(punch(1, device.CheckIn, time.Now()))
-			return errors.Join(err, (&commit{Tx: tx}).put(tailBucket, key(5000), v))
+			return errors.Join(err, (&stage{Tx: tx}).put(tailBucket, key(5000), v))
 		},
 	} {
 		path, _, _ := damaged(t)
@@ -96,7 +96,7 @@ func TestFullDisk(t *testing.T) {
 	s := open(t, path)
 	stored := 0
 	store := func() error {
-		_, err := s.Append(punch(stored%5, device.CheckIn, time.Unix(int64(stored), 0)))
+		_, err := s.Append(punch(stored%5, device.CheckIn, time.Unix(int64(stored), 0)), false)
 		if err == nil {
 			stored++
 		}
@@ -157,7 +157,7 @@ func TestPrune(t *testing.T) {
 	day := 24 * time.Hour
 	eight := time.Now().AddDate(0, 0, -300)
 	for i := range 100 {
-		p, err := s.Append(punch(i%7, []device.Intent{device.CheckIn, device.CheckOut}[i/7%2], eight.Add(time.Duration(i)*day)))
+		p, err := s.Append(punch(i%7, []device.Intent{device.CheckIn, device.CheckOut}[i/7%2], eight.Add(time.Duration(i)*day)), false)
 		switch {
 		case err != nil:
 		case i == 3 || i == 50:
@@ -166,15 +166,15 @@ func TestPrune(t *testing.T) {
 			s.Doubt(p)
 		case i == 5:
 			s.Doubt(p)
-			err = s.Drop(p.ID, "because")
-		case s.State(p) == Pending:
+			err = s.Drop("", p.ID, "because")
+		case stateOf(s, p) == device.Pending:
 			err = s.Deliver(p)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	before, head := s.Stats(), s.Head()
+	before, head := s.Stats(), s.Stats().Journal
 	entries, err := s.VerifyJournal()
 	if err != nil {
 		t.Fatal(err)
@@ -188,10 +188,10 @@ func TestPrune(t *testing.T) {
 	}
 	for range 2 {
 		left, err := s.VerifyJournal()
-		if err != nil || left >= entries || s.Head() != head {
+		if err != nil || left >= entries || s.Stats().Journal != head {
 			t.Errorf("%d of %d entries left, %v", left, entries, err)
 		}
-		if e, err := s.Find(4); err != nil || e.State != Quarantined {
+		if e, err := s.Find(4); err != nil || e.State != device.Quarantined {
 			t.Errorf("a quarantined one: %+v, %v", e, err)
 		}
 		if got := s.Stats(); got.Pending != before.Pending || got.Quarantined != 2 {
@@ -201,15 +201,15 @@ func TestPrune(t *testing.T) {
 			t.Fatal(err)
 		}
 		s = open(t, path)
-		head = s.Head()
+		head = s.Stats().Journal
 	}
-	if err := s.Retry(4); err != nil {
+	if err := s.Retry("", 4); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Deliver(punchOf(t, s, 4)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Append(punch(1, device.CheckIn, eight.Add(200*day))); err != nil {
+	if _, err := s.Append(punch(1, device.CheckIn, eight.Add(200*day)), false); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.VerifyJournal(); err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"time"
 
 	"timeclock/device"
@@ -34,8 +33,10 @@ func options() *bolt.Options {
 }
 
 // Open opens the queue at path and creates it if there is none. A file that is
-// empty or cut short is ErrDamaged, never a new start.
-func Open(path string) (*Store, error) {
+// empty or cut short is ErrDamaged, never a new start. Of a file that took the place of a
+// damaged one nothing is sent until Join; recall tells what each employee did last before it.
+// It may be nil.
+func Open(path string, recall Recall) (*Store, error) {
 	switch err := checkSize(path); {
 	case errors.Is(err, fs.ErrNotExist):
 		if err := create(path); err != nil {
@@ -63,35 +64,51 @@ func Open(path string) (*Store, error) {
 		db.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	if s.awaiting && recall != nil {
+		s.recall(recall())
+	}
 	return s, nil
 }
 
 func newStore(db *bolt.DB) *Store {
 	s := &Store{
-		changed: make(chan struct{}, 1),
-		waiting: map[device.EmployeeID]bool{},
-		contents: contents{
-			db:        db,
-			next:      1,
-			last:      map[device.EmployeeID]device.Punch{},
-			lanes:     map[device.EmployeeID][]item{},
-			marks:     map[device.PunchID]mark{},
-			doubtful:  map[device.PunchID]bool{},
-			uncertain: map[device.PunchID]device.Punch{},
-			contrary:  map[device.PunchID]bool{},
-			wrong:     map[device.PunchID]device.Punch{},
-		},
+		changed: make(chan struct{}, 1), waiting: map[device.EmployeeID]bool{},
+		contents: contents{db: db, index: newIndex()},
 	}
 	s.flush = time.AfterFunc(time.Hour, s.flushLate)
 	s.flush.Stop()
 	return s
 }
 
+// Absent is a queue that has no file, because of what why says: nothing can be stored in
+// it until Adopt gives it one.
+func Absent(why error) *Store {
+	s := newStore(nil)
+	s.absent, s.problem = why, why
+	return s
+}
+
+// Adopt takes over a queue that was opened, which is not to be used any more; or it takes in
+// why there still is none.
+func (s *Store) Adopt(opened *Store, why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if why != nil {
+		s.absent, s.problem = why, why
+		return
+	}
+	opened.mu.Lock()
+	defer opened.mu.Unlock()
+	opened.flush.Stop()
+	s.contents = opened.contents
+	s.notify()
+}
+
 // create makes a new queue under another name first: a power cut in between
 // leaves no half-made file under the queue's own name.
-func create(path string) error { return createWith(path, func(*commit) error { return nil }) }
+func create(path string) error { return createWith(path, func(*stage) error { return nil }) }
 
-func createWith(path string, also func(*commit) error) (err error) {
+func createWith(path string, also func(*stage) error) (err error) {
 	temp := path + ".new"
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -106,10 +123,11 @@ func createWith(path string, also func(*commit) error) (err error) {
 				return err
 			}
 		}
-		c := commit{Tx: tx}
-		return errors.Join(c.putRanges(settledKey, nil), c.putRanges(attemptedKey, nil), c.put(stateBucket, lostKey, []byte{0}),
-			c.put(stateBucket, headKey, chain{}.encode()), c.put(stateBucket, baseKey, chain{}.encode()),
-			c.put(metaBucket, formatKey, []byte{format}), also(&c))
+		st := &stage{Tx: tx}
+		return errors.Join(st.putRanges(settledKey, nil), st.putRanges(attemptedKey, nil),
+			st.put(stateBucket, lostKey, []byte{0}),
+			st.put(stateBucket, headKey, chain{}.encode()), st.put(stateBucket, baseKey, chain{}.encode()),
+			st.put(metaBucket, formatKey, []byte{format}), also(st))
 	})
 	if err := errors.Join(err, db.Sync(), db.Close()); err != nil {
 		return err
@@ -134,7 +152,7 @@ func (s *Store) load(tx *bolt.Tx) error {
 	if s.settled, err = getRanges(tx, settledKey); err != nil {
 		return err
 	}
-	if s.attempts, err = getRanges(tx, attemptedKey); err != nil {
+	if s.attempted, err = getRanges(tx, attemptedKey); err != nil {
 		return err
 	}
 	if s.marks, err = getMarks(tx); err != nil {
@@ -146,43 +164,28 @@ func (s *Store) load(tx *bolt.Tx) error {
 	if err := s.loadUnclaimed(tx); err != nil {
 		return err
 	}
-	ids := map[device.EmployeeID]device.EmployeeID{} // one string per employee, not per punch
-	err = newestFirst(tx, func(p device.Punch) bool {
-		if id, ok := ids[p.Employee]; ok {
-			p.Employee = id
-		} else {
-			ids[p.Employee] = p.Employee
-		}
-		if last, ok := s.last[p.Employee]; s.marks[p.ID].State != Dropped && (!ok || olderClaim(last, p)) {
-			s.last[p.Employee] = p
-		}
-		s.next = max(s.next, p.ID+1)
-		s.seen(p)
-		if !s.settled.has(p.ID) {
-			s.line(p)
-			if s.attempts.has(p.ID) && !p.Stamp.Uncertain { // that one was not sent
-				s.doubtful[p.ID] = true
-			}
-		}
-		return true
-	})
-	for _, lane := range s.lanes {
-		slices.Reverse(lane)
+	if err := newestFirst(tx, func(p device.Punch) bool { s.older(p); return true }); err != nil {
+		return err
 	}
-	if tx.Bucket(stateBucket).Get(firstKey) != nil {
-		v, err := get(tx.Bucket(stateBucket), firstKey)
-		if err != nil || len(v) != 8 {
-			return fmt.Errorf("%w: first number", ErrDamaged)
-		}
-		s.first = device.PunchID(binary.BigEndian.Uint64(v))
-		s.next = max(s.next, s.first)
-		s.interim = tx.Bucket(stateBucket).Get(aloneKey) == nil
-	}
-	if n := len(s.settled); n > 0 {
-		s.next = max(s.next, s.settled[n-1].last+1)
-	}
+	s.loaded()
 	s.inTail = tx.Bucket(tailBucket).Stats().KeyN
-	return err
+	return s.loadFirst(tx)
+}
+
+// loadFirst reads where a file begins that took the place of a damaged one.
+func (s *Store) loadFirst(tx *bolt.Tx) error {
+	state := tx.Bucket(stateBucket)
+	if state.Get(firstKey) == nil {
+		return nil
+	}
+	v, err := get(state, firstKey)
+	if err != nil || len(v) != 8 {
+		return fmt.Errorf("%w: first number", ErrDamaged)
+	}
+	s.first = device.PunchID(binary.BigEndian.Uint64(v))
+	s.next = max(s.next, s.first)
+	s.awaiting = state.Get(aloneKey) == nil
+	return nil
 }
 
 // Verify opens a queue file read-only and reads all of it. bbolt may panic, hang

@@ -58,13 +58,12 @@ const (
 // storeAndTell creates a queue and stores punches; each is told on stdout once
 // it is confirmed.
 func storeAndTell(dir string) {
-	s, err := Open(filepath.Join(dir, "queue.db"))
+	s, err := Open(filepath.Join(dir, "queue.db"), nil)
 	if err != nil {
 		panic(err)
 	}
-	s.Eager(true)
 	for i := range punches {
-		p, err := s.Append(punch(i%9, device.CheckIn, time.Unix(int64(i), 0)))
+		p, err := s.Append(punch(i%9, device.CheckIn, time.Unix(int64(i), 0)), true)
 		if err == nil {
 			os.Stdout.WriteString(fmt.Sprintf("confirmed %d\n", p.ID))
 			if i%3 > 0 {
@@ -84,12 +83,12 @@ func storeAndTell(dir string) {
 func openAndTell() {
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
-		s, err := Open(in.Text())
+		s, err := Open(in.Text(), nil)
 		if err != nil {
 			fmt.Println("error", err)
 			continue
 		}
-		all, err := s.Recent(1 << 20)
+		all, err := recent(s, 1<<20)
 		fmt.Println("punches", len(all), err)
 		s.db.Close()
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"timeclock/device"
+
+	bolt "go.etcd.io/bbolt"
 )
 
 // Prune forgets what is older than keep, counted from the newest punch: a system
@@ -25,77 +27,72 @@ func (s *Store) Prune(keep time.Duration) (forgotten int, err error) {
 	if now := time.Now(); newest.After(now) { // booked by a clock that was ahead
 		newest = now
 	}
-	cutoff := newest.Add(-keep)
-	dropped := map[device.PunchID]bool{}
-	err = s.save(func(c *commit) error {
-		forgotten = 0
-		base, err := getChain(c.Tx, baseKey)
-		if err != nil {
-			return err
-		}
-		history := c.Bucket(historyBucket)
-		var old [][]byte // keys, oldest first
-		cursor := history.Cursor()
-		for k, v := cursor.First(); k != nil && len(old) < pruneAtOnce; k, v = cursor.Next() {
-			p, err := punchAt(c.Tx, k, v)
-			if err != nil {
-				return err
-			}
-			if !p.Time.Before(cutoff) {
-				break
-			}
-			old = append(old, bytes.Clone(k))
-		}
-		if len(old) == 0 {
-			return nil
-		}
-		for _, k := range old {
-			if err := c.pruneExceptions(&base, k); err != nil {
-				return err
-			}
-			stored := bytes.Clone(history.Get(k))
-			base.add(k, stored)
-			p, err := punchAt(c.Tx, k, stored)
-			if err != nil {
-				return err
-			}
-			base.punch, base.n = p.ID, 0
-			if state := s.entry(p).State; state == Delivered || state == Dropped {
-				forgotten++
-				dropped[p.ID] = state == Dropped
-				if err := errors.Join(c.delete(marksBucket, k), c.delete(timesBucket, k)); err != nil {
-					return err
-				}
-			} else if err := c.set(asideBucket, k, append(stored, base.head[:]...)); err != nil {
-				return err
-			}
-			if err := c.delete(historyBucket, k); err != nil {
-				return err
-			}
-		}
-		return c.put(stateBucket, baseKey, base.encode())
+	err = s.save(func(st *stage) (err error) {
+		forgotten, err = s.prune(st, newest.Add(-keep))
+		return err
 	})
 	if err != nil {
 		return 0, err
 	}
-	for id, was := range dropped {
-		if was {
-			delete(s.marks, id)
+	return forgotten, nil
+}
+
+func (s *Store) prune(st *stage, cutoff time.Time) (forgotten int, err error) {
+	base, err := getChain(st.Tx, baseKey)
+	if err != nil {
+		return 0, err
+	}
+	old, err := oldest(st.Tx, cutoff)
+	if err != nil || len(old) == 0 {
+		return 0, err
+	}
+	for _, p := range old {
+		k := key(p.ID)
+		if err := st.pruneEvents(&base, k); err != nil {
+			return 0, err
+		}
+		stored := bytes.Clone(st.Bucket(historyBucket).Get(k))
+		base.add(k, stored)
+		base.punch, base.n = p.ID, 0
+		if state := s.entry(p).State; state == device.Delivered || state == device.Dropped {
+			forgotten++
+			err = errors.Join(st.putMark(p.ID, mark{}), st.delete(timesBucket, k))
+		} else {
+			err = st.set(asideBucket, k, append(stored, base.head[:]...))
+		}
+		if err := errors.Join(err, st.delete(historyBucket, k)); err != nil {
+			return 0, err
 		}
 	}
-	return forgotten, nil
+	return forgotten, st.put(stateBucket, baseKey, base.encode())
+}
+
+// oldest returns the oldest punches from before an instant, in order.
+func oldest(tx *bolt.Tx, cutoff time.Time) (old []device.Punch, err error) {
+	cursor := tx.Bucket(historyBucket).Cursor()
+	for k, v := cursor.First(); k != nil && len(old) < pruneAtOnce; k, v = cursor.Next() {
+		p, err := punchAt(tx, k, v)
+		if err != nil {
+			return nil, err
+		}
+		if !p.Time.Before(cutoff) {
+			break
+		}
+		old = append(old, p)
+	}
+	return old, nil
 }
 
 // pruneAtOnce bounds what one commit forgets: taps wait for it.
 const pruneAtOnce = 2000
 
-// pruneExceptions forgets the exceptions whose keys come before k.
-func (c *commit) pruneExceptions(base *chain, k []byte) error {
-	cursor := c.Bucket(exceptionsBucket).Cursor()
+// pruneEvents forgets the events whose keys come before k.
+func (st *stage) pruneEvents(base *chain, k []byte) error {
+	cursor := st.Bucket(eventsBucket).Cursor()
 	for ek, ev := cursor.First(); ek != nil && bytes.Compare(ek, k) < 0; ek, ev = cursor.First() {
 		base.add(ek, ev)
 		base.n++
-		if err := c.delete(exceptionsBucket, bytes.Clone(ek)); err != nil {
+		if err := st.delete(eventsBucket, bytes.Clone(ek)); err != nil {
 			return err
 		}
 	}

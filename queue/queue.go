@@ -40,7 +40,6 @@
 package queue
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -63,8 +62,7 @@ type Store struct {
 	flush   *time.Timer
 
 	mu      sync.Mutex
-	eager   bool // new punches are sent at once: store them as attempted
-	waiting map[device.EmployeeID]bool
+	waiting map[device.EmployeeID]bool // who may still change their mind
 	contents
 }
 
@@ -75,32 +73,21 @@ type contents struct {
 	file   inode    // of the file that is open
 	absent error    // why there is none
 
-	next          device.PunchID
-	newest        device.Punch // by its time, of those whose time somebody vouched for
+	index
 	inTail        int
-	last          map[device.EmployeeID]device.Punch
-	lanes         map[device.EmployeeID][]item    // pending, oldest first
-	uncertain     map[device.PunchID]device.Punch // of those: their times are not certain
-	settled       ranges
-	unsaved       bool // settled has grown since it was last stored
-	marks         map[device.PunchID]mark
-	attempts      ranges
-	doubtful      map[device.PunchID]bool         // pending, sent and not clearly answered
-	contrary      map[device.PunchID]bool         // whose true times contradict those before them
-	wrong         map[device.PunchID]device.Punch // whose times contradict those after them, since the program was started
-	unclaimed     []UnclaimedTap                  // oldest first
+	unclaimed     []device.UnclaimedTap // oldest first
 	nextUnclaimed uint64
 	lost          int // unclaimed taps that had to go
 
-	first    device.PunchID                       // of a file that took the place of a damaged one; else 0
-	interim  bool                                 // what was in the damaged one is still to join
-	awaiting bool                                 // punches of a damaged file are still to join: nothing is sent
-	earlier  map[device.EmployeeID]device.Pending // meanwhile: what each did last before
+	first    device.PunchID                           // of a file that took the place of a damaged one; else 0
+	awaiting bool                                     // what was in that one is still to join: nothing is sent
+	earlier  map[device.EmployeeID]device.Undelivered // meanwhile: what each did last before
 
-	chain      chain
-	exceptions []Exception // not yet in the file
-	undo       undo        // what the file may hold of commits that failed; nil: none did
-	problem    error       // of the last write
+	chain   chain
+	events  []device.Event // not yet in the file
+	unsaved bool           // deliveries or events are not
+	undo    undo           // what the file may hold of commits that failed; nil: none did
+	problem error          // of the last write
 }
 
 // Close stores what is not stored yet and closes the file. Of the punches that
@@ -113,11 +100,18 @@ func (s *Store) Close() error {
 	if s.db == nil {
 		return nil
 	}
-	s.attempts = nil
-	for id := range s.doubtful {
-		s.attempts = s.attempts.with(id)
-	}
-	return errors.Join(s.save(func(*commit) error { return nil }), s.db.Close())
+	err := s.save(func(st *stage) error {
+		st.attempted = nil
+		for _, lane := range s.lanes {
+			for _, e := range lane {
+				if e.ambiguous {
+					st.attempted = st.attempted.with(e.id)
+				}
+			}
+		}
+		return nil
+	})
+	return errors.Join(err, s.db.Close())
 }
 
 // Changed gets a value after an Append, and when a person decided something.
@@ -131,111 +125,64 @@ func (s *Store) notify() {
 	}
 }
 
-// Eager tells the queue whether new punches are sent as soon as they are
-// stored. Then Append marks them as attempted in the same commit.
-func (s *Store) Eager(yes bool) {
+// Note adds to the journal what a person did. It is stored with the next commit,
+// or a moment later.
+func (s *Store) Note(e device.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.eager = yes
+	s.note(e)
 }
 
-// Append stores a punch and returns it with its ID once it is on disk. After
+// Append stores a punch and returns it with its ID once it is on disk. Soon says that it will
+// be sent at once, so that it is marked as attempted in the same commit. After
 // an error it counts as never made, unless the program or the power ends before any
 // other write succeeds: then the file may hold it, and it counts.
-func (s *Store) Append(p device.Punch) (device.Punch, error) {
+func (s *Store) Append(p device.Punch, soon bool) (device.Punch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.append(p, func(*commit) error { return nil })
+	soon = soon && !s.awaiting && !p.Stamp.Uncertain && !s.waiting[p.Employee]
+	return s.append(p, s.last[p.Employee], soon, func(*stage) error { return nil })
 }
 
-// append stores a punch, and in the same commit what else follows from it.
-func (s *Store) append(p device.Punch, also func(*commit) error) (device.Punch, error) {
+// append stores a punch that follows another one of the employee's, and in the same commit what
+// else is to be stored.
+func (s *Store) append(p, before device.Punch, soon bool, also func(*stage) error) (device.Punch, error) {
 	p.ID = s.next
-	held := s.belongsToQuarantine(p)
-	attempts := s.attempts
-	if s.eager && !s.awaiting && !held && !p.Stamp.Uncertain && !s.waiting[p.Employee] {
-		s.attempts = s.attempts.with(p.ID)
-	}
-	full := s.inTail >= tailSize
-	err := s.save(func(c *commit) error {
-		if full {
-			if err := c.moveTail(); err != nil {
+	held := isPair(before, p) && s.marks[before.ID].State == device.Quarantined
+	err := s.save(func(st *stage) error {
+		if soon && !held {
+			st.attempted = st.attempted.with(p.ID)
+		}
+		if st.inTail >= tailSize {
+			if err := st.moveTail(); err != nil {
 				return err
 			}
 		}
-		if err := c.punch(tailBucket, p); err != nil {
+		if err := st.punch(tailBucket, p); err != nil {
 			return err
 		}
 		if held {
-			if err := c.mark(p.ID, heldMark()); err != nil {
+			if err := st.mark(p.ID, heldMark(), ""); err != nil {
 				return err
 			}
 		}
-		return also(c)
+		if last := s.last[p.Employee]; last.Contradicts(p) {
+			if err := st.contradicted(last, p); err != nil {
+				return err
+			}
+		}
+		return also(st)
 	})
 	if err != nil {
-		s.attempts = attempts
 		return p, fmt.Errorf("punch not stored: %w", err)
 	}
-	if full {
-		s.inTail = 0
-	}
-	s.inTail++
-	s.remember(p, held)
+	s.notify()
 	return p, nil
 }
 
-// remember takes a stored punch into memory and tells the uplink.
-func (s *Store) remember(p device.Punch, held bool) {
-	s.next = p.ID + 1
-	if before := s.last[p.Employee]; before.Contradicts(p) {
-		s.wrong[before.ID] = before
-		s.note(Exception{Punch: before.ID, What: "contradicted", Why: fmt.Sprintf("by punch %d, which came later, at an earlier time", p.ID)})
-	}
-	if before, ok := s.last[p.Employee]; !ok || !olderClaim(p, before) {
-		s.last[p.Employee] = p
-	}
-	s.seen(p)
-	if held {
-		s.marks[p.ID] = heldMark()
-	}
-	s.line(p)
-	s.notify()
-}
-
-// olderClaim reports whether a punch is a claimed tap from before another one,
-// though its ID is higher.
-func olderClaim(p, other device.Punch) bool {
-	return p.Claimed && !p.Stamp.Uncertain && !other.Stamp.Uncertain && p.Time.Before(other.Time)
-}
-
-// note adds an exception to the journal with the next commit, or a moment later.
-func (s *Store) note(e Exception) {
-	s.exceptions = append(s.exceptions, e)
-	s.saveSoon()
-}
-
-// saveSoon stores what is only in memory, a moment later if no commit comes before.
-func (s *Store) saveSoon() {
-	if !s.unsaved {
-		s.unsaved = true
-		s.flush.Reset(flushAfter)
-	}
-}
-
-// Alive returns nil as soon as the store answers, which it does not while its disk
-// keeps it waiting.
-func (s *Store) Alive(ctx context.Context) error {
-	free := make(chan struct{})
-	go func() {
-		defer close(free)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-	}()
-	select {
-	case <-free:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+// contradicted notes that a punch has a wrong time, as a later one shows.
+func (st *stage) contradicted(before, p device.Punch) error {
+	st.then(func(x *index) { x.wrong[before.ID] = true })
+	why := fmt.Sprintf("by punch %d, which came later, at an earlier time", p.ID)
+	return st.event(device.Event{Punch: before.ID, Kind: device.EventContradicted, Why: why})
 }

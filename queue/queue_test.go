@@ -2,7 +2,6 @@ package queue
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -26,7 +25,7 @@ func punch(n int, intent device.Intent, at time.Time) device.Punch {
 
 func open(t testing.TB, path string) *Store {
 	t.Helper()
-	s, err := Open(path)
+	s, err := Open(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +39,7 @@ func TestPunchesSurviveReopening(t *testing.T) {
 	at := time.Date(2026, 3, 29, 6, 59, 59, 123456789, time.UTC)
 	var made []device.Punch
 	for i := range 100 { // more than a tail holds
-		p, err := s.Append(punch(i%3, device.CheckIn, at.Add(time.Duration(i)*time.Second)))
+		p, err := s.Append(punch(i%3, device.CheckIn, at.Add(time.Duration(i)*time.Second)), false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,12 +69,12 @@ func TestPunchesSurviveReopening(t *testing.T) {
 		t.Errorf("Last = %v, %v, %v; want %v", last, pending, err, made[99])
 	}
 	entries, err := s.Undelivered()
-	if err != nil || len(entries) != 99 || entries[0].State != Quarantined || entries[0].Reason != "employee_id: unknown" || entries[1].State != Pending {
+	if err != nil || len(entries) != 99 || entries[0].State != device.Quarantined || entries[0].Reason != "employee_id: unknown" || entries[1].State != device.Pending {
 		t.Errorf("Undelivered begins with %+v (%d, %v)", entries[:2], len(entries), err)
 	}
-	recent, err := s.Recent(2)
-	if err != nil || len(recent) != 2 || recent[0].ID != 100 || recent[1].ID != 99 {
-		t.Errorf("Recent = %+v, %v", recent, err)
+	newest, err := recent(s, 2)
+	if err != nil || len(newest) != 2 || newest[0].ID != 100 || newest[1].ID != 99 {
+		t.Errorf("the newest are %+v, %v", newest, err)
 	}
 }
 
@@ -103,13 +102,13 @@ func TestDamageIsNamed(t *testing.T) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(path); !errors.Is(err, ErrDamaged) {
+		if _, err := Open(path, nil); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s file: %v, want ErrDamaged", name, err)
 		}
 	}
 	path := filepath.Join(dir, "flipped")
 	s := open(t, path)
-	if _, err := s.Append(punch(7, device.CheckIn, time.Unix(1, 0))); err != nil {
+	if _, err := s.Append(punch(7, device.CheckIn, time.Unix(1, 0)), false); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
@@ -130,7 +129,7 @@ func TestDamageIsNamed(t *testing.T) {
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(path); !errors.Is(err, ErrDamaged) {
+	if _, err := Open(path, nil); !errors.Is(err, ErrDamaged) {
 		t.Errorf("a flipped bit in a punch: %v, want ErrDamaged", err)
 	}
 }
@@ -138,7 +137,7 @@ func TestDamageIsNamed(t *testing.T) {
 func TestSecondProcessIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "queue.db")
 	open(t, path)
-	if _, err := Open(path); !errors.Is(err, ErrInUse) {
+	if _, err := Open(path, nil); !errors.Is(err, ErrInUse) {
 		t.Errorf("second Open = %v, want ErrInUse", err)
 	}
 }
@@ -184,30 +183,15 @@ func TestKilled(t *testing.T) {
 }
 
 func appendForEver(path string) {
-	s, err := Open(path)
+	s, err := Open(path, nil)
 	if err != nil {
 		panic(err)
 	}
 	for i := 0; ; i++ {
-		p, err := s.Append(punch(i%10, device.CheckIn, time.Now()))
+		p, err := s.Append(punch(i%10, device.CheckIn, time.Now()), false)
 		if err != nil {
 			panic(err)
 		}
 		os.Stdout.WriteString(strconv.Itoa(int(p.ID)) + "\n")
 	}
-}
-
-// Whether a store answers is told without waiting for it.
-func TestAlive(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "queue.db"))
-	if err := s.Alive(t.Context()); err != nil {
-		t.Error(err)
-	}
-	ctx, stop := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer stop()
-	s.mu.Lock() // as a write does whose disk keeps it waiting
-	if err := s.Alive(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("a store that hangs: %v", err)
-	}
-	s.mu.Unlock()
 }

@@ -3,6 +3,7 @@ package queue
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"slices"
 	"sort"
 
@@ -54,7 +55,25 @@ func (r ranges) withRun(add run) ranges {
 }
 
 // minus returns a set without id.
-func (r ranges) minus(id device.PunchID) ranges { return r.without(ranges{{id, id}}) }
+func (r ranges) minus(id device.PunchID) ranges {
+	if !r.has(id) {
+		return r
+	}
+	return r.without(ranges{{id, id}})
+}
+
+// all yields the ids, ascending.
+func (r ranges) all() iter.Seq[device.PunchID] {
+	return func(yield func(device.PunchID) bool) {
+		for _, run := range r {
+			for id := run.first; id <= run.last; id++ {
+				if !yield(id) {
+					return
+				}
+			}
+		}
+	}
+}
 
 // without returns what is in r and not in other.
 func (r ranges) without(other ranges) ranges {

@@ -17,15 +17,15 @@ import (
 )
 
 var (
-	metaBucket       = []byte("meta")
-	tailBucket       = []byte("tail")
-	historyBucket    = []byte("history")
-	stateBucket      = []byte("state")
-	marksBucket      = []byte("marks")
-	exceptionsBucket = []byte("exceptions")
-	asideBucket      = []byte("aside")
-	unclaimedBucket  = []byte("unclaimed")
-	timesBucket      = []byte("times")
+	metaBucket      = []byte("meta")
+	tailBucket      = []byte("tail")
+	historyBucket   = []byte("history")
+	stateBucket     = []byte("state")
+	marksBucket     = []byte("marks")
+	eventsBucket    = []byte("exceptions")
+	asideBucket     = []byte("aside")
+	unclaimedBucket = []byte("unclaimed")
+	timesBucket     = []byte("times")
 
 	formatKey    = []byte("format")
 	settledKey   = []byte("settled")
@@ -36,7 +36,10 @@ var (
 )
 
 // buckets are all there are.
-var buckets = [][]byte{metaBucket, tailBucket, historyBucket, stateBucket, marksBucket, unclaimedBucket, exceptionsBucket, asideBucket, timesBucket}
+var buckets = [][]byte{
+	metaBucket, tailBucket, historyBucket, stateBucket, marksBucket, unclaimedBucket, eventsBucket, asideBucket,
+	timesBucket,
+}
 
 // tailSize is how many punches stay in the tail. bbolt stores a bucket inside
 // its parent's page while it is smaller than a quarter page: 16 bytes of header
@@ -45,9 +48,9 @@ const tailSize = 11
 
 // mark is what became of a punch that was not simply delivered.
 type mark struct {
-	State  State     `json:"state"`
-	Reason string    `json:"reason"`
-	Since  time.Time `json:"since"`
+	State  device.State `json:"state"`
+	Reason string       `json:"reason"`
+	Since  time.Time    `json:"since"`
 }
 
 func key(id device.PunchID) []byte {
@@ -177,12 +180,12 @@ type repair struct {
 	Hand bool      `json:"hand"` // a person said so
 }
 
-func (c *commit) putRepair(p device.Punch) error {
+func (st *stage) putRepair(p device.Punch) error {
 	v, err := json.Marshal(repair{p.Time, p.Stamp.Believed})
 	if err != nil {
 		return err
 	}
-	return c.put(timesBucket, key(p.ID), v)
+	return st.put(timesBucket, key(p.ID), v)
 }
 
 // punchAt decodes a punch and gives it its true time, if that is known by now.
@@ -204,24 +207,25 @@ func punchAt(tx *bolt.Tx, k, stored []byte) (device.Punch, error) {
 		return p, fmt.Errorf("%w: repaired time %x cannot be read", ErrDamaged, k)
 	}
 	p.Stamp.Believed = p.Stamp.Believed || r.Hand
-	return withTime(p, r.Time), nil
+	return p.WithTime(r.Time), nil
 }
 
 // moveTail moves the tail into the history.
-func (c *commit) moveTail() error {
-	history := c.Bucket(historyBucket)
+func (st *stage) moveTail() error {
+	history := st.Bucket(historyBucket)
 	history.FillPercent = 1 // ids only grow: no page needs room for more
-	err := c.Bucket(tailBucket).ForEach(func(k, stored []byte) error {
-		c.keep(tailBucket, k)
-		return c.set(historyBucket, k, stored)
+	err := st.Bucket(tailBucket).ForEach(func(k, stored []byte) error {
+		st.keep(tailBucket, k)
+		return st.set(historyBucket, k, stored)
 	})
 	if err != nil {
 		return err
 	}
-	if err := c.DeleteBucket(tailBucket); err != nil {
+	if err := st.DeleteBucket(tailBucket); err != nil {
 		return err
 	}
-	_, err = c.CreateBucket(tailBucket)
+	st.inTail = 0
+	_, err = st.CreateBucket(tailBucket)
 	return err
 }
 
@@ -263,8 +267,8 @@ func newestFirst(tx *bolt.Tx, f func(device.Punch) bool) error {
 	return nil
 }
 
-func (c *commit) putRanges(key []byte, r ranges) error {
-	return c.put(stateBucket, key, r.encode())
+func (st *stage) putRanges(key []byte, r ranges) error {
+	return st.put(stateBucket, key, r.encode())
 }
 
 func getRanges(tx *bolt.Tx, key []byte) (ranges, error) {
@@ -275,15 +279,17 @@ func getRanges(tx *bolt.Tx, key []byte) (ranges, error) {
 	return decodeRanges(v)
 }
 
-func (c *commit) putMark(id device.PunchID, m mark) error {
+// putMark stores what became of a punch; without a state it forgets that.
+func (st *stage) putMark(id device.PunchID, m mark) error {
+	st.then(func(x *index) { x.mark(id, m) })
 	if m.State == "" {
-		return c.delete(marksBucket, key(id))
+		return st.delete(marksBucket, key(id))
 	}
 	v, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
-	return c.put(marksBucket, key(id), v)
+	return st.put(marksBucket, key(id), v)
 }
 
 func getMarks(tx *bolt.Tx) (map[device.PunchID]mark, error) {

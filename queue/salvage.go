@@ -44,7 +44,7 @@ func Salvage(path string, alive func(), files ...string) (Salvaged, error) {
 
 // Scan says of damaged files what a clock must know that goes on without them: the number
 // after all that they can hold, and what each employee did last.
-func Scan(alive func(), files ...string) (next device.PunchID, last []device.Pending, err error) {
+func Scan(alive func(), files ...string) (next device.PunchID, last []device.Undelivered, err error) {
 	w, err := newWreck(alive, files)
 	if err != nil {
 		return 0, nil, err
@@ -53,14 +53,14 @@ func Scan(alive func(), files ...string) (next device.PunchID, last []device.Pen
 	newest := map[device.EmployeeID]device.PunchID{}
 	for id := range w.ids() {
 		p, _ := w.punch(id)
-		if w.marks[id].State == Dropped {
+		if w.marks[id].State == device.Dropped {
 			continue
 		}
 		newest[p.Employee] = id
 	}
 	for _, id := range newest {
 		p, _ := w.punch(id)
-		last = append(last, device.Pending{Punch: p, Ambiguous: !w.settled.has(id)})
+		last = append(last, device.Undelivered{Punch: p, Ambiguous: !w.settled.has(id)})
 	}
 	return w.next, last, nil
 }
@@ -100,14 +100,14 @@ func (w *wreck) build(path string) (found Salvaged, err error) {
 
 func (w *wreck) write(db *bolt.DB, found *Salvaged) error {
 	for id, m := range w.marks {
-		if m.State == Dropped { // for good
+		if m.State == device.Dropped { // for good
 			w.settled = w.settled.with(id)
 		}
 	}
 	// A punch that was settled once and is not any more, by a person or since Zeitstrom did not
 	// show it: an older list of those settled may still have it. To ask is safe.
 	for id, e := range w.reopened {
-		if (e.What == whatReopened || e.What == whatReleased) && w.marks[id].State != Dropped {
+		if (e.Kind == device.EventReopened || e.Kind == device.EventReleased) && w.marks[id].State != device.Dropped {
 			w.settled = w.settled.minus(id)
 		}
 	}
@@ -116,7 +116,7 @@ func (w *wreck) write(db *bolt.DB, found *Salvaged) error {
 	}
 	for id, why := range w.doubts {
 		if !w.settled.has(id) {
-			w.marks[id] = newMark(Quarantined, why)
+			w.marks[id] = newMark(device.Quarantined, why)
 			w.settled = w.settled.with(id)
 			found.Doubted++
 		}
@@ -129,7 +129,7 @@ func (w *wreck) write(db *bolt.DB, found *Salvaged) error {
 	for more := true; more; {
 		err := db.Update(func(tx *bolt.Tx) error {
 			tx.Bucket(historyBucket).FillPercent = 1
-			c := commit{Tx: tx, chain: chain}
+			st := &stage{Tx: tx, chain: chain}
 			for range atOnce {
 				id, ok := next()
 				if more = ok; !ok {
@@ -139,7 +139,7 @@ func (w *wreck) write(db *bolt.DB, found *Salvaged) error {
 				if !ok {
 					continue
 				}
-				if err := w.put(&c, p); err != nil {
+				if err := w.put(st, p); err != nil {
 					return err
 				}
 				if found.Punches++; !w.settled.has(id) {
@@ -149,7 +149,7 @@ func (w *wreck) write(db *bolt.DB, found *Salvaged) error {
 					booked[p.Time.UnixNano()] = true
 				}
 			}
-			chain = c.chain
+			chain = st.chain
 			return nil
 		})
 		if err != nil {
@@ -159,38 +159,38 @@ func (w *wreck) write(db *bolt.DB, found *Salvaged) error {
 	}
 	found.Open = open.len()
 	return db.Update(func(tx *bolt.Tx) error {
-		c := commit{Tx: tx, chain: chain}
-		taps := slices.SortedFunc(maps.Values(w.unclaimed), func(a, b UnclaimedTap) int { return a.Time.Compare(b.Time) })
+		st := &stage{Tx: tx, chain: chain}
+		taps := slices.SortedFunc(maps.Values(w.unclaimed), func(a, b device.UnclaimedTap) int { return a.Time.Compare(b.Time) })
 		for i, t := range taps {
 			// Pages that are no longer in use still hold those that had become punches.
 			if booked[t.Time.UnixNano()] {
 				continue
 			}
-			t.id = uint64(i)
-			if err := c.putUnclaimed(t); err != nil {
+			t.ID = uint64(i)
+			if err := st.putUnclaimed(t); err != nil {
 				return err
 			}
 		}
 		// The journal begins anew, and says so.
-		if err := c.exception(Exception{What: "salvaged", Why: fmt.Sprintf("%d punches were recovered", found.Punches)}); err != nil {
+		if err := st.event(device.Event{Kind: device.EventSalvaged, Why: fmt.Sprintf("%d punches were recovered", found.Punches)}); err != nil {
 			return err
 		}
-		return errors.Join(c.putRanges(settledKey, w.settled), c.putRanges(attemptedKey, open), c.put(stateBucket, headKey, c.chain.encode()))
+		return errors.Join(st.putRanges(settledKey, w.settled), st.putRanges(attemptedKey, open), st.put(stateBucket, headKey, st.chain.encode()))
 	})
 }
 
 // put writes a punch with its mark and its true time.
-func (w *wreck) put(c *commit, p device.Punch) error {
-	if err := c.punch(historyBucket, p); err != nil {
+func (w *wreck) put(st *stage, p device.Punch) error {
+	if err := st.punch(historyBucket, p); err != nil {
 		return err
 	}
-	if m, ok := w.marks[p.ID]; ok && (m.State == Held) != w.settled.has(p.ID) {
-		if err := c.putMark(p.ID, m); err != nil {
+	if m, ok := w.marks[p.ID]; ok && (m.State == device.Held) != w.settled.has(p.ID) {
+		if err := st.putMark(p.ID, m); err != nil {
 			return err
 		}
 	}
 	if v, ok := w.times[p.ID]; ok {
-		return c.put(timesBucket, key(p.ID), v)
+		return st.put(timesBucket, key(p.ID), v)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ func damaged(t *testing.T) (path, snapshot string, made []device.Punch) {
 	path, snapshot = filepath.Join(dir, "queue.db"), filepath.Join(dir, "queue.db.snapshot")
 	s := open(t, path)
 	for i := range 300 {
-		p, err := s.Append(punch(i%7, []device.Intent{device.CheckIn, device.CheckOut}[i/7%2], time.Unix(int64(i)*60, 0)))
+		p, err := s.Append(punch(i%7, []device.Intent{device.CheckIn, device.CheckOut}[i/7%2], time.Unix(int64(i)*60, 0)), false)
 		if err == nil && i == 4 {
 			err = s.Quarantine(p, "refused: “no”")
 		} else if err == nil && i < 200 {
@@ -56,10 +56,10 @@ func TestSalvageOfAGoodFileLosesNothing(t *testing.T) {
 	if st.Pending != 100 || st.Ambiguous != 100 || st.Delivered != 199 || st.Quarantined != 1 {
 		t.Errorf("Stats = %+v", st)
 	}
-	if e, err := s.Find(5); err != nil || e.State != Quarantined || e.Reason != "refused: “no”" {
+	if e, err := s.Find(5); err != nil || e.State != device.Quarantined || e.Reason != "refused: “no”" {
 		t.Errorf("the quarantined one: %+v, %v", e, err)
 	}
-	if p, err := s.Append(punch(1, device.CheckIn, time.Now())); err != nil || p.ID != made[299].ID+1 {
+	if p, err := s.Append(punch(1, device.CheckIn, time.Now()), false); err != nil || p.ID != made[299].ID+1 {
 		t.Errorf("the next punch is %d, %v", p.ID, err)
 	}
 }
@@ -103,7 +103,7 @@ func TestSalvageOfADamagedFile(t *testing.T) {
 		}
 		total += found.Punches
 		s := open(t, fresh)
-		entries, err := s.Recent(1000)
+		entries, err := recent(s, 1000)
 		if err != nil || len(entries) != found.Punches {
 			t.Fatalf("damage %d: %d of %d, %v", n, len(entries), found.Punches, err)
 		}
@@ -143,7 +143,7 @@ func FuzzSalvage(f *testing.F) {
 		if _, err := Salvage(file+".fresh", func() {}, file); err != nil {
 			t.Error(err)
 		}
-		if s, err := Open(file + ".fresh"); err != nil {
+		if s, err := Open(file+".fresh", nil); err != nil {
 			t.Error(err)
 		} else {
 			s.Close()
@@ -178,9 +178,9 @@ func TestSalvageOfTwoRecordsWithOneNumber(t *testing.T) {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "queue.db")
 		s := open(t, path)
-		p, err := s.Append(first)
+		p, err := s.Append(first, false)
 		must(t, err)
-		_, err = s.Append(punch(2, device.CheckIn, eight)) // it is not the newest
+		_, err = s.Append(punch(2, device.CheckIn, eight), false) // it is not the newest
 		must(t, err, s.Close())
 		other := p
 		other.Employee, other.Stamp = employee(3), tc.stamp
@@ -191,10 +191,10 @@ func TestSalvageOfTwoRecordsWithOneNumber(t *testing.T) {
 		e, err := s.Find(p.ID)
 		must(t, err)
 		if tc.doubted {
-			if found.Doubted != 1 || e.State != Quarantined || e.Reason == "" {
+			if found.Doubted != 1 || e.State != device.Quarantined || e.Reason == "" {
 				t.Errorf("%s: %+v, %+v", name, found, e)
 			}
-		} else if (e.Employee == employee(3)) != tc.counts || e.State != Ambiguous {
+		} else if (e.Employee == employee(3)) != tc.counts || e.State != device.Ambiguous {
 			t.Errorf("%s: %+v", name, e)
 		}
 	}
@@ -214,8 +214,8 @@ func TestSalvageOfAnUnconfirmedPunch(t *testing.T) {
 		t.Fatalf("%+v, %v", found, err)
 	}
 	s = open(t, path+".fresh")
-	if s.State(in) != Ambiguous || s.State(unsure) != Quarantined {
-		t.Errorf("%s, %s", s.State(in), s.State(unsure))
+	if stateOf(s, in) != device.Ambiguous || stateOf(s, unsure) != device.Quarantined {
+		t.Errorf("%s, %s", stateOf(s, in), stateOf(s, unsure))
 	}
 }
 
@@ -245,7 +245,7 @@ func TestFlippedBitInAMetaPage(t *testing.T) {
 			t.Fatal(err)
 		}
 		s = open(t, path+".fresh")
-		if e, err := s.Find(out.ID); err != nil || e.State != Ambiguous {
+		if e, err := s.Find(out.ID); err != nil || e.State != device.Ambiguous {
 			t.Fatalf("bit %d: %+v, %v", bit, e, err)
 		}
 		s.Close()
@@ -258,14 +258,14 @@ func TestSalvageBesideASnapshot(t *testing.T) {
 	s := open(t, path)
 	in, _ := pair(t, s)
 	must(t, s.Snapshot(path+".snapshot"))
-	newest, err := s.Append(punch(2, device.CheckIn, eight))
+	newest, err := s.Append(punch(2, device.CheckIn, eight), false)
 	must(t, err, s.Deliver(in), s.Close())
 	must(t, altered(path, func(b []byte) { b[metaAt+40] ^= 1; b[pageSize+metaAt+40] ^= 1 }))
 	found, err := Salvage(path+".fresh", func() {}, path, path+".snapshot")
 	must(t, err)
 	s = open(t, path+".fresh")
-	if found.Doubted > 0 || s.State(newest) != Ambiguous {
-		t.Errorf("%+v, the newest is %s", found, s.State(newest))
+	if found.Doubted > 0 || stateOf(s, newest) != device.Ambiguous {
+		t.Errorf("%+v, the newest is %s", found, stateOf(s, newest))
 	}
 }
 
@@ -284,18 +284,18 @@ func TestSalvageOfAReopenedPunch(t *testing.T) {
 	s := open(t, path)
 	var made []device.Punch
 	for n := range 5 {
-		p, err := s.Append(punch(n, device.CheckIn, eight))
+		p, err := s.Append(punch(n, device.CheckIn, eight), false)
 		must(t, err, s.Deliver(p))
 		made = append(made, p)
 	}
-	must(t, s.save(nil), s.Snapshot(path+".snapshot"), s.Reopen(made[2]))
-	_, err := s.Append(punch(9, device.CheckIn, eight))
+	must(t, s.save(nil), s.Snapshot(path+".snapshot"), s.Doubt(made[2]))
+	_, err := s.Append(punch(9, device.CheckIn, eight), false)
 	must(t, err, s.Close())
 	_, err = Salvage(path+".fresh", func() {}, path, path+".snapshot")
 	must(t, err)
 	s = open(t, path+".fresh")
-	if s.State(made[2]) != Ambiguous || s.State(made[1]) != Delivered {
-		t.Errorf("%s, %s", s.State(made[2]), s.State(made[1]))
+	if stateOf(s, made[2]) != device.Ambiguous || stateOf(s, made[1]) != device.Delivered {
+		t.Errorf("%s, %s", stateOf(s, made[2]), stateOf(s, made[1]))
 	}
 }
 

@@ -1,6 +1,9 @@
 package queue
 
 import (
+	"context"
+	"errors"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -8,6 +11,7 @@ import (
 	"time"
 
 	"timeclock/device"
+	"timeclock/device/clock"
 )
 
 var (
@@ -24,16 +28,44 @@ func early(n int, intent device.Intent, boot device.BootID, uptime time.Duration
 
 func add(t *testing.T, s *Store, p device.Punch) device.Punch {
 	t.Helper()
-	p, err := s.Append(p)
+	p, err := s.Append(p, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-// booted knows the true start of one run of the computer.
-func booted(boot device.BootID, at time.Time) func(device.Stamp) (time.Time, bool) {
-	return func(s device.Stamp) (time.Time, bool) { return at.Add(s.Uptime), s.Boot == boot }
+// kernel is a computer that was started at an instant, and shows the right time.
+type kernel struct {
+	boot  device.BootID
+	start time.Time
+}
+
+func (k kernel) Wall() time.Time           { return k.start.Add(k.Uptime()) }
+func (kernel) Uptime() time.Duration       { return 20 * time.Hour }
+func (k kernel) BootID() device.BootID     { return k.boot }
+func (kernel) Synchronised() (bool, error) { return false, nil }
+func (kernel) Offset() time.Duration       { return 0 }
+
+func (kernel) ClockChip() (clock.Chip, error) { return clock.Chip{}, errors.New("no clock chip") }
+
+// mend lets a clock that believes that computer repair what it can, once, and returns how much
+// that was.
+func mend(t *testing.T, s *Store, boot device.BootID, start time.Time) int {
+	t.Helper()
+	_, before := s.Timing()
+	done, stop := context.WithCancel(t.Context())
+	stop()
+	if err := clock.New(kernel{boot, start}, s, true, slog.New(slog.DiscardHandler)).Run(done); err != nil {
+		t.Fatal(err)
+	}
+	_, left := s.Timing()
+	return before - left
+}
+
+// judge is a clock of another run of the computer, which knows no time.
+func judge(s *Store) *clock.Clock {
+	return clock.New(kernel{boot: device.BootID{9}}, s, false, slog.New(slog.DiscardHandler))
 }
 
 func headIDs(s *Store) (ids []device.PunchID) {
@@ -49,7 +81,6 @@ func headIDs(s *Store) (ids []device.PunchID) {
 func TestUncertainTimes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "queue.db")
 	s := open(t, path)
-	s.Eager(true)
 	start := time.Date(2026, 11, 22, 6, 0, 0, 0, time.UTC)
 	in := add(t, s, early(0, device.CheckIn, bootA, 10*time.Second))
 	out := add(t, s, early(0, device.CheckOut, bootA, time.Hour))
@@ -62,37 +93,37 @@ func TestUncertainTimes(t *testing.T) {
 		if ids := headIDs(s); !slices.Equal(ids, []device.PunchID{other.ID}) {
 			t.Errorf("%s: %v may be delivered, want only punch %d", when, ids, other.ID)
 		}
-		if st := s.Stats(); st.Pending != 4 || st.Held != 2 || st.Uncertain != 2 || !st.OldestPending.Equal(start) {
+		if st := s.Stats(); st.Pending != 4 || st.Waiting != 2 || st.Untimed != 2 || !st.OldestPending.Equal(start) {
 			t.Errorf("%s: %+v", when, st)
 		}
-		if e, err := s.Find(in.ID); err != nil || e.State != Held || e.Reason != "its time is not certain yet" {
+		if e, err := s.Find(in.ID); err != nil || e.State != device.Untimed || e.Reason != "its time is not certain yet" {
 			t.Errorf("%s: %+v, %v", when, e, err)
 		}
-		if err := s.Retry(in.ID); err == nil || !strings.Contains(err.Error(), "queue time") {
+		if err := s.Retry("", in.ID); err == nil || !strings.Contains(err.Error(), "give it one") {
 			t.Errorf("%s: a punch without a time may be retried: %v", when, err)
 		}
-		if n := s.Newest(); n.ID != later.ID {
+		if n, _ := s.Timing(); n.ID != later.ID {
 			t.Errorf("%s: the newest certain punch is %d, want %d", when, n.ID, later.ID)
 		}
 	}
 	check("at first")
-	if n, err := s.Repair(booted(bootB, start)); n != 0 || err != nil {
-		t.Errorf("another boot's start repaired %d, %v", n, err)
+	if n := mend(t, s, bootB, start); n != 0 {
+		t.Errorf("another boot's start repaired %d", n)
 	}
 	s.Close()
 	s = open(t, path)
 	check("after a restart")
 
-	if n, err := s.Repair(booted(bootA, start)); n != 2 || err != nil {
-		t.Fatalf("Repair = %d, %v", n, err)
+	if n := mend(t, s, bootA, start); n != 2 {
+		t.Fatalf("%d were repaired", n)
 	}
-	if n, err := s.Repair(booted(bootA, start.Add(time.Hour))); n != 0 || err != nil {
-		t.Errorf("repaired twice: %d, %v", n, err)
+	if n := mend(t, s, bootA, start.Add(time.Hour)); n != 0 {
+		t.Errorf("repaired twice: %d", n)
 	}
 	for range 2 {
 		for id, want := range map[device.PunchID]time.Duration{in.ID: 10 * time.Second, out.ID: time.Hour} {
 			e, err := s.Find(id)
-			if err != nil || !e.Time.Equal(start.Add(want)) || !e.Raw.Equal(time.Unix(0, 0).Add(want)) || e.State == Held {
+			if err != nil || !e.Time.Equal(start.Add(want)) || !e.Raw.Equal(time.Unix(0, 0).Add(want)) || e.State == device.Untimed {
 				t.Errorf("after the repair: %+v, %v", e, err)
 			}
 		}
@@ -107,8 +138,8 @@ func TestUncertainTimes(t *testing.T) {
 	}
 	var repaired []string
 	s.Journal(func(e JournalEntry) error {
-		if e.Exception != nil && e.Exception.What == "repaired" {
-			repaired = append(repaired, e.Exception.Why)
+		if e.Event != nil && e.Event.Kind == "repaired" {
+			repaired = append(repaired, e.Event.Why)
 		}
 		return nil
 	})
@@ -126,13 +157,13 @@ func TestRepairKeepsOrder(t *testing.T) {
 	add(t, s, punch(1, device.CheckIn, noon.Add(time.Hour)))
 	near := add(t, s, early(0, device.CheckOut, bootA, 0))
 	far := add(t, s, early(1, device.CheckOut, bootA, time.Second))
-	if n, err := s.Repair(booted(bootA, noon.Add(-5*time.Second))); n != 1 || err != nil {
-		t.Fatalf("Repair = %d, %v", n, err)
+	if n := mend(t, s, bootA, noon.Add(-5*time.Second)); n != 1 {
+		t.Fatalf("%d were repaired", n)
 	}
 	if e, _ := s.Find(near.ID); !e.Time.Equal(noon) {
 		t.Errorf("the check-out is of %v, before its check-in", e.Time)
 	}
-	if e, _ := s.Find(far.ID); e.State != Held {
+	if e, _ := s.Find(far.ID); e.State != device.Untimed {
 		t.Errorf("an hour before its check-in: %+v", e)
 	}
 }
@@ -146,27 +177,29 @@ func TestTimeSetByAPerson(t *testing.T) {
 	last := punch(0, device.CheckIn, eight.Add(5*time.Hour))
 	last.Stamp = device.Stamp{Boot: bootB, Uptime: time.Hour}
 	last = add(t, s, last)
-	claimed := add(t, s, punch(1, device.CheckIn, eight.Add(-24*time.Hour))) // an older tap, claimed later
-	before, after, err := s.Around(unsure)
-	if err != nil || before.ID != first.ID || after.ID != last.ID {
-		t.Errorf("around it are %d and %d, %v; want %d and %d, not %d", before.ID, after.ID, err, first.ID, last.ID, claimed.ID)
+	old := punch(1, device.CheckIn, eight.Add(-24*time.Hour))
+	old.Claimed = true // an older tap, claimed later
+	add(t, s, old)
+	from, to, err := judge(s).Bounds(unsure)
+	if err != nil || !from.Equal(first.Time.Add(time.Minute)) || !to.Equal(last.Time.Add(-time.Hour)) {
+		t.Errorf("it was between %v and %v, %v", from, to, err)
 	}
 	for _, bad := range []time.Duration{-time.Second, 5*time.Hour + time.Second} {
-		if err := s.SetTime(unsure.ID, eight.Add(bad)); err == nil {
+		if err := judge(s).SetTime("", unsure.ID, eight.Add(bad)); err == nil {
 			t.Errorf("%v after the check-in before it was taken", bad)
 		}
 	}
-	if err := s.SetTime(first.ID, eight); err == nil {
+	if err := judge(s).SetTime("", first.ID, eight); err == nil {
 		t.Error("a certain time was set")
 	}
-	if err := s.SetTime(unsure.ID, eight.Add(4*time.Hour)); err != nil {
+	if err := judge(s).SetTime("", unsure.ID, eight.Add(4*time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	if e, _ := s.Find(unsure.ID); !e.Time.Equal(eight.Add(4*time.Hour)) || e.State != Pending {
+	if e, _ := s.Find(unsure.ID); !e.Time.Equal(eight.Add(4*time.Hour)) || e.State != device.Pending {
 		t.Errorf("after that: %+v", e)
 	}
 	dropped := add(t, s, early(2, device.CheckIn, bootA, 0))
-	if err := s.Drop(dropped.ID, "nobody knows"); err != nil {
+	if err := s.Drop("", dropped.ID, "nobody knows"); err != nil {
 		t.Error(err)
 	}
 }
@@ -182,12 +215,12 @@ func TestUnclaimedTimes(t *testing.T) {
 	}
 	s.Close()
 	s = open(t, path)
-	if n, err := s.Repair(booted(bootA, eight)); n != 1 || err != nil {
-		t.Fatalf("Repair = %d, %v", n, err)
+	if n := mend(t, s, bootA, eight); n != 1 {
+		t.Fatalf("%d were repaired", n)
 	}
 	s.Close()
 	s = open(t, path)
-	made, err := s.Claim(tap.UID, employee(0), rules, false, false)
+	made, err := s.Claim(device.Claim{Badge: tap.UID, Employee: employee(0), Rules: rules})
 	if err != nil || len(made) != 1 || !made[0].Time.Equal(eight.Add(9*time.Second)) || made[0].Stamp.Uncertain {
 		t.Errorf("claimed: %+v, %v", made, err)
 	}
@@ -198,7 +231,6 @@ func TestUnclaimedTimes(t *testing.T) {
 func TestTurn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "queue.db")
 	s := open(t, path)
-	s.Eager(true)
 	at := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
 	sent := add(t, s, punch(1, device.CheckIn, at))
 	if _, err := s.Turn(sent); err == nil {
@@ -221,7 +253,7 @@ func TestTurn(t *testing.T) {
 		if ids := headIDs(s); !slices.Equal(ids, []device.PunchID{sent.ID, out.ID}) {
 			t.Errorf("%v may be delivered, want %d and %d", ids, sent.ID, out.ID)
 		}
-		if e, err := s.Find(in.ID); err != nil || e.State != Dropped || e.Reason != "the employee turned it round: punch 3" {
+		if e, err := s.Find(in.ID); err != nil || e.State != device.Dropped || e.Reason != "the employee turned it round: punch 3" {
 			t.Errorf("the first direction: %+v, %v", e, err)
 		}
 		if last, _, _ := s.Last(employee(0)); last.ID != out.ID {
@@ -273,15 +305,16 @@ func TestDroppedIsNotTheLast(t *testing.T) {
 	if err := s.Quarantine(in, "no"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Drop(in.ID, "entered twice"); err != nil {
+	if err := s.Drop("", in.ID, "entered twice"); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
 		if last, _, _ := s.Last(employee(0)); last.ID != out.ID {
 			t.Errorf("last is punch %d, want %d", last.ID, out.ID)
 		}
-		if days, err := s.OpenDays(eight.AddDate(0, 0, 1), eight.AddDate(0, 0, -9), 14*time.Hour); len(days) != 0 || err != nil {
-			t.Errorf("open days %v, %v", days, err)
+		days := device.OpenDays{Now: eight.AddDate(0, 0, 1), Since: eight.AddDate(0, 0, -9), LongestShift: 14 * time.Hour}
+		if err := s.Backward(days.Add); len(days.Days()) != 0 || err != nil {
+			t.Errorf("open days %v, %v", days.Days(), err)
 		}
 		s.Close()
 		s = open(t, path)
@@ -305,7 +338,7 @@ func TestClaimsAmongOthers(t *testing.T) {
 	before := add(t, s, punch(1, device.CheckIn, eight.Add(-30*time.Minute)))
 	unsure := add(t, s, early(1, device.CheckOut, bootB, time.Minute))
 	last := add(t, s, punch(0, device.CheckIn, eight))
-	plan, err := s.Claim(badge(t, "A1B2C3D4"), employee(0), rules, true, false)
+	plan, err := s.Claim(device.Claim{Badge: badge(t, "A1B2C3D4"), Employee: employee(0), Rules: rules, Force: true})
 	if err != nil || len(plan) != 3 {
 		t.Fatalf("claimed %+v, %v", plan, err)
 	}
@@ -318,8 +351,8 @@ func TestClaimsAmongOthers(t *testing.T) {
 		if p, _, _ := s.Last(employee(0)); p.ID != last.ID {
 			t.Errorf("last is punch %d of %v, want %d", p.ID, p.Time, last.ID)
 		}
-		if a, b, err := s.Around(unsure); a.ID != before.ID || b.ID != last.ID || err != nil {
-			t.Errorf("around are %d and %d, %v", a.ID, b.ID, err)
+		if a, b, err := judge(s).Bounds(unsure); !a.Equal(before.Time.Add(time.Minute)) || !b.Equal(last.Time) || err != nil {
+			t.Errorf("it was between %v and %v, %v", a, b, err)
 		}
 		if e, err := s.Find(plan[1].ID); err != nil || e.Punch.Raw.IsZero() || !e.Claimed {
 			t.Errorf("stored as %+v, %v", e, err)
@@ -339,11 +372,11 @@ func TestNewestIsVouchedFor(t *testing.T) {
 	believed.Stamp.Believed = true
 	add(t, s, believed)
 	typo := add(t, s, early(2, device.CheckIn, bootA, time.Minute))
-	if err := s.SetTime(typo.ID, eight.AddDate(36, 0, 0)); err != nil {
+	if err := judge(s).SetTime("", typo.ID, eight.AddDate(36, 0, 0)); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if n := s.Newest(); n.ID != good.ID {
+		if n, _ := s.Timing(); n.ID != good.ID {
 			t.Errorf("the newest is punch %d of %v", n.ID, n.Time)
 		}
 		s.Close()

@@ -52,11 +52,11 @@ func TestUnclaimedTapsBecomePunches(t *testing.T) {
 	if taps, lost := s.Unclaimed(); len(taps) != 4 || lost != 0 {
 		t.Fatalf("%d unclaimed taps, %d lost; want 4, 0", len(taps), lost)
 	}
-	plan, err := s.Claim(badge(t, "A1B2C3D4"), employee(1), rules, false, true)
+	plan, err := s.Claim(device.Claim{Badge: badge(t, "A1B2C3D4"), Employee: employee(1), Rules: rules, Dry: true})
 	if err != nil || len(plan) != 3 || s.Stats().Pending != 0 {
 		t.Fatalf("the plan is %v, %v", plan, err)
 	}
-	made, err := s.Claim(badge(t, "A1B2C3D4"), employee(1), rules, false, false)
+	made, err := s.Claim(device.Claim{Badge: badge(t, "A1B2C3D4"), Employee: employee(1), Rules: rules})
 	if err != nil || len(made) != 3 {
 		t.Fatalf("made %v, %v", made, err)
 	}
@@ -70,7 +70,7 @@ func TestUnclaimedTapsBecomePunches(t *testing.T) {
 	if taps, _ := s.Unclaimed(); len(taps) != 1 || s.Stats().Pending != 3 {
 		t.Errorf("afterwards %d unclaimed, %+v", len(taps), s.Stats())
 	}
-	if p, err := s.Append(punch(1, device.CheckOut, eight.Add(9*time.Hour))); err != nil || p.ID != 4 {
+	if p, err := s.Append(punch(1, device.CheckOut, eight.Add(9*time.Hour)), false); err != nil || p.ID != 4 {
 		t.Errorf("the next punch: %+v, %v", p, err)
 	}
 	fresh := path + ".fresh"
@@ -85,21 +85,21 @@ func TestUnclaimedTapsBecomePunches(t *testing.T) {
 
 func TestClaimKeepsTheRightDirection(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "queue.db"))
-	if _, err := s.Append(punch(1, device.CheckIn, eight)); err != nil { // with her old badge
+	if _, err := s.Append(punch(1, device.CheckIn, eight), false); err != nil { // with her old badge
 		t.Fatal(err)
 	}
 	keep(t, s, "A1B2C3D4", 8*time.Hour)
-	plan, err := s.Claim(badge(t, "A1B2C3D4"), employee(1), rules, false, true)
+	plan, err := s.Claim(device.Claim{Badge: badge(t, "A1B2C3D4"), Employee: employee(1), Rules: rules, Dry: true})
 	if err != nil || len(plan) != 1 || plan[0].Intent != device.CheckOut {
 		t.Errorf("after a check-in: %+v, %v", plan, err)
 	}
-	if _, err := s.Append(punch(1, device.CheckOut, eight.Add(9*time.Hour))); err != nil {
+	if _, err := s.Append(punch(1, device.CheckOut, eight.Add(9*time.Hour)), false); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Claim(badge(t, "A1B2C3D4"), employee(1), rules, false, false); err == nil {
+	if _, err := s.Claim(device.Claim{Badge: badge(t, "A1B2C3D4"), Employee: employee(1), Rules: rules}); err == nil {
 		t.Error("claimed in front of later bookings")
 	}
-	if plan, err := s.Claim(badge(t, "A1B2C3D4"), employee(1), rules, true, false); err != nil || len(plan) != 1 {
+	if plan, err := s.Claim(device.Claim{Badge: badge(t, "A1B2C3D4"), Employee: employee(1), Rules: rules, Force: true}); err != nil || len(plan) != 1 {
 		t.Errorf("forced: %v, %v", plan, err)
 	}
 }

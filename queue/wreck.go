@@ -24,14 +24,14 @@ type wreck struct {
 	files     []*os.File
 	blocks    map[device.PunchID]*block // by the punch's number divided by blockSize
 	next      device.PunchID
-	newest    device.PunchID               // of the punches that were found
-	proven    []device.PunchID             // of each file the newest that is known to be confirmed; 0: nobody knows
-	reopened  map[device.PunchID]Exception // what happened last to those that were not settled any more
+	newest    device.PunchID                  // of the punches that were found
+	proven    []device.PunchID                // of each file the newest that is known to be confirmed; 0: nobody knows
+	reopened  map[device.PunchID]device.Event // what happened last to those that were not settled any more
 	doubts    map[device.PunchID]string
 	marks     map[device.PunchID]mark
 	settled   ranges
 	times     map[device.PunchID][]byte // repaired ones, as they were stored
-	unclaimed map[tapKey]UnclaimedTap
+	unclaimed map[tapKey]device.UnclaimedTap
 }
 
 // block is where punches were found: that of a million takes a few megabytes.
@@ -52,8 +52,8 @@ const (
 func newWreck(alive func(), files []string) (*wreck, error) {
 	w := &wreck{
 		alive: alive, blocks: map[device.PunchID]*block{}, next: 1, doubts: map[device.PunchID]string{},
-		marks: map[device.PunchID]mark{}, times: map[device.PunchID][]byte{}, unclaimed: map[tapKey]UnclaimedTap{},
-		reopened: map[device.PunchID]Exception{},
+		marks: map[device.PunchID]mark{}, times: map[device.PunchID][]byte{}, unclaimed: map[tapKey]device.UnclaimedTap{},
+		reopened: map[device.PunchID]device.Event{},
 	}
 	for _, file := range files {
 		if err := w.add(file); err != nil {
@@ -151,13 +151,13 @@ func (w *wreck) search(content []byte, file int, at int64) {
 			}
 		}
 	}
-	for _, value := range exceptionsIn(content) {
-		var e Exception
+	for _, value := range eventsIn(content) {
+		var e device.Event
 		if json.Unmarshal(value, &e) != nil {
 			continue
 		}
-		switch old := w.reopened[e.Punch]; e.What {
-		case whatReopened, whatReleased, string(Quarantined), string(Dropped), string(Delivered):
+		switch old := w.reopened[e.Punch]; e.Kind {
+		case device.EventReopened, device.EventReleased, device.EventQuarantined, device.EventDropped, device.EventDelivered:
 			if !e.At.Before(old.At) {
 				w.reopened[e.Punch] = e
 			}
@@ -253,8 +253,8 @@ func records(content []byte, begin string, keyLen int) iter.Seq2[[]byte, []byte]
 	}
 }
 
-// exceptionsIn yields the exceptions of the journal, with their keys.
-func exceptionsIn(content []byte) iter.Seq2[[]byte, []byte] {
+// eventsIn yields the events of the journal, with their keys.
+func eventsIn(content []byte) iter.Seq2[[]byte, []byte] {
 	return records(content, `{"at":"`, keyLen+4)
 }
 

@@ -71,7 +71,7 @@ func TestRushHour(t *testing.T) {
 		const people = 60
 		dir := t.TempDir()
 		log := slog.New(slog.DiscardHandler)
-		store, err := queue.Open(filepath.Join(dir, "queue.db"))
+		store, err := queue.Open(filepath.Join(dir, "queue.db"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,7 +18,6 @@ import (
 	"timeclock/device/clock"
 	"timeclock/device/config"
 	"timeclock/device/devicetest"
-	"timeclock/queue"
 	"timeclock/reader/mfrc522/mfrc522test"
 	"timeclock/sync/zeitstrom/zeitstromtest"
 )
@@ -169,7 +168,7 @@ func TestWakesWithAWrongClock(t *testing.T) {
 	p.tap(t, d, 0)
 	devicetest.Eventually(t, func() error { return p.api.has([]string{"checkin:00", "checkin:01"}) })
 	held, err := client.Punch(lost.ID)
-	if err != nil || held.State != queue.Held || !held.Uncertain || held.NotBefore == nil || held.NotAfter == nil || held.Raw != nil {
+	if err != nil || held.State != device.Held || !held.Uncertain || held.NotBefore == nil || held.NotAfter == nil || held.Raw != nil {
 		t.Fatalf("%+v, %v", held, err)
 	}
 	for _, at := range []time.Time{held.NotBefore.Add(-time.Minute), held.NotAfter.Add(time.Minute)} {
@@ -177,7 +176,7 @@ func TestWakesWithAWrongClock(t *testing.T) {
 			t.Errorf("%v was taken: %v", at, err)
 		}
 	}
-	if set, err := client.SetTime(lost.ID, *held.NotAfter); err != nil || set.State != queue.Pending || set.Raw == nil {
+	if set, err := client.SetTime(lost.ID, *held.NotAfter); err != nil || set.State != device.Pending || set.Raw == nil {
 		t.Errorf("%+v, %v", set, err)
 	}
 	devicetest.Eventually(t, func() error { return p.api.has([]string{"checkin:00", "checkout:00", "checkin:00", "checkin:01"}) })

@@ -21,8 +21,8 @@ import (
 func journalSays(d *daemon, want ...string) error {
 	var did []string
 	err := d.queue.Journal(func(e queue.JournalEntry) error {
-		if e.Exception != nil && e.Exception.By == "admin" {
-			did = append(did, e.Exception.What)
+		if e.Event != nil && e.Event.By == "admin" {
+			did = append(did, string(e.Event.Kind))
 		}
 		return nil
 	})

@@ -149,7 +149,7 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 	check := examination{cfg, doctor.Host{}, d.clock}
 	d.clock.Examine = check.whole
 	d.clock.BookOrphans()
-	life := &watchdog{[]part{{"reader", rd.Alive}, {"terminal", terminal.Alive}, {"queue", d.queue.Alive}, {"uplink", up.Alive}}, d.clock.Status, log}
+	life := &watchdog{[]part{{"reader", rd.Alive}, {"terminal", terminal.Alive}, {"queue", answers(func() { d.queue.Stats() })}, {"uplink", up.Alive}}, d.clock.Status, log}
 	d.clock.Hanging = life.hanging
 	d.tasks = append(d.tasks, life, startCheck{check, log}, rd, terminal, show, signal, up, wall, compare, d.clock.Backlog, d.disk,
 		&housekeeping{d.queue, snapshotPath(cfg), time.Duration(cfg.Journal.KeepDays) * 24 * time.Hour, log})

@@ -64,7 +64,7 @@ func (d *disk) String() string { return "disk" }
 
 // Run tries until there is a queue, and recovers what was damaged.
 func (d *disk) Run(ctx context.Context) error {
-	for d.queue.Absent() {
+	for d.queue.Stats().Absent {
 		select {
 		case <-ctx.Done():
 			return nil
@@ -77,10 +77,10 @@ func (d *disk) Run(ctx context.Context) error {
 		case errors.Is(err, errHeld), errors.Is(err, queue.ErrInUse):
 			return err
 		case err != nil:
-			d.queue.Lack(err)
+			d.queue.Adopt(nil, err)
 			continue
 		}
-		d.queue.Adopt(opened)
+		d.queue.Adopt(opened, nil)
 		d.clock.Roster.Reload()
 		d.clock.BookOrphans()
 		d.log.Info("bookings are saved again")
@@ -92,12 +92,12 @@ func (d *disk) Run(ctx context.Context) error {
 }
 
 // salvage tries a recovery again that waits for a person, or gives it up.
-func (d *disk) salvage(giveUp bool) error {
-	if d.queue.Absent() || !d.queue.Awaiting() {
+func (d *disk) salvage(by string, giveUp bool) error {
+	if !d.queue.Stats().Awaiting {
 		return errors.New("there is nothing to be salvaged: the queue file is whole")
 	}
 	if giveUp {
-		if err := d.recovery.giveUp(d.queue); err != nil {
+		if err := d.recovery.giveUp(d.queue, by); err != nil {
 			return err
 		}
 	}

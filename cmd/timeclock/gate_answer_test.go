@@ -29,14 +29,14 @@ type timedQueue struct {
 	took time.Duration // the last Append
 }
 
-func (q *timedQueue) Append(p device.Punch) (device.Punch, error) {
+func (q *timedQueue) Append(p device.Punch, soon bool) (device.Punch, error) {
 	began := time.Now()
 	defer func() {
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		q.took = time.Since(began)
 	}()
-	return q.Queue.Append(p)
+	return q.Queue.Append(p, soon)
 }
 
 func (q *timedQueue) last() time.Duration {

@@ -95,13 +95,13 @@ func drain(t *testing.T, n int) time.Duration {
 	if err := os.WriteFile(filepath.Join(dir, "token"), []byte("good"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	q, err := queue.Open(filepath.Join(dir, "queue.db"))
+	q, err := queue.Open(filepath.Join(dir, "queue.db"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer q.Close()
 	for i := range n {
-		if _, err := q.Append(device.Punch{Employee: employeeOf(i % 200), Intent: device.CheckIn, Time: time.Unix(int64(i), 0)}); err != nil {
+		if _, err := q.Append(device.Punch{Employee: employeeOf(i % 200), Intent: device.CheckIn, Time: time.Unix(int64(i), 0)}, false); err != nil {
 			t.Fatal(err)
 		}
 	}

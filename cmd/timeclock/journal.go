@@ -54,7 +54,7 @@ func queueExport(ctx context.Context, c *call) error {
 		err := client.Journal(func(l admin.JournalLine) error {
 			return out.Write(harmless(
 				l.Punch.String(), string(l.Employee), string(l.Intent), l.Time.UTC().Format(time.RFC3339),
-				string(l.State), l.What, l.Why, l.Hash,
+				string(l.State), string(l.What), l.Why, l.Hash,
 				instant(l.Raw), truth(l.Uncertain), string(l.Source), string(l.Basis.Intent), instant(l.Basis.Time), truth(l.Silent), l.By,
 			))
 		})
@@ -148,7 +148,7 @@ func (c *call) mayReset(ctx context.Context, cfg config.Config, export string) e
 	if err := checkQueue(ctx, queuePath(cfg)); err != nil {
 		return fmt.Errorf("the queue file is damaged, so nobody knows what it holds; start the clock once, it recovers what can be read: %w", err)
 	}
-	s, err := queue.Open(queuePath(cfg))
+	s, err := queue.Open(queuePath(cfg), nil)
 	if err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (c *call) mayReset(ctx context.Context, cfg config.Config, export string) e
 		return fmt.Errorf("nothing was reset: %w", err)
 	}
 	out := json.NewEncoder(f)
-	err = s.Journal(func(e queue.JournalEntry) error { return out.Encode(admin.NewJournalLine(e, s.State)) })
+	err = s.Journal(func(e queue.JournalEntry) error { return out.Encode(admin.NewJournalLine(e)) })
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("nothing was reset, the export failed: %w", err)
 	}
@@ -202,7 +202,7 @@ func undelivered(_ context.Context, c *call) error {
 		_, err = fmt.Fprintln(c.stdout, 0)
 		return err
 	}
-	s, err := queue.Open(queuePath(cfg))
+	s, err := queue.Open(queuePath(cfg), nil)
 	if err != nil {
 		return err
 	}

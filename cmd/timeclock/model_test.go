@@ -256,7 +256,7 @@ func (w *world) damage(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	interim, err := queue.Interim(w.path(), next, last)
+	interim, err := queue.Interim(w.path(), next, func() []device.Undelivered { return last })
 	if err == nil {
 		_, err = queue.Salvage(w.path()+".recovered", func() {}, bad, snapshot)
 	}
@@ -321,7 +321,7 @@ func (w *world) path() string { return filepath.Join(w.dir, fmt.Sprintf("queue-%
 
 func (w *world) start(t *rapid.T) {
 	var err error
-	if w.queue, err = queue.Open(w.path()); err != nil {
+	if w.queue, err = queue.Open(w.path(), nil); err != nil {
 		t.Fatal(err)
 	}
 	api := zeitstrom.New(zeitstrom.Config{

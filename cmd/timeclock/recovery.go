@@ -129,7 +129,7 @@ func (r *recovery) run(ctx context.Context, q *queue.Store, say func(string), jo
 			if err == nil {
 				err = r.join(ctx, q, log)
 			}
-			if !q.Awaiting() && err != nil { // a person has given it up meanwhile
+			if !q.Stats().Awaiting && err != nil { // a person has given it up meanwhile
 				return r.ended(say, joined)
 			}
 			if err == nil {
@@ -158,7 +158,7 @@ func (r *recovery) run(ctx context.Context, q *queue.Store, say func(string), jo
 		case <-ctx.Done():
 			return nil
 		case <-r.kick:
-			if !q.Awaiting() {
+			if !q.Stats().Awaiting {
 				return r.ended(say, joined)
 			}
 			r.Failed = 0
@@ -182,7 +182,7 @@ const joinTime = 10 * time.Minute
 func (r *recovery) join(ctx context.Context, q *queue.Store, log *slog.Logger) (err error) {
 	said := ""
 	for end := time.Now().Add(joinTime); time.Now().Before(end); {
-		if err = q.Join(r.out()); err == nil || !q.Awaiting() {
+		if err = q.Join(r.out()); err == nil || !q.Stats().Awaiting {
 			return err
 		}
 		if err.Error() != said {
@@ -258,12 +258,12 @@ func (r *recovery) forget() {
 
 // giveUp lets the bookings be sent without what could not be recovered, which is kept: the
 // snapshot too, in which there may be some of it.
-func (r *recovery) giveUp(q *queue.Store) error {
+func (r *recovery) giveUp(q *queue.Store, by string) error {
 	kept := fmt.Sprintf("%s.damaged-%s", queuePath(r.cfg), time.Now().UTC().Format("20060102T150405.000000Z"))
 	if err := os.Rename(snapshotPath(r.cfg), kept); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := q.GoOn(); err != nil {
+	if err := q.GoOn(by); err != nil {
 		return err
 	}
 	os.Remove(recoveryPath(r.cfg)) // without an interim queue it says nothing

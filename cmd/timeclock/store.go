@@ -48,7 +48,7 @@ func openQueue(ctx context.Context, cfg config.Config, log *slog.Logger) (*queue
 	case errors.Is(missing, fs.ErrNotExist) && (noSnapshot == nil || r != nil):
 		r = r.begun(cfg, "the queue file was gone", "")
 	case errors.Is(missing, fs.ErrNotExist):
-		s, err := queue.Open(path)
+		s, err := queue.Open(path, nil)
 		return s, nil, err
 	default:
 		problem := checkQueue(ctx, path)
@@ -56,21 +56,7 @@ func openQueue(ctx context.Context, cfg config.Config, log *slog.Logger) (*queue
 			return nil, nil, problem
 		}
 		if problem == nil {
-			s, err := queue.Open(path)
-			switch {
-			case err != nil:
-				return nil, nil, err
-			case !s.Interim() && r != nil: // it was done, or given up, just before the power went
-				r.forget()
-				return s, nil, nil
-			case !s.Interim():
-				return s, nil, nil
-			case r == nil: // its note is gone
-				r = foundRecovery(cfg)
-			}
-			_, last := scanQueue(ctx, r.all())
-			s.Await(last)
-			return s, r, nil
+			return openWhole(ctx, cfg, r)
 		}
 		if r != nil && r.has(path) { // an earlier try got no further than this
 			break
@@ -94,11 +80,33 @@ func openQueue(ctx context.Context, cfg config.Config, log *slog.Logger) (*queue
 		}
 		return nil, nil, fmt.Errorf("%s, and nothing can be put in its place: %w", r.Why, err)
 	}
-	s, err := queue.Interim(path, first, last)
+	s, err := queue.Interim(path, first, func() []device.Undelivered { return last })
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s, and nothing can be put in its place: %w", r.Why, err)
 	}
 	return s, r, nil
+}
+
+// openWhole opens a queue that can be read. It may be one that took the place of a damaged file,
+// of which a recovery is still under way.
+func openWhole(ctx context.Context, cfg config.Config, r *recovery) (*queue.Store, *recovery, error) {
+	waits := false
+	s, err := queue.Open(queuePath(cfg), func() []device.Undelivered {
+		if waits = true; r == nil { // its note is gone
+			r = foundRecovery(cfg)
+		}
+		_, last := scanQueue(ctx, r.all())
+		return last
+	})
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case waits:
+		return s, r, nil
+	case r != nil: // it was done, or given up, just before the power went
+		r.forget()
+	}
+	return s, nil, nil
 }
 
 // mayOpen gives the queue file back the mode that it needs, if somebody took it.
@@ -179,13 +187,13 @@ func checkStore(_ context.Context, c *call) error {
 
 // scanned is what a scan has found.
 type scanned struct {
-	Next device.PunchID   `json:"next"`
-	Last []device.Pending `json:"last"`
+	Next device.PunchID       `json:"next"`
+	Last []device.Undelivered `json:"last"`
 }
 
 // scanQueue asks a child what must be known of files at once. It knows nothing if that takes
 // too long.
-func scanQueue(ctx context.Context, files []string) (next device.PunchID, last []device.Pending) {
+func scanQueue(ctx context.Context, files []string) (next device.PunchID, last []device.Undelivered) {
 	timed, cancel := context.WithTimeout(ctx, scanTime)
 	defer cancel()
 	cmd, err := child(timed, append([]string{"scan-store"}, files...)...)
@@ -253,7 +261,7 @@ func (s *housekeeping) Run(ctx context.Context) error {
 		case <-time.After(min(wait, snapshotEvery)):
 		}
 		wait = snapshotEvery
-		if s.queue.Awaiting() { // the last snapshot is still needed
+		if s.queue.Stats().Awaiting { // the last snapshot is still needed
 			wait = time.Minute
 			continue
 		}

@@ -18,11 +18,11 @@ import (
 func TestInterruptedRecovery(t *testing.T) {
 	cfg := config.Default()
 	cfg.StateDir = t.TempDir()
-	s, err := queue.Open(queuePath(cfg))
+	s, err := queue.Open(queuePath(cfg), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Append(device.Punch{Employee: employeeOf(1), Intent: device.CheckIn, Time: time.Now()}); err != nil {
+	if _, err := s.Append(device.Punch{Employee: employeeOf(1), Intent: device.CheckIn, Time: time.Now()}, false); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
@@ -46,13 +46,13 @@ func TestInterruptedRecovery(t *testing.T) {
 	if err != nil || last.ID != 1 || last.Intent != device.CheckIn || !pending {
 		t.Errorf("known meanwhile: %+v, %v, %v", last, pending, err)
 	}
-	out, err := s.Append(device.Punch{Employee: employeeOf(1), Intent: device.CheckOut, Time: time.Now()})
+	out, err := s.Append(device.Punch{Employee: employeeOf(1), Intent: device.CheckOut, Time: time.Now()}, false)
 	if err != nil || out.ID < 2 || len(s.Heads()) > 0 {
 		t.Errorf("%+v, %v, heads %v", out, err, s.Heads())
 	}
 	// The power goes before it is done, and the next start goes on.
 	must(t, s.Close())
-	if s, r, err = openQueue(t.Context(), cfg, slog.New(slog.DiscardHandler)); err != nil || r == nil || !s.Awaiting() {
+	if s, r, err = openQueue(t.Context(), cfg, slog.New(slog.DiscardHandler)); err != nil || r == nil || !s.Stats().Awaiting {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	defer func() { s.Close() }()
@@ -96,9 +96,9 @@ func must(t *testing.T, errs ...error) {
 func TestRecoveryThatFails(t *testing.T) {
 	for name, decide := range map[string]func(*testing.T, *disk, string){
 		"tried again": func(t *testing.T, d *disk, obstacle string) {
-			must(t, os.RemoveAll(obstacle), d.salvage(false))
+			must(t, os.RemoveAll(obstacle), d.salvage("eva", false))
 		},
-		"given up": func(t *testing.T, d *disk, _ string) { must(t, d.salvage(true)) },
+		"given up": func(t *testing.T, d *disk, _ string) { must(t, d.salvage("eva", true)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := config.Default()
@@ -121,15 +121,15 @@ func TestRecoveryThatFails(t *testing.T) {
 					break
 				}
 			}
-			_, err = s.Append(device.Punch{Employee: employeeOf(1), Intent: device.CheckIn, Time: time.Now()})
+			_, err = s.Append(device.Punch{Employee: employeeOf(1), Intent: device.CheckIn, Time: time.Now()}, false)
 			must(t, err)
-			if !s.Awaiting() || len(s.Heads()) > 0 {
-				t.Errorf("it awaits: %v; heads %v", s.Awaiting(), s.Heads())
+			if !s.Stats().Awaiting || len(s.Heads()) > 0 {
+				t.Errorf("it awaits: %v; heads %v", s.Stats().Awaiting, s.Heads())
 			}
 			decide(t, &disk{queue: s, recovery: r}, obstacle)
 			must(t, <-ended)
-			if s.Awaiting() || len(s.Heads()) != 1 {
-				t.Errorf("it awaits: %v; heads %v", s.Awaiting(), s.Heads())
+			if s.Stats().Awaiting || len(s.Heads()) != 1 {
+				t.Errorf("it awaits: %v; heads %v", s.Stats().Awaiting, s.Heads())
 			}
 			if _, err := os.Stat(recoveryPath(cfg)); err == nil {
 				t.Error("its note is still there")

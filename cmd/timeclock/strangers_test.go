@@ -18,9 +18,9 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"timeclock/device"
 	"timeclock/device/devicetest"
 	"timeclock/device/roster"
-	"timeclock/queue"
 )
 
 // A thousand logins with names of 60 kB leave nothing behind.
@@ -157,7 +157,7 @@ func TestTapsWhileAFileSwells(t *testing.T) {
 func TestExportIsHarmless(t *testing.T) {
 	p := newPlace(t)
 	d, _ := p.start(t, extras{})
-	d.queue.Note(queue.Exception{What: "=1+1", Why: "\t=2", By: "@admin"})
+	d.queue.Note(device.Event{Kind: "=1+1", Why: "\t=2", By: "@admin"})
 	settings := filepath.Join(t.TempDir(), "timeclock.toml")
 	text := fmt.Sprintf("state_dir = %q\nzeitstrom = { url = %q, token_file = %q }\n", p.cfg.StateDir, p.api.url(), p.cfg.Zeitstrom.TokenFile)
 	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {

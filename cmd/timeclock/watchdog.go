@@ -92,6 +92,24 @@ func (w *watchdog) tell(states ...string) error {
 	return err
 }
 
+// answers makes of a question one whose answer nobody has to wait for: a store does not answer
+// while its disk keeps it waiting.
+func answers(ask func()) func(context.Context) error {
+	return func(ctx context.Context) error {
+		answered := make(chan struct{})
+		go func() {
+			defer close(answered)
+			ask()
+		}()
+		select {
+		case <-answered:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // headline is a clock's state in one line.
 func headline(s admin.Status) string {
 	parts := []string{fmt.Sprintf("%d pending", s.Pending)}

@@ -9,7 +9,6 @@ import (
 
 	"timeclock/device"
 	"timeclock/device/devicetest"
-	"timeclock/queue"
 
 	"github.com/chromedp/chromedp"
 )
@@ -70,10 +69,10 @@ func TestPageInBrowser(t *testing.T) {
 		}},
 		{"a booking that Zeitstrom refuses", []step{bring("0A0B0C0D"), says("There are none.")}},
 	})
-	var refused queue.Entry
+	var refused device.Entry
 	devicetest.Eventually(t, func() error {
 		list, err := d.queue.Undelivered()
-		if err != nil || len(list) != 1 || list[0].State != queue.Quarantined {
+		if err != nil || len(list) != 1 || list[0].State != device.Quarantined {
 			return fmt.Errorf("%+v, %w", list, err)
 		}
 		refused = list[0]
@@ -121,6 +120,6 @@ func TestPageInBrowser(t *testing.T) {
 	accessible(ctx, t, axe, "/login")
 
 	devicetest.Eventually(t, func() error {
-		return journalSays(d, "paired: admin set", "badges imported", "badge enrolled", "badge blocked", "badge added", "taps claimed", "decided to retry")
+		return journalSays(d, "paired: admin set", "badges imported", "badge enrolled", "badge blocked", "badge added", "claimed", "taps claimed", "released")
 	})
 }

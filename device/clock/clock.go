@@ -57,15 +57,6 @@ const (
 	BatteryGone            // it did not
 )
 
-// Punches are the bookings of this clock.
-type Punches interface {
-	// Newest is the newest punch whose time somebody vouched for.
-	Newest() device.Punch
-	// Repair gives punches whose times are not certain their true times, as far
-	// as they are known.
-	Repair(func(device.Stamp) (time.Time, bool)) (int, error)
-}
-
 // Trust says whether wall time may be believed, and who says so.
 type Trust struct {
 	Trusted bool
@@ -104,12 +95,16 @@ type Clock struct {
 	chip   Chip          // as it was read last
 	booted time.Time     // when the computer was started, by the clock chip
 	noChip error         // why there is none to ask
+
+	contrary map[device.PunchID]bool // whose true times contradict those before them
+
+	left int // untimed punches and taps that nothing can be done about; Run's goroutine's
 }
 
 // New makes a clock. With always the system's wall clock is believed without
 // asking.
 func New(k Kernel, p Punches, always bool, log *slog.Logger) *Clock {
-	c := &Clock{kernel: k, punches: p, always: always, log: log}
+	c := &Clock{kernel: k, punches: p, always: always, log: log, left: -1, contrary: map[device.PunchID]bool{}}
 	c.askChip()
 	if c.chip.OnBoard {
 		c.chip.Battery = c.battery()
@@ -122,7 +117,7 @@ func New(k Kernel, p Punches, always bool, log *slog.Logger) *Clock {
 // since. One that shows more has kept it, if the computer was without power in between, and
 // unless a time server has set it already.
 func (c *Clock) battery() Battery {
-	newest := c.punches.Newest()
+	newest, _ := c.punches.Timing()
 	synchronised, err := c.kernel.Synchronised()
 	switch {
 	case newest.ID == 0 || newest.Stamp.Boot == c.kernel.BootID():
@@ -169,7 +164,7 @@ func (c *Clock) Trust() Trust {
 	if c.always {
 		return c.steady(wall)
 	}
-	newest := c.punches.Newest()
+	newest, _ := c.punches.Timing()
 	if wall.Before(newest.Time) {
 		return Trust{Source: fmt.Sprintf("the system clock shows %s, and there is a booking of %s already: set the right time (timedatectl), or [clock] trust = \"always\" if the booking is wrong",
 			wall.Local().Format(time.DateTime), newest.Time.Local().Format(time.DateTime))}
@@ -266,45 +261,4 @@ func (c *Clock) Run(ctx context.Context) error {
 		case <-look.C:
 		}
 	}
-}
-
-func (c *Clock) repair() {
-	start := c.kernel.Wall().Add(-c.kernel.Uptime())
-	n, err := c.punches.Repair(func(s device.Stamp) (time.Time, bool) {
-		return start.Add(s.Uptime), c.Will(s)
-	})
-	if err != nil {
-		c.log.Error("times not repaired, trying again", "error", err)
-	} else if n > 0 {
-		c.log.Info("times of early taps repaired", "taps", n)
-	}
-}
-
-// Will reports whether a time that is not certain will be known: it is of this run
-// of the computer.
-func (c *Clock) Will(s device.Stamp) bool {
-	return s.Boot == c.kernel.BootID() && s.Boot != device.BootID{}
-}
-
-// Bounds returns between which instants a punch was made whose time is not
-// certain, from the nearest ones before and after it whose times are; a zero
-// time if nothing is known on that side.
-func (c *Clock) Bounds(p, before, after device.Punch) (notBefore, notAfter time.Time) {
-	if before.ID != 0 {
-		notBefore = before.Time
-		if p.Stamp.Boot == before.Stamp.Boot {
-			notBefore = notBefore.Add(p.Stamp.Uptime - before.Stamp.Uptime)
-		} else { // the computer was started anew in between
-			notBefore = notBefore.Add(p.Stamp.Uptime)
-		}
-	}
-	switch boot := c.kernel.BootID(); {
-	case after.ID != 0 && after.Stamp.Boot == p.Stamp.Boot:
-		notAfter = after.Time.Add(p.Stamp.Uptime - after.Stamp.Uptime)
-	case after.ID != 0:
-		notAfter = after.Time.Add(-after.Stamp.Uptime)
-	case p.Stamp.Boot != boot && c.Trust().Trusted:
-		notAfter = c.kernel.Wall().Add(-c.kernel.Uptime())
-	}
-	return notBefore, notAfter
 }

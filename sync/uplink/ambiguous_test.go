@@ -234,7 +234,7 @@ func TestTokenThatMayNotAsk(t *testing.T) {
 		if n := strings.Count(c.log.String(), "may not read timespans"); n != 1 {
 			t.Errorf("said %d times in a day", n)
 		}
-		c.queue.Retry(stuck) // the person decides
+		c.queue.Retry("", stuck) // the person decides
 		c.queue.changed <- struct{}{}
 		synctest.Wait()
 		if got := c.queue.became(stuck); got != "delivered" {

@@ -13,7 +13,7 @@ import (
 
 // answer is what came of a request.
 type answer struct {
-	device.Pending
+	device.Undelivered
 	kind    kind
 	flight  *flight
 	found   bool
@@ -44,7 +44,7 @@ func (u *Uplink) answered(a answer) {
 	}
 	if errors.Is(a.err, context.Canceled) {
 		if a.kind == posted { // the daemon stops before the answer
-			u.queue.Doubt(a.Punch)
+			u.doubted(a.Punch)
 		}
 		return
 	}
@@ -108,7 +108,7 @@ func (u *Uplink) clear(a answer, l *lane) {
 		u.isKnown(a, l)
 	case a.kind == holderAsked && a.found:
 		u.log.Info("quarantined check-in found at Zeitstrom: its check-out goes on", "punch", a.ID)
-		if err := u.queue.Release(a.Punch); err != nil {
+		if err := u.queue.Deliver(a.Punch); err != nil {
 			u.log.Error("check-out not released", "punch", a.ID, "error", err)
 		}
 	}
@@ -189,7 +189,7 @@ func (u *Uplink) quarantine(p device.Punch, l *lane, words string) {
 		return
 	}
 	for _, id := range u.refused.release() {
-		if err := u.queue.Retry(id); err != nil {
+		if err := u.queue.Retry("", id); err != nil {
 			u.log.Error("punch not taken back from quarantine", "punch", id, "error", err)
 		}
 	}
@@ -300,10 +300,18 @@ func (u *Uplink) unclear(a answer, l *lane, e *zeitstrom.Error) {
 
 // doubt notes that a punch was sent and not clearly answered: it may still land.
 func (u *Uplink) doubt(a answer, l *lane, e *zeitstrom.Error) {
-	u.queue.Doubt(a.Punch)
+	u.doubted(a.Punch)
 	l.ambiguous, l.absent, l.question, l.problem = true, false, nil, e.Error()
 	l.failures++
 	l.wait(max(u.settle, e.RetryAfter))
+}
+
+// doubted tells the queue that a punch is ambiguous. Attempt has put on disk what is needed after
+// a crash, so nothing is lost if it cannot take that in.
+func (u *Uplink) doubted(p device.Punch) {
+	if err := u.queue.Doubt(p); err != nil {
+		u.log.Error("not noted that a punch is ambiguous", "punch", p.ID, "error", err)
+	}
 }
 
 // verdict acts on a ping that failed: it tells whether what failed before is everybody's

@@ -220,7 +220,7 @@ func (u *Uplink) look(ctx context.Context, now time.Time) time.Duration {
 		if p.looks++; p.looks < len(lookAfter) {
 			p.next = p.arrived.Add(lookAfter[p.looks])
 		}
-		u.ask(answer{kind: looked, Pending: device.Pending{Punch: device.Punch{Employee: e}}}, func(a *answer) {
+		u.ask(answer{kind: looked, Undelivered: device.Undelivered{Punch: device.Punch{Employee: e}}}, func(a *answer) {
 			_, _, a.err = u.Refresh(ctx, e)
 		})
 		return 0
@@ -324,7 +324,7 @@ func (u *Uplink) act() {
 	for _, p := range missed {
 		u.log.Warn("a booking was taken for delivered and is not at Zeitstrom: it is looked for again", "punch", p.ID)
 		clear(u.shapes)
-		if err := u.queue.Reopen(p); err != nil {
+		if err := u.queue.Doubt(p); err != nil {
 			u.log.Error("booking not taken back, trying again", "punch", p.ID, "error", err)
 			u.mu.Lock()
 			u.missed = append(u.missed, p)

@@ -67,7 +67,7 @@ func (l *lane) fails(problem string, asked time.Duration) {
 }
 
 // tidy makes the lanes those of the punches that are next now.
-func (u *Uplink) tidy(heads []device.Pending) {
+func (u *Uplink) tidy(heads []device.Undelivered) {
 	for _, h := range heads {
 		l := u.lanes[h.Employee]
 		if l != nil && (l.busy || l.save != nil || l.punch == h.ID && l.ambiguous == h.Ambiguous) {
@@ -80,7 +80,7 @@ func (u *Uplink) tidy(heads []device.Pending) {
 		u.lanes[h.Employee] = l
 	}
 	for e, l := range u.lanes { // a person may have decided about what was in trouble
-		if l.problem != "" && !l.busy && l.save == nil && !slices.ContainsFunc(heads, func(h device.Pending) bool { return h.Employee == e }) {
+		if l.problem != "" && !l.busy && l.save == nil && !slices.ContainsFunc(heads, func(h device.Undelivered) bool { return h.Employee == e }) {
 			delete(u.lanes, e)
 		}
 	}
@@ -110,7 +110,7 @@ func (u *Uplink) stuck() map[device.PunchID]string {
 
 // due returns the punch to try next, or how long none is to be tried. Those
 // that failed before come after those that did not, and do not take the last place.
-func (u *Uplink) due(heads []device.Pending, now time.Time, last bool) (next device.Pending, wait time.Duration) {
+func (u *Uplink) due(heads []device.Undelivered, now time.Time, last bool) (next device.Undelivered, wait time.Duration) {
 	wait, fewest := longest, -1
 	for _, h := range heads {
 		lane := u.lanes[h.Employee]

@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,13 +27,13 @@ func newMemory() *memory {
 	return &memory{changed: make(chan struct{}, 1), state: map[device.PunchID]string{}, attempted: map[device.PunchID]bool{}, ambiguous: map[device.PunchID]bool{}}
 }
 
-func (m *memory) Heads() (heads []device.Pending) {
+func (m *memory) Heads() (heads []device.Undelivered) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	seen := map[device.EmployeeID]bool{}
 	for _, p := range m.punches {
 		if m.state[p.ID] == "" && !seen[p.Employee] {
-			heads = append(heads, device.Pending{Punch: p, Ambiguous: m.ambiguous[p.ID]})
+			heads = append(heads, device.Undelivered{Punch: p, Ambiguous: m.ambiguous[p.ID]})
 			seen[p.Employee] = true
 		}
 	}
@@ -40,8 +41,6 @@ func (m *memory) Heads() (heads []device.Pending) {
 }
 
 func (m *memory) Changed() <-chan struct{} { return m.changed }
-
-func (m *memory) Eager(bool) {}
 
 func (m *memory) Attempt(p device.Punch) error {
 	if m.full.Load() {
@@ -60,15 +59,7 @@ func (m *memory) attempts() int {
 	return len(m.attempted)
 }
 
-func (m *memory) Doubt(p device.Punch) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.ambiguous[p.ID] = true
-}
-
-func (m *memory) Deliver(p device.Punch) error { return m.settle(p, "delivered") }
-
-func (m *memory) Reopen(p device.Punch) error {
+func (m *memory) Doubt(p device.Punch) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.state, p.ID)
@@ -76,9 +67,11 @@ func (m *memory) Reopen(p device.Punch) error {
 	return nil
 }
 
+func (m *memory) Deliver(p device.Punch) error { return m.settle(p, "delivered") }
+
 func (m *memory) Quarantine(p device.Punch, reason string) error { return m.settle(p, reason) }
 
-func (m *memory) Retry(id device.PunchID) error {
+func (m *memory) Retry(_ string, id device.PunchID) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.state, id)
@@ -86,18 +79,16 @@ func (m *memory) Retry(id device.PunchID) error {
 	return nil
 }
 
-func (m *memory) Holders() ([]device.Punch, error) {
+// Undelivered are those that the quarantine holds, and what is held with them.
+func (m *memory) Undelivered() (all []device.Entry, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.holders, nil
-}
-
-func (m *memory) Release(p device.Punch) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.holders = nil
-	m.state[p.ID] = "delivered"
-	return nil
+	for _, in := range m.holders {
+		out := in
+		out.ID, out.Intent = in.ID+1, device.CheckOut
+		all = append(all, device.Entry{Punch: in, State: device.Quarantined}, device.Entry{Punch: out, State: device.Held})
+	}
+	return all, nil
 }
 
 func (m *memory) settle(p device.Punch, state string) error {
@@ -107,6 +98,7 @@ func (m *memory) settle(p device.Punch, state string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.state[p.ID] = state
+	m.holders = slices.DeleteFunc(m.holders, func(in device.Punch) bool { return in.ID == p.ID })
 	delete(m.ambiguous, p.ID)
 	return nil
 }

@@ -47,7 +47,7 @@ func (u *Uplink) looksLikeSuccess(a answer, l *lane) {
 		u.delivered(a.Punch)
 		u.open()
 	default:
-		u.queue.Doubt(a.Punch)
+		u.doubted(a.Punch)
 		l.ambiguous, l.absent, l.question, l.pause = true, false, nil, pause{}
 		l.unproven = &unproven{shape: a.shape, once: !a.Ambiguous}
 		u.heads = nil

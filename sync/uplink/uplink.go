@@ -30,16 +30,13 @@ import (
 
 // Queue is where the punches are.
 type Queue interface {
-	Heads() []device.Pending // the next punch of each employee, oldest first
+	Heads() []device.Undelivered // the next punch of each employee, oldest first
 	Changed() <-chan struct{}
-	Eager(bool)                       // new punches will be sent at once
-	Attempt(device.Punch) error       // on disk before the first sending
-	Doubt(device.Punch)               // sent, and not clearly answered
-	Deliver(device.Punch) error       // Zeitstrom has it
-	Reopen(device.Punch) error        // it was taken for delivered, and Zeitstrom may not have it
-	Retry(device.PunchID) error       // back from quarantine
-	Release(device.Punch) error       // a quarantined check-in is there after all
-	Holders() ([]device.Punch, error) // quarantined check-ins whose check-outs are held
+	Undelivered() ([]device.Entry, error)     // pending and quarantined ones, in order
+	Attempt(device.Punch) error               // on disk before the first sending
+	Doubt(device.Punch) error                 // Zeitstrom may have it, or not, whatever was known of it
+	Deliver(device.Punch) error               // Zeitstrom has it, also if it was quarantined
+	Retry(by string, id device.PunchID) error // back from quarantine
 	Quarantine(p device.Punch, reason string) error
 }
 
@@ -110,8 +107,8 @@ type Uplink struct {
 	// The rest belongs to Run's goroutine.
 	answers    chan answer
 	flights    map[*flight]bool
-	pause      pause            // of everything
-	heads      []device.Pending // as they were when the queue was last asked
+	pause      pause                // of everything
+	heads      []device.Undelivered // as they were when the queue was last asked
 	lanes      map[device.EmployeeID]*lane
 	way        way
 	probe      bool                          // a ping is wanted
@@ -317,19 +314,31 @@ func (u *Uplink) idle(ctx context.Context, now time.Time) time.Duration {
 }
 
 func (u *Uplink) askForHolders(ctx context.Context) {
-	holders, err := u.queue.Holders()
+	undelivered, err := u.queue.Undelivered()
 	if err != nil {
 		u.log.Error("quarantine cannot be read", "error", err)
 		return
 	}
-	for _, in := range holders {
+	for _, in := range holding(undelivered) {
 		question := u.api.Question(in)
-		u.ask(answer{kind: holderAsked, Pending: device.Pending{Punch: in}}, func(a *answer) { a.found, a.err = question.Ask(ctx) })
+		u.ask(answer{kind: holderAsked, Undelivered: device.Undelivered{Punch: in}}, func(a *answer) { a.found, a.err = question.Ask(ctx) })
 	}
 }
 
+// holding are the quarantined check-ins whose check-outs are held.
+func holding(undelivered []device.Entry) (ins []device.Punch) {
+	last := map[device.EmployeeID]device.Entry{}
+	for _, e := range undelivered {
+		if in := last[e.Employee]; e.State == device.Held && in.State == device.Quarantined && in.Intent == device.CheckIn {
+			ins = append(ins, in.Punch)
+		}
+		last[e.Employee] = e
+	}
+	return ins
+}
+
 // start sends a punch, or asks about it first.
-func (u *Uplink) start(ctx context.Context, head device.Pending) {
+func (u *Uplink) start(ctx context.Context, head device.Undelivered) {
 	lane := u.lanes[head.Employee]
 	head.Ambiguous = lane.ambiguous // the list of heads may be older
 	switch {
@@ -341,7 +350,7 @@ func (u *Uplink) start(ctx context.Context, head device.Pending) {
 			lane.question = u.api.Question(head.Punch)
 		}
 		question, kept := lane.question, lane.question.Kept()
-		u.ask(answer{kind: asked, Pending: head}, func(a *answer) {
+		u.ask(answer{kind: asked, Undelivered: head}, func(a *answer) {
 			a.found, a.err = question.Ask(ctx)
 			a.further = question.Kept() > kept
 		})
@@ -356,7 +365,7 @@ func (u *Uplink) start(ctx context.Context, head device.Pending) {
 		}
 		lane.busy = true
 		u.forget(head.Employee)
-		u.ask(answer{kind: posted, Pending: head}, func(a *answer) { a.shape, a.err = u.api.Post(ctx, a.Punch) })
+		u.ask(answer{kind: posted, Undelivered: head}, func(a *answer) { a.shape, a.err = u.api.Post(ctx, a.Punch) })
 	}
 }
 
@@ -424,13 +433,11 @@ func (u *Uplink) open() {
 	if time.Until(u.pause.until) > 0 {
 		return
 	}
-	u.queue.Eager(true)
 	u.note(func(s *Status) { s.Problem, s.Token = "", false })
 }
 
 // closed notes what is in everybody's way. It is logged when it is new, not at each try.
 func (u *Uplink) closed(problem string, token bool) {
-	u.queue.Eager(false)
 	u.note(func(s *Status) {
 		if s.Problem != problem {
 			u.log.Warn("delivery waits", "problem", problem)

@@ -8,7 +8,6 @@ import (
 
 	"timeclock/device"
 	"timeclock/device/roster"
-	"timeclock/queue"
 )
 
 // Console is who acts through the control socket: whoever may open it.
@@ -18,48 +17,50 @@ const Console = "console"
 // badge's UID than a log would show.
 
 // did notes what somebody did, if it was done.
-func (c *Clock) did(who, what, why string, punch device.PunchID, err error) {
+func (c *Clock) did(who string, kind device.EventKind, why string, err error) {
 	if err == nil {
-		c.Queue.Note(queue.Exception{Punch: punch, What: what, Why: why, By: who})
+		c.Queue.Note(device.Event{Kind: kind, Why: why, By: who})
 	}
 }
 
 // Retry sends a quarantined, held or ambiguous punch again.
 func (c *Clock) Retry(who string, id device.PunchID) error {
-	err := c.Queue.Retry(id)
-	c.did(who, "decided to retry", "", id, err)
-	return err
+	return c.Queue.Retry(who, id)
 }
 
 // Drop decides that such a punch is never sent.
 func (c *Clock) Drop(who string, id device.PunchID, reason string) error {
-	err := c.Queue.Drop(id, reason)
-	c.did(who, "decided to drop", reason, id, err)
-	return err
+	return c.Queue.Drop(who, id, reason)
+}
+
+// badgeEvents are what the journal says of what became of a badge.
+var badgeEvents = map[roster.Action]device.EventKind{
+	roster.Added: device.EventBadgeAdded, roster.Changed: device.EventBadgeChanged,
+	roster.Kept: device.EventBadgeKept, roster.Moved: device.EventBadgeMoved,
 }
 
 // AddBadge gives a badge to an employee.
 func (c *Clock) AddBadge(who string, b device.Badge, move bool) (roster.Action, error) {
 	action, err := c.Roster.Add(b, move)
-	c.did(who, "badge "+string(action), fmt.Sprintf("%s for %s", b.UID, b.Employee.ID), 0, err)
+	c.did(who, badgeEvents[action], fmt.Sprintf("%s for %s", b.UID, b.Employee.ID), err)
 	return action, err
 }
 
 // RemoveBadge takes a badge out of the map.
 func (c *Clock) RemoveBadge(who string, uid device.UID) (device.Employee, error) {
 	e, err := c.Roster.Remove(uid)
-	c.did(who, "badge removed", fmt.Sprintf("%s of %s", uid, e.ID), 0, err)
+	c.did(who, device.EventBadgeRemoved, fmt.Sprintf("%s of %s", uid, e.ID), err)
 	return e, err
 }
 
 // BlockBadge says whether a badge may be used.
 func (c *Clock) BlockBadge(who string, uid device.UID, blocked bool) (device.Employee, error) {
 	e, err := c.Roster.Block(uid, blocked)
-	what := "badge unblocked"
+	kind := device.EventBadgeUnblocked
 	if blocked {
-		what = "badge blocked"
+		kind = device.EventBadgeBlocked
 	}
-	c.did(who, what, fmt.Sprintf("%s of %s", uid, e.ID), 0, err)
+	c.did(who, kind, fmt.Sprintf("%s of %s", uid, e.ID), err)
 	return e, err
 }
 
@@ -68,7 +69,8 @@ func (c *Clock) ImportBadges(who string, file io.Reader, o roster.Options) (rost
 	o.Tapped = Tapped(c.Queue)
 	report, err := c.Roster.Import(file, o)
 	if !o.Dry {
-		c.did(who, "badges imported", fmt.Sprintf("%d lines, %d removed", len(report.Lines), len(report.Removed)), 0, err)
+		why := fmt.Sprintf("%d lines, %d removed", len(report.Lines), len(report.Removed))
+		c.did(who, device.EventBadgesImported, why, err)
 		c.BookOrphans()
 	}
 	return report, err
@@ -79,18 +81,33 @@ func (c *Clock) ImportBadges(who string, file io.Reader, o roster.Options) (rost
 // would come before later bookings
 // of the employee stay, for a person.
 func (c *Clock) BookOrphans() {
-	if !c.Roster.Whole() || c.Queue.Awaiting() {
+	if !c.Roster.Whole() || c.Queue.Stats().Awaiting {
 		return
 	}
-	for _, uid := range c.Queue.Orphans() {
+	for _, uid := range c.orphans() {
 		b, known := c.Roster.Lookup(uid)
 		if !known || b.Blocked {
 			continue
 		}
-		made, err := c.Queue.Claim(uid, b.Employee.ID, c.Rules, false, false)
-		why := fmt.Sprintf("%d of %s for %s, from the time when the badge map was damaged", len(made), uid, b.Employee.ID)
-		c.did("", "taps booked", why, 0, err)
+		// What fails stays, and is tried again when the badge map changes.
+		_, _ = c.Queue.Claim(device.Claim{
+			Badge: uid, Employee: b.Employee.ID, Rules: c.Rules, Kind: device.EventTapsBooked,
+			Why: fmt.Sprintf("of %s for %s, from the time when the badge map was damaged", uid, b.Employee.ID),
+		})
 	}
+}
+
+// orphans are the badges with taps from the time when part of the badge map was lost.
+func (c *Clock) orphans() (uids []device.UID) {
+	taps, _ := c.Queue.Unclaimed()
+	seen := map[device.UID]bool{}
+	for _, t := range taps {
+		if t.Orphan && !seen[t.UID] {
+			seen[t.UID] = true
+			uids = append(uids, t.UID)
+		}
+	}
+	return uids
 }
 
 // SyncBadges takes over the badge numbers that stand at Zeitstrom.
@@ -103,13 +120,14 @@ func (c *Clock) SyncBadges(ctx context.Context, who string, force bool) (roster.
 // Synced notes what was taken over from Zeitstrom; nobody asked for it if it was
 // time.
 func (c *Clock) Synced(who string, m roster.Merged, err error) {
-	c.did(who, "badges taken from Zeitstrom", fmt.Sprintf("%d added, %d changed, %d removed, %d blocked", len(m.Added), len(m.Changed), len(m.Removed), len(m.Blocked)), 0, err)
+	why := fmt.Sprintf("%d added, %d changed, %d removed, %d blocked", len(m.Added), len(m.Changed), len(m.Removed), len(m.Blocked))
+	c.did(who, device.EventBadgesSynced, why, err)
 }
 
 // Enroll waits for the badge that somebody is to get.
 func (c *Clock) Enroll(who string, e device.Employee, way roster.Way) (roster.EnrolState, error) {
 	return c.Enrol.Begin(e, way, func(s roster.EnrolState) {
-		c.did(who, "badge enrolled", fmt.Sprintf("%s for %s (%s), %d blocked", s.Badge.UID, e.ID, way, len(s.Blocked)), 0, nil)
+		c.did(who, device.EventBadgeEnrolled, fmt.Sprintf("%s for %s (%s), %d blocked", s.Badge.UID, e.ID, way, len(s.Blocked)), nil)
 	})
 }
 
@@ -139,7 +157,11 @@ func (c *Clock) Claim(who string, b device.Badge, force, dry bool) ([]Punch, err
 	if was, known := c.Roster.Lookup(b.UID); known && was.Employee.ID != b.Employee.ID {
 		return nil, fmt.Errorf("badge %s belongs to %s (%s) by now", b.UID.Hex(), was.Employee.Name, was.Employee.ID)
 	}
-	plan, err := c.Queue.Claim(b.UID, b.Employee.ID, c.Rules, force, true)
+	claim := device.Claim{
+		Badge: b.UID, Employee: b.Employee.ID, Rules: c.Rules, Force: force, Dry: true,
+		Kind: device.EventTapsClaimed, Why: fmt.Sprintf("of %s for %s", b.UID, b.Employee.ID), By: who,
+	}
+	plan, err := c.Queue.Claim(claim)
 	if err != nil {
 		return nil, err
 	}
@@ -148,20 +170,19 @@ func (c *Clock) Claim(who string, b device.Badge, force, dry bool) ([]Punch, err
 		if _, err := c.AddBadge(who, b, false); err != nil {
 			return nil, err
 		}
-		plan, err = c.Queue.Claim(b.UID, b.Employee.ID, c.Rules, force, false)
-		c.did(who, "taps claimed", fmt.Sprintf("%d of %s for %s", len(plan), b.UID, b.Employee.ID), 0, err)
-		if err != nil {
+		claim.Dry = false
+		if plan, err = c.Queue.Claim(claim); err != nil {
 			return nil, err
 		}
 	}
 	names := c.Roster.Names()
 	out := make([]Punch, len(plan))
 	for i, p := range plan {
-		state := queue.Pending
+		state := device.Pending
 		if p.Stamp.Uncertain {
-			state = queue.Held
+			state = device.Untimed
 		}
-		out[i] = c.punch(queue.Entry{Punch: p, State: state}, names)
+		out[i] = c.punch(device.Entry{Punch: p, State: state}, names)
 	}
 	return out, nil
 }

@@ -55,7 +55,7 @@ type Clock struct {
 	// Hanging names the parts that do not come round in time; empty if all do.
 	Hanging func(ctx context.Context, patience time.Duration) string
 	// Salvage tries to recover a damaged queue file once more, or gives it up.
-	Salvage func(giveUp bool) error
+	Salvage func(by string, giveUp bool) error
 	// Examine looks at everything; ExamineNow also keeps what it found.
 	Examine func(context.Context) []doctor.Finding
 	// Bring brings a badge to a simulated reader and returns the answer; nil
@@ -134,7 +134,7 @@ type Punch struct {
 	Name     string            `json:"name"`
 	Intent   device.Intent     `json:"intent"`
 	Time     time.Time         `json:"time"`
-	State    queue.State       `json:"state"`
+	State    device.State      `json:"state"`
 	Reason   string            `json:"reason,omitempty"`
 	Since    *time.Time        `json:"since,omitempty"` // when it came into that state
 	Basis
@@ -162,56 +162,29 @@ func newBasis(p device.Punch) Basis {
 	return Basis{p.Basis.Source, p.Basis.Intent, optional(p.Basis.Time), p.Basis.Silent}
 }
 
-func (c *Clock) punch(e queue.Entry, names map[device.EmployeeID]string) Punch {
+func (c *Clock) punch(e device.Entry, names map[device.EmployeeID]string) Punch {
 	p := Punch{
 		ID: e.ID, Employee: e.Employee, Name: names[e.Employee], Intent: e.Intent, Time: e.Time.UTC(),
-		State: e.State, Reason: cmp.Or(e.Reason, c.Uplink.Status().Stuck[e.ID]), Since: optional(e.Since), Basis: newBasis(e.Punch),
+		State: shown(e.State), Reason: cmp.Or(e.Reason, c.Uplink.Status().Stuck[e.ID]), Since: optional(e.Since), Basis: newBasis(e.Punch),
 		Times: Times{Uncertain: e.Stamp.Uncertain, Raw: optional(e.Raw)},
 	}
-	if from, to, err := c.bounds(e.Punch); err == nil && e.Stamp.Uncertain {
+	if from, to, err := c.Clock.Bounds(e.Punch); err == nil && e.Stamp.Uncertain {
 		p.NotBefore, p.NotAfter = optional(from), optional(to)
 	}
 	return p
 }
 
-// bounds returns between which instants a punch was made whose time is not certain.
-func (c *Clock) bounds(p device.Punch) (notBefore, notAfter time.Time, err error) {
-	if !p.Stamp.Uncertain {
-		return p.Time, p.Time, nil
+// shown is a state as scripts and people know it: what waits for its time is held.
+func shown(s device.State) device.State {
+	if s == device.Untimed {
+		return device.Held
 	}
-	before, after, err := c.Queue.Around(p)
-	if err != nil {
-		return notBefore, notAfter, err
-	}
-	notBefore, notAfter = c.Clock.Bounds(p, before, after)
-	return notBefore, notAfter, nil
+	return s
 }
 
-// SetTime gives a punch whose time is not certain the time that a person says,
-// between the bounds that are known.
+// SetTime gives a punch whose time is not certain the time that a person says.
 func (c *Clock) SetTime(who string, id device.PunchID, at time.Time) error {
-	e, err := c.Queue.Find(id)
-	if err != nil {
-		return err
-	}
-	from, to, err := c.bounds(e.Punch)
-	switch {
-	case err != nil:
-		return err
-	case !e.Stamp.Uncertain: // the queue says so
-	case c.Clock.Will(e.Stamp):
-		return errors.New("the clock gives it its true time by itself, as soon as a time server is reached; where there is none, set the system clock and [clock] trust = \"always\"")
-	case !to.IsZero() && from.After(to): // they contradict each other: one of the clocks was wrong
-	case at.Before(from.Truncate(time.Second)):
-		return fmt.Errorf("it was not before %s: the clock had booked others by then", from.In(c.Style.Zone).Format(time.DateTime))
-	case !to.IsZero() && at.After(to):
-		return fmt.Errorf("it was not after %s: the device was started anew then", to.In(c.Style.Zone).Format(time.DateTime))
-	case at.After(time.Now()) && c.Clock.Trust().Trusted:
-		return errors.New("that is in the future")
-	}
-	err = c.Queue.SetTime(id, at)
-	c.did(who, "decided the time", "", id, err)
-	return err
+	return c.Clock.SetTime(who, id, at)
 }
 
 // Punch returns one punch.
@@ -228,7 +201,7 @@ const recent = 1000
 func (c *Clock) Punches(all bool) ([]Punch, error) {
 	list := c.Queue.Undelivered
 	if all {
-		list = func() ([]queue.Entry, error) { return c.Queue.Recent(recent) }
+		list = c.recent
 	}
 	entries, err := list()
 	if err != nil {
@@ -242,6 +215,15 @@ func (c *Clock) Punches(all bool) ([]Punch, error) {
 	return out, nil
 }
 
+// recent are the newest punches, newest first.
+func (c *Clock) recent() (all []device.Entry, err error) {
+	err = c.Queue.Backward(func(e device.Entry) bool {
+		all = append(all, e)
+		return len(all) < recent
+	})
+	return all, err
+}
+
 // JournalLine is an entry of the journal, in the form in which it is exported. It
 // carries neither names nor UIDs.
 type JournalLine struct {
@@ -249,24 +231,24 @@ type JournalLine struct {
 	Employee device.EmployeeID `json:"employee_id,omitempty"`
 	Intent   device.Intent     `json:"intent,omitempty"`
 	Time     time.Time         `json:"time"` // of the punch, or of the exception
-	State    queue.State       `json:"state,omitempty"`
+	State    device.State      `json:"state,omitempty"`
 	Basis
 	Times
-	What string `json:"exception,omitempty"`
-	By   string `json:"by,omitempty"`
-	Why  string `json:"why,omitempty"`
-	Hash string `json:"hash"` // of the journal up to here
+	What device.EventKind `json:"exception,omitempty"`
+	By   string           `json:"by,omitempty"`
+	Why  string           `json:"why,omitempty"`
+	Hash string           `json:"hash"` // of the journal up to here
 }
 
 // NewJournalLine puts a journal entry into the form in which it is exported.
-func NewJournalLine(e queue.JournalEntry, state func(device.Punch) queue.State) JournalLine {
+func NewJournalLine(e queue.JournalEntry) JournalLine {
 	l := JournalLine{Hash: hex.EncodeToString(e.Hash[:])}
 	if e.Punch == nil {
-		l.Punch, l.Time, l.What, l.Why, l.By = e.Exception.Punch, e.Exception.At, e.Exception.What, e.Exception.Why, e.Exception.By
+		l.Punch, l.Time, l.What, l.Why, l.By = e.Event.Punch, e.Event.At, e.Event.Kind, e.Event.Why, e.Event.By
 		return l
 	}
 	l.Punch, l.Employee, l.Intent, l.Time = e.Punch.ID, e.Punch.Employee, e.Punch.Intent, e.Punch.Time.UTC()
-	l.State, l.Basis, l.Times = state(*e.Punch), newBasis(*e.Punch), Times{Uncertain: e.Punch.Stamp.Uncertain, Raw: optional(e.Punch.Raw)}
+	l.State, l.Basis, l.Times = shown(e.State), newBasis(*e.Punch), Times{Uncertain: e.Punch.Stamp.Uncertain, Raw: optional(e.Punch.Raw)}
 	return l
 }
 

@@ -17,7 +17,7 @@ var ErrNoAdminToken = errors.New("this device changes nobody's hours: it has no 
 // Correction is what somebody did to an employee's hours at Zeitstrom, for the
 // journal.
 type Correction struct {
-	What     string            `json:"what"` // "times corrected", say
+	What     device.EventKind  `json:"what"`
 	Timespan string            `json:"timespan"`
 	Employee device.EmployeeID `json:"employee"` // empty: Zeitstrom does not tell
 }
@@ -54,7 +54,7 @@ func (c *Client) Desk(api *zeitstrom.Client) *Desk {
 // Corrected notes a correction, and lets the clock learn at once what the employee
 // did last. It returns how many of their bookings Zeitstrom does not have.
 func (c *Clock) Corrected(ctx context.Context, who string, x Correction) (pending int, err error) {
-	c.did(who, x.What, fmt.Sprintf("timespan %s of %s", x.Timespan, x.Employee), 0, nil)
+	c.did(who, x.What, fmt.Sprintf("timespan %s of %s", x.Timespan, x.Employee), nil)
 	if x.Employee == "" {
 		return 0, nil
 	}
@@ -88,7 +88,7 @@ func (d *Desk) Week(ctx context.Context, e device.EmployeeID, from time.Time) (s
 }
 
 // correct makes a change of one timespan.
-func (d *Desk) correct(ctx context.Context, id, what string, change func(zeitstrom.Timespan) error) (Done, error) {
+func (d *Desk) correct(ctx context.Context, id string, what device.EventKind, change func(zeitstrom.Timespan) error) (Done, error) {
 	t, err := d.API.Timespan(ctx, id)
 	if err != nil {
 		return Done{}, err
@@ -97,10 +97,10 @@ func (d *Desk) correct(ctx context.Context, id, what string, change func(zeitstr
 }
 
 // done tells the clock of what was done, or may have been.
-func (d *Desk) done(ctx context.Context, what string, t zeitstrom.Timespan, err error) (Done, error) {
+func (d *Desk) done(ctx context.Context, what device.EventKind, t zeitstrom.Timespan, err error) (Done, error) {
 	switch {
 	case errors.Is(err, zeitstrom.ErrUnknown):
-		what += " (outcome unknown)"
+		what = what.OutcomeUnknown()
 	case err != nil:
 		return Done{}, err
 	}
@@ -110,7 +110,7 @@ func (d *Desk) done(ctx context.Context, what string, t zeitstrom.Timespan, err 
 
 // SetTimes corrects a timespan's times; a zero time stays as it is.
 func (d *Desk) SetTimes(ctx context.Context, id string, checkin, checkout time.Time) (Done, error) {
-	return d.correct(ctx, id, "times corrected", func(t zeitstrom.Timespan) error {
+	return d.correct(ctx, id, device.EventTimesCorrected, func(t zeitstrom.Timespan) error {
 		if checkin.IsZero() {
 			checkin = t.CheckIn
 		}
@@ -122,12 +122,12 @@ func (d *Desk) SetTimes(ctx context.Context, id string, checkin, checkout time.T
 func (d *Desk) Add(ctx context.Context, e device.EmployeeID, workday string, checkin, checkout time.Time) (Done, error) {
 	t, err := d.API.AddTimes(ctx, workday, checkin, checkout)
 	t.Employee = cmp.Or(t.Employee, e)
-	return d.done(ctx, "timespan added", t, err)
+	return d.done(ctx, device.EventTimespanAdded, t, err)
 }
 
 // Split makes two timespans of one.
 func (d *Desk) Split(ctx context.Context, id string, at time.Time) (Done, error) {
-	return d.correct(ctx, id, "timespan split", func(t zeitstrom.Timespan) error { return d.API.Split(ctx, t, at) })
+	return d.correct(ctx, id, device.EventTimespanSplit, func(t zeitstrom.Timespan) error { return d.API.Split(ctx, t, at) })
 }
 
 // Merge makes one timespan of several.
@@ -139,25 +139,25 @@ func (d *Desk) Merge(ctx context.Context, ids []string) (Done, error) {
 			return Done{}, err
 		}
 	}
-	return d.done(ctx, "timespans merged", spans[0], d.API.Merge(ctx, spans))
+	return d.done(ctx, device.EventTimespansMerged, spans[0], d.API.Merge(ctx, spans))
 }
 
 // Comment sets the comment; an empty one clears it.
 func (d *Desk) Comment(ctx context.Context, id, text string) (Done, error) {
-	return d.correct(ctx, id, "comment set", func(t zeitstrom.Timespan) error { return d.API.SetComment(ctx, t.ID, text) })
+	return d.correct(ctx, id, device.EventCommentSet, func(t zeitstrom.Timespan) error { return d.API.SetComment(ctx, t.ID, text) })
 }
 
 // Assign assigns a project.
 func (d *Desk) Assign(ctx context.Context, id string, p zeitstrom.Project) (Done, error) {
-	return d.correct(ctx, id, "project assigned", func(t zeitstrom.Timespan) error { return d.API.AssignProject(ctx, t.ID, p) })
+	return d.correct(ctx, id, device.EventProjectAssigned, func(t zeitstrom.Timespan) error { return d.API.AssignProject(ctx, t.ID, p) })
 }
 
 // Tag replaces all tags.
 func (d *Desk) Tag(ctx context.Context, id string, tags []zeitstrom.Tag) (Done, error) {
-	return d.correct(ctx, id, "tags set", func(t zeitstrom.Timespan) error { return d.API.SetTags(ctx, t.ID, tags) })
+	return d.correct(ctx, id, device.EventTagsSet, func(t zeitstrom.Timespan) error { return d.API.SetTags(ctx, t.ID, tags) })
 }
 
 // Delete deletes a timespan for good.
 func (d *Desk) Delete(ctx context.Context, id string) (Done, error) {
-	return d.correct(ctx, id, "timespan deleted", func(t zeitstrom.Timespan) error { return d.API.Delete(ctx, t.ID) })
+	return d.correct(ctx, id, device.EventTimespanDeleted, func(t zeitstrom.Timespan) error { return d.API.Delete(ctx, t.ID) })
 }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"timeclock/device"
-	"timeclock/queue"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -33,10 +32,11 @@ const (
 // or does not know any more, are left out.
 func (c *Clock) OpenDays(ctx context.Context) ([]OpenDay, error) {
 	now := time.Now()
-	days, err := c.Queue.OpenDays(now, now.Add(-openDaysBack), c.Rules.LongestShift)
-	if err != nil {
+	found := device.OpenDays{Now: now, Since: now.Add(-openDaysBack), LongestShift: c.Rules.LongestShift}
+	if err := c.Queue.Backward(found.Add); err != nil {
 		return nil, err
 	}
+	days := found.Days()
 	ctx, cancel := context.WithTimeout(ctx, openDaysTime)
 	defer cancel()
 	open, confirmed := make([]bool, len(days)), make([]bool, len(days))
@@ -61,7 +61,7 @@ func (c *Clock) OpenDays(ctx context.Context) ([]OpenDay, error) {
 
 // isOpen asks Zeitstrom; if that is not possible, or it does not have everything
 // yet, the day is taken for open.
-func (c *Clock) isOpen(ctx context.Context, d queue.OpenDay) (open, confirmed bool) {
+func (c *Clock) isOpen(ctx context.Context, d device.OpenDay) (open, confirmed bool) {
 	if _, pending, err := c.Queue.Last(d.Employee); err != nil || pending || !c.Uplink.Online() {
 		return true, false
 	}

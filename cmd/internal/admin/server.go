@@ -98,15 +98,15 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 // onPage does something about the page that ends in a pairing.
-func (s *Server) onPage(what string, do func(Page) (Pairing, error)) http.HandlerFunc {
+func (s *Server) onPage(what device.EventKind, do func(Page) (Pairing, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		if s.clock.Page == nil {
 			reply(w, nil, ErrNoPage)
 			return
 		}
-		s.log.Info(what)
+		s.log.Info(string(what))
 		p, err := do(s.clock.Page)
-		s.clock.did(Console, what, "", 0, err)
+		s.clock.did(Console, what, "", err)
 		reply(w, p, err)
 	}
 }
@@ -159,8 +159,10 @@ func (s *Server) handler() http.Handler {
 	})
 	mux.HandleFunc("POST /queue/salvage", func(w http.ResponseWriter, r *http.Request) {
 		giveUp := r.FormValue("give_up") != ""
-		err := s.clock.Salvage(giveUp)
-		s.clock.did(Console, "salvage asked for", fmt.Sprintf("give up: %v", giveUp), 0, err)
+		err := s.clock.Salvage(Console, giveUp)
+		if !giveUp {
+			s.clock.did(Console, device.EventSalvageAsked, "give up: false", err)
+		}
 		reply(w, nil, err)
 	})
 	mux.HandleFunc("GET /days/open", func(w http.ResponseWriter, r *http.Request) {
@@ -239,8 +241,8 @@ func (s *Server) handler() http.Handler {
 		n, err := s.clock.Corrected(r.Context(), Console, x)
 		reply(w, n, err)
 	})
-	mux.HandleFunc("POST /web/pair", s.onPage("pairing begun", Page.Pair))
-	mux.HandleFunc("POST /web/reset", s.onPage("accounts of the page taken away", Page.Reset))
+	mux.HandleFunc("POST /web/pair", s.onPage(device.EventPairingBegun, Page.Pair))
+	mux.HandleFunc("POST /web/reset", s.onPage(device.EventAccountsReset, Page.Reset))
 	mux.HandleFunc("GET /employees/{who}", func(w http.ResponseWriter, r *http.Request) {
 		e, err := s.clock.Employee(r.PathValue("who"))
 		reply(w, e, err)
@@ -273,7 +275,7 @@ func (s *Server) journal(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	out := json.NewEncoder(w)
 	err := s.clock.Queue.Journal(func(e queue.JournalEntry) error {
-		return out.Encode(NewJournalLine(e, s.clock.Queue.State))
+		return out.Encode(NewJournalLine(e))
 	})
 	if err != nil {
 		s.log.Error("journal not exported whole", "error", err)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"timeclock/device"
+	"timeclock/queue"
 	"timeclock/sync/uplink"
 )
 
@@ -108,10 +109,10 @@ func (c *Clock) Status() Status {
 	s := Status{Version: c.Version, Badges: c.Roster.Len()}
 	q := c.Queue.Stats()
 	s.Pending, s.Delivered, s.Quarantined = q.Pending, q.Delivered, q.Quarantined
-	s.Journal, s.Settings.Problem = c.Queue.Head(), c.Refused
+	s.Journal, s.Settings.Problem = q.Journal, c.Refused
 	taps, _ := c.Queue.Unclaimed()
 	s.Unclaimed = len(taps)
-	s.Ambiguous, s.Held, s.Uncertain, s.Dropped = q.Ambiguous, q.Held, q.Uncertain, q.Dropped
+	s.Ambiguous, s.Held, s.Uncertain, s.Dropped = q.Ambiguous, q.Waiting, q.Untimed, q.Dropped
 	s.OldestPending = optional(q.OldestPending)
 	r := c.Sync.Status()
 	s.Roster.Zeitstrom, s.Roster.Compared = c.Sync.Every > 0, optional(r.At)
@@ -132,22 +133,30 @@ func (c *Clock) Status() Status {
 		s.Uplink.Reason = why
 	}
 	s.Uplink.Skews = c.skews(u.Skews)
-	for _, p := range c.Queue.Wrong() {
-		s.Wrong = append(s.Wrong, p.ID)
-	}
+	s.Wrong = q.Wrong
 	s.Display.Problem, s.Signal.Problem = c.Display.Problem(), c.Signal.Problem()
 	s.Display.Healthy, s.Signal.Healthy = s.Display.Problem == "", s.Signal.Problem == ""
 	if c.Page != nil {
 		s.Page.Address, s.Page.Problem = c.Page.Address(), c.Page.Problem()
 	}
-	for _, p := range c.Queue.Uncertain() {
-		if !c.Clock.Will(p.Stamp) {
-			s.Stranded++
-		}
-	}
+	s.Stranded = c.stranded(q)
 	trust := c.Clock.Trust()
 	s.Clock.Trusted, s.Clock.Source = trust.Trusted, trust.Source
 	return s
+}
+
+// stranded counts the untimed punches whose time only a person can tell.
+func (c *Clock) stranded(q queue.Stats) (n int) {
+	if q.Untimed == 0 {
+		return 0
+	}
+	waiting, _ := c.Queue.Undelivered() // what cannot be read shows elsewhere
+	for _, e := range waiting {
+		if e.Stamp.Uncertain && e.State != device.Quarantined && !c.Clock.Will(e.Punch) {
+			n++
+		}
+	}
+	return n
 }
 
 func (c *Clock) skews(found []uplink.Skew) []Skew {

@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 
 	"timeclock/cmd/internal/serve"
-	"timeclock/queue"
+	"timeclock/device"
 )
 
 // cookieName begins with __Host-: only this host sets it, over HTTPS, for all of
@@ -324,7 +324,7 @@ func (s *Server) pair(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.sessions.endOf(a.Name)
-	s.clock.Queue.Note(queue.Exception{What: "paired: admin set", Why: a.Name, By: a.Name})
+	s.clock.Queue.Note(device.Event{Kind: device.EventAdminPaired, Why: a.Name, By: a.Name})
 	s.enter(w, r, a)
 }
 

@@ -14,7 +14,6 @@ import (
 	"timeclock/cmd/internal/admin"
 	"timeclock/device"
 	"timeclock/device/roster"
-	"timeclock/queue"
 )
 
 func (s *Server) nowPage(w http.ResponseWriter, r *http.Request) {
@@ -235,7 +234,7 @@ func (s *Server) claim(r *http.Request, who string) (string, error) {
 }
 
 func (s *Server) bookingsPage(w http.ResponseWriter, r *http.Request) {
-	state, q := queue.State(r.FormValue("state")), strings.ToLower(strings.TrimSpace(r.FormValue("q")))
+	state, q := device.State(r.FormValue("state")), strings.ToLower(strings.TrimSpace(r.FormValue("q")))
 	open, err := s.clock.Punches(false)
 	newest, err2 := s.clock.Punches(true)
 	problem := ""
@@ -257,12 +256,12 @@ func (s *Server) bookingsPage(w http.ResponseWriter, r *http.Request) {
 	}
 	const most = 300
 	s.answer(w, r, http.StatusOK, "bookings", struct {
-		State   queue.State
+		State   device.State
 		Query   string
-		States  []queue.State
+		States  []device.State
 		Punches []admin.Punch
 		More    int
-	}{state, r.FormValue("q"), []queue.State{queue.Pending, queue.Ambiguous, queue.Held, queue.Quarantined, queue.Delivered, queue.Dropped}, found[:min(most, len(found))], max(0, len(found)-most)}, problem)
+	}{state, r.FormValue("q"), []device.State{device.Pending, device.Ambiguous, device.Held, device.Quarantined, device.Delivered, device.Dropped}, found[:min(most, len(found))], max(0, len(found)-most)}, problem)
 }
 
 // punchID reads the field punch of a form.
@@ -337,7 +336,7 @@ func (s *Server) addAccount(r *http.Request, who string) (string, error) {
 		return "", err
 	}
 	s.sessions.endOf(a.Name)
-	s.clock.Queue.Note(queue.Exception{What: "account set", Why: fmt.Sprintf("%s (%s)", a.Name, a.Role), By: who})
+	s.clock.Queue.Note(device.Event{Kind: device.EventAccountSet, Why: fmt.Sprintf("%s (%s)", a.Name, a.Role), By: who})
 	return s.text(r, "account_set", a.Name), nil
 }
 
@@ -347,7 +346,7 @@ func (s *Server) removeAccount(r *http.Request, who string) (string, error) {
 		return "", err
 	}
 	s.sessions.endOf(name)
-	s.clock.Queue.Note(queue.Exception{What: "account removed", Why: name, By: who})
+	s.clock.Queue.Note(device.Event{Kind: device.EventAccountRemoved, Why: name, By: who})
 	return s.text(r, "account_removed", name), nil
 }
 

@@ -1,0 +1,97 @@
+package queue
+
+import (
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	"timeclock/device"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Last returns the newest punch that this clock made for an employee, the zero
+// Punch if there is none, and whether Zeitstrom lacks it or an earlier one that
+// is still to come.
+func (s *Store) Last(e device.EmployeeID) (p device.Punch, lacks bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, ok := s.last[e]
+	if earlier, there := s.earlier[e]; !ok && there {
+		return earlier.Punch, earlier.Ambiguous, nil
+	}
+	return p, s.lacks(e), nil
+}
+
+// Stats counts the punches by state, and says how the file is.
+func (s *Store) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.stats(s.first)
+	st.Journal = hex.EncodeToString(s.chain.head[:])
+	st.Absent, st.Awaiting = s.db == nil, s.awaiting
+	if s.problem != nil {
+		st.Problem = s.problem.Error()
+	}
+	return st
+}
+
+// Undelivered returns every punch that is pending or quarantined, in order.
+func (s *Store) Undelivered() ([]device.Entry, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ids []device.PunchID
+	for _, lane := range s.lanes {
+		for _, e := range lane {
+			ids = append(ids, e.id)
+		}
+	}
+	for id, m := range s.marks {
+		if m.State == device.Quarantined {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	out := make([]device.Entry, 0, len(ids))
+	err := s.view(func(tx *bolt.Tx) error {
+		for _, id := range ids {
+			p, err := getPunch(tx, id)
+			if err != nil {
+				return err
+			}
+			out = append(out, s.entry(p))
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Backward calls f for each punch, newest first, until f returns false. F must not use the
+// store.
+func (s *Store) Backward(f func(device.Entry) bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.view(func(tx *bolt.Tx) error {
+		return newestFirst(tx, func(p device.Punch) bool { return f(s.entry(p)) })
+	})
+}
+
+// Find returns one punch.
+func (s *Store) Find(id device.PunchID) (device.Entry, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, err := s.read(id)
+	return s.entry(p), err
+}
+
+// read returns a punch from the file.
+func (s *Store) read(id device.PunchID) (p device.Punch, err error) {
+	if id == 0 || id >= s.next {
+		return p, fmt.Errorf("there is no punch %d", id)
+	}
+	err = s.view(func(tx *bolt.Tx) error {
+		p, err = getPunch(tx, id)
+		return err
+	})
+	return p, err
+}
