@@ -31,7 +31,7 @@ put() { install -D -m "$1" "$2" "$root/$3"; } # MODE FILE PATH
 host=$work/timeclock
 (cd ../.. && CGO_ENABLED=0 go build -trimpath -o "$host" ./cmd/timeclock)
 "$host" man-page >"$work/timeclock.1"
-"$host" completion >"$work/completion"
+for shell in bash zsh fish; do "$host" completion "$shell" >"$work/completion.$shell"; done
 "$host" config default >"$work/timeclock.toml"
 sed "1s/(.*)/($VERSION)/" changelog >"$work/changelog"
 gzip -9n "$work/timeclock.1" "$work/changelog"
@@ -50,7 +50,9 @@ for arch in ${ARCHS:-armhf arm64 amd64}; do
 	put 644 udev.rules usr/lib/udev/rules.d/60-timeclock.rules
 	put 644 "$work/timeclock.toml" etc/timeclock/timeclock.toml
 	put 644 "$work/timeclock.toml" usr/share/timeclock/timeclock.toml # an update keeps this one
-	put 644 "$work/completion" usr/share/bash-completion/completions/timeclock
+	put 644 "$work/completion.bash" usr/share/bash-completion/completions/timeclock
+	put 644 "$work/completion.zsh" usr/share/zsh/vendor-completions/_timeclock
+	put 644 "$work/completion.fish" usr/share/fish/vendor_completions.d/timeclock.fish
 	put 644 "$work/timeclock.1.gz" usr/share/man/man1/timeclock.1.gz
 	put 644 "$work/changelog.gz" usr/share/doc/timeclock/changelog.gz
 	put 644 copyright usr/share/doc/timeclock/copyright

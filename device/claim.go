@@ -28,23 +28,13 @@ type Claim struct {
 	By       string
 }
 
-// LaterError refuses a claim: it would put punches before others, whose directions may be
-// wrong then.
-type LaterError struct {
-	First time.Time // of the badge's taps
-}
-
-func (e *LaterError) Error() string {
-	return fmt.Sprintf("this employee has bookings after the badge's first tap (%s): claiming it would put bookings before them",
-		e.First.Local().Format(time.DateTime))
-}
-
 // Plan makes punches of a badge's taps, oldest first, with their true times and the directions
 // that follow from what is known of the employee at that time. Before is their newest punch
 // before the first tap; later says that they have punches after it.
 func (c Claim) Plan(taps []UnclaimedTap, before Punch, later bool) (plan []Punch, err error) {
 	if len(taps) > 0 && later && !c.Force {
-		return nil, &LaterError{taps[0].Time}
+		return nil, &Refusal{fmt.Sprintf("this employee has bookings after the badge's first tap (%s): claiming it would put "+
+			"bookings before them", taps[0].Time.Local().Format(time.DateTime)), ClaimAnyway}
 	}
 	for _, t := range taps {
 		age, known := t.Since(before)

@@ -36,34 +36,6 @@ type Employee struct {
 	Name string // may be empty
 }
 
-// Badge is one line of the badge map: whose it is.
-type Badge struct {
-	UID      UID
-	Employee Employee
-	Blocked  bool // lost, say: it books nothing
-	// From and Until are the first and the last day on which it may be used, as
-	// YYYY-MM-DD; empty: any.
-	From, Until string
-	Origin      Origin
-}
-
-// Usable reports whether the badge may be used on a day, YYYY-MM-DD; empty: it is
-// not known which day it is.
-func (b Badge) Usable(day string) bool {
-	return !b.Blocked && (day == "" || b.From <= day && (b.Until == "" || day <= b.Until))
-}
-
-// Origin is who put a badge into the badge map.
-type Origin string
-
-// Who can put a badge there. What people did at this clock is not undone by
-// Zeitstrom.
-const (
-	ByHand        Origin = "hand"      // a command, the page, or the badge held to the reader
-	ByFile        Origin = "file"      // an imported list
-	FromZeitstrom Origin = "zeitstrom" // the number that stands at Zeitstrom
-)
-
 // Person is an employee as Zeitstrom has them.
 type Person struct {
 	Employee

@@ -53,6 +53,26 @@ func TestWeakness(t *testing.T) {
 	}
 }
 
+// A badge goes to the operator as it is, and comes back so.
+func TestBadgeAsJSON(t *testing.T) {
+	for _, b := range []Badge{
+		{UID: uid(t, "A1B2C3D4"), Employee: Employee{"a1b2c3d4-e5f6-7890-abcd-ef1234567890", "Anna"}, Blocked: true, From: "2026-01-01", Origin: ByFile},
+		{},
+	} {
+		text, err := json.Marshal(b)
+		if err != nil || !strings.Contains(string(text), `"UID":"`+b.UID.Hex()+`"`) {
+			t.Errorf("%s, %v", text, err)
+		}
+		again := Badge{UID: uid(t, "01020304")}
+		if err := json.Unmarshal(text, &again); err != nil || again != b {
+			t.Errorf("%s became %+v, %v", text, again, err)
+		}
+	}
+	if err := json.Unmarshal([]byte(`{"UID": "12"}`), &Badge{}); err == nil {
+		t.Error("half a UID was taken")
+	}
+}
+
 // However a UID is printed, in a log, an error or a dump, it stays masked.
 func TestUIDDoesNotLeak(t *testing.T) {
 	u := uid(t, "A1B2C3D4")
@@ -60,6 +80,8 @@ func TestUIDDoesNotLeak(t *testing.T) {
 	var log bytes.Buffer
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("tap", "uid", u, "tap", tap)
 	slog.New(slog.NewTextHandler(&log, nil)).Info("tap", "uid", u, "tap", tap, "o", Outcome{Tap: tap})
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("badge", "badge", Badge{UID: u})
+	slog.New(slog.NewTextHandler(&log, nil)).Info("badge", "badge", Badge{UID: u})
 	asJSON, err := json.Marshal(tap)
 	if err != nil {
 		t.Fatal(err)

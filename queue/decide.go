@@ -36,7 +36,7 @@ func (s *Store) Retry(by string, id device.PunchID) error {
 			return s.releasePair(st, p, by)
 		}
 	case device.Untimed:
-		return fmt.Errorf("the time of punch %d is not certain: give it one", id)
+		return &device.Refusal{Cause: fmt.Sprintf("the time of punch %d is not certain", id), Remedy: device.SetTimeInstead}
 	default:
 		return fmt.Errorf("punch %d is neither quarantined nor ambiguous nor held: there is nothing to retry", id)
 	}

@@ -3,7 +3,6 @@ package queue
 import (
 	"encoding/binary"
 	"fmt"
-	"iter"
 	"slices"
 	"sort"
 
@@ -60,19 +59,6 @@ func (r ranges) minus(id device.PunchID) ranges {
 		return r
 	}
 	return r.without(ranges{{id, id}})
-}
-
-// all yields the ids, ascending.
-func (r ranges) all() iter.Seq[device.PunchID] {
-	return func(yield func(device.PunchID) bool) {
-		for _, run := range r {
-			for id := run.first; id <= run.last; id++ {
-				if !yield(id) {
-					return
-				}
-			}
-		}
-	}
 }
 
 // without returns what is in r and not in other.

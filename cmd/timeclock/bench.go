@@ -42,18 +42,18 @@ type trial struct {
 	Note   string `json:"note,omitempty"`
 }
 
-// bench is a device on a technician's bench.
-type bench struct {
-	*daemon
+// testBench is a device on a technician's bench.
+type testBench struct {
+	*clockwork
 	cfg config.Config
 	in  *bufio.Reader
 	out io.Writer
 }
 
-// doctorBench leads through everything that somebody must see, hear and do.
-func (c *call) doctorBench(ctx context.Context, cfg config.Config) (err error) {
+// bench leads through everything that somebody must see, hear and do.
+func (c *call) bench(ctx context.Context, cfg config.Config, report string) (err error) {
 	// Before root becomes the clock's user, who may not write here.
-	files, err := reportFiles(c.report)
+	files, err := reportFiles(report)
 	if err != nil {
 		return err
 	}
@@ -75,12 +75,12 @@ func (c *call) doctorBench(ctx context.Context, cfg config.Config) (err error) {
 	defer done()
 	running, stop := context.WithCancel(ctx)
 	var parts sync.WaitGroup
-	for _, p := range []task{d.clock.Reader, d.clock.Display, d.clock.Signal} {
+	for _, p := range []task{d.rooms.Reader, d.rooms.Display, d.rooms.Signal} {
 		parts.Go(func() { p.Run(running) })
 	}
 	defer parts.Wait()
 	defer stop()
-	b := &bench{d, cfg, bufio.NewReader(c.stdin), c.stdout}
+	b := &testBench{d, cfg, bufio.NewReader(c.stdin), c.stdout}
 	r := b.report(ctx)
 	if ctx.Err() != nil {
 		return errors.New("interrupted: there is no report")
@@ -114,7 +114,7 @@ func reportFiles(name string) (files []*os.File, err error) {
 	return files, nil
 }
 
-func (b *bench) report(ctx context.Context) benchReport {
+func (b *testBench) report(ctx context.Context) benchReport {
 	var host doctor.Host
 	name, err := os.Hostname()
 	if err != nil {
@@ -128,8 +128,10 @@ func (b *bench) report(ctx context.Context) benchReport {
 	r.Tried = append(r.Tried, b.answers(ctx)...)
 	r.Tried = append(r.Tried, b.badge(ctx))
 	fmt.Fprintln(b.out, "Examining the rest...")
-	r.Findings = b.clock.ExamineNow(ctx).Findings
-	r.Reader = b.clock.Reader.Health().Chip
+	if x, err := b.admin.Examine(ctx, admin.Console, admin.None{}); err == nil {
+		r.Findings = x.Findings
+	}
+	r.Reader = b.rooms.Reader.Health().Chip
 	for _, t := range r.Tried {
 		r.Passed = r.Passed && t.Result != "failed"
 	}
@@ -138,7 +140,7 @@ func (b *bench) report(ctx context.Context) benchReport {
 }
 
 // answers shows the answers that differ most, to eyes and ears.
-func (b *bench) answers(ctx context.Context) (all []trial) {
+func (b *testBench) answers(ctx context.Context) (all []trial) {
 	now := time.Now()
 	show := func(kind device.OutcomeKind) device.Outcome {
 		return device.Outcome{Kind: kind, Employee: device.Employee{Name: "Test"}, Punch: device.Punch{Time: now}}
@@ -169,13 +171,13 @@ func (b *bench) answers(ctx context.Context) (all []trial) {
 const again = 4 * time.Second
 
 // ask shows an answer until somebody has said whether it is right.
-func (b *bench) ask(ctx context.Context, question string, o device.Outcome) trial {
+func (b *testBench) ask(ctx context.Context, question string, o device.Outcome) trial {
 	ctx, stop := context.WithCancel(ctx)
 	var shown sync.WaitGroup
 	shown.Go(func() {
 		for ctx.Err() == nil {
-			b.clock.Display.Show(o)
-			b.clock.Signal.Show(o)
+			b.rooms.Display.Show(o)
+			b.rooms.Signal.Show(o)
 			select {
 			case <-ctx.Done():
 			case <-time.After(again):
@@ -204,9 +206,9 @@ func (b *bench) ask(ctx context.Context, question string, o device.Outcome) tria
 const benchTap = time.Minute
 
 // badge waits for a badge at the reader. To a simulated one it brings one.
-func (b *bench) badge(ctx context.Context) trial {
+func (b *testBench) badge(ctx context.Context) trial {
 	t := trial{What: "A badge is read", Result: "passed"}
-	before := b.clock.Reader.Health()
+	before := b.rooms.Reader.Health()
 	fmt.Fprintf(b.out, "Hold a badge to the reader, for %v at most. Nobody is booked.\n", benchTap)
 	if b.chip != nil {
 		card := &mfrc522test.Card{UID: []byte{1, 2, 3, 4}}
@@ -214,7 +216,7 @@ func (b *bench) badge(ctx context.Context) trial {
 		defer b.chip.Remove(card)
 	}
 	for end := time.Now().Add(benchTap); ; {
-		h := b.clock.Reader.Health()
+		h := b.rooms.Reader.Health()
 		switch {
 		case h.Reads > before.Reads:
 			t.Note = fmt.Sprintf("%d bad reads before", h.Errors-before.Errors)

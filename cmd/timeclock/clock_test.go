@@ -83,14 +83,20 @@ func newPlace(t *testing.T) *place {
 }
 
 // start runs a whole clock, with the badges of three employees.
-func (p *place) start(t *testing.T, x extras) (d *daemon, stop func()) {
+func (p *place) start(t *testing.T) (d *daemon, stop func()) {
 	t.Helper()
-	d, err := newDaemon(t.Context(), p.cfg, slog.New(slog.DiscardHandler), x)
+	return p.startOn(t, clock.System{}, extras{})
+}
+
+// startOn runs it on a computer whose kernel says what time it is.
+func (p *place) startOn(t *testing.T, k clock.Kernel, x extras) (d *daemon, stop func()) {
+	t.Helper()
+	d, err := newDaemonOn(t.Context(), k, p.cfg, slog.New(slog.DiscardHandler), x)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for n := range 3 {
-		if _, err := d.clock.Roster.Add(device.Badge{UID: badgeOf(n), Employee: device.Employee{ID: employeeOf(n), Name: "Anna"}}, false); err != nil {
+		if _, err := d.rooms.Roster.Add(device.Badge{UID: badgeOf(n), Employee: device.Employee{ID: employeeOf(n), Name: "Anna"}}, false); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -110,7 +116,7 @@ func (p *place) start(t *testing.T, x extras) (d *daemon, stop func()) {
 
 func (p *place) tap(t *testing.T, d *daemon, n int) device.Outcome {
 	t.Helper()
-	o, err := d.clock.Tap(t.Context(), badgeOf(n))
+	o, err := d.rooms.Bring(t.Context(), badgeOf(n))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,9 +130,9 @@ func TestWakesWithAWrongClock(t *testing.T) {
 	p := newPlace(t)
 	p.cfg.Clock.Trust = config.Auto
 	kernel := &wrongClock{boot: 1, start: time.Now(), off: -56 * 365 * 24 * time.Hour}
-	d, stop := p.start(t, extras{kernel: kernel})
+	d, stop := p.startOn(t, kernel, extras{})
 	devicetest.Eventually(t, func() error {
-		if !d.facts().NoTime || d.facts().ReaderBroken || !d.clock.Uplink.Online() {
+		if !d.facts().NoTime || d.facts().ReaderBroken || !d.rooms.Uplink.Online() {
 			return fmt.Errorf("%+v", d.facts())
 		}
 		return nil
@@ -134,10 +140,10 @@ func TestWakesWithAWrongClock(t *testing.T) {
 	tapped := time.Now()
 	o := p.tap(t, d, 0)
 	made := time.Now()
-	if a := admin.NewAnswer(o, d.clock.Style); o.Kind != device.CheckedIn || !a.Doubt || a.Text != "Welcome, Anna: --:-- (the time follows as soon as it is certain)" {
+	if a := admin.NewAnswer(o, d.rooms.Style); o.Kind != device.CheckedIn || !a.Doubt || a.Text != "Welcome, Anna: --:-- (the time follows as soon as it is certain)" {
 		t.Errorf("answered %+v", a)
 	}
-	if s := d.clock.Status(); s.Pending != 1 || s.Held != 1 || s.Uncertain != 1 || s.Clock.Trusted || s.OldestPending != nil {
+	if s := d.status(t); s.Pending != 1 || s.Held != 1 || s.Uncertain != 1 || s.Clock.Trusted || s.OldestPending != nil {
 		t.Errorf("status %+v", s)
 	}
 	if heads := d.queue.Heads(); len(heads) > 0 {
@@ -158,12 +164,12 @@ func TestWakesWithAWrongClock(t *testing.T) {
 	// The power fails before the time is known.
 	stop()
 	kernel = &wrongClock{boot: 2, start: time.Now(), off: -time.Hour}
-	d, stop = p.start(t, extras{kernel: kernel})
+	d, stop = p.startOn(t, kernel, extras{})
 	lost := p.tap(t, d, 0).Punch
 	stop()
 	kernel = &wrongClock{boot: 3, start: time.Now(), synced: true}
-	d, _ = p.start(t, extras{kernel: kernel})
-	client := admin.Dial(t.Context(), p.cfg.StateDir)
+	d, _ = p.startOn(t, kernel, extras{})
+	client := dial(t.Context(), p.cfg.StateDir)
 	p.tap(t, d, 1)
 	p.tap(t, d, 0)
 	devicetest.Eventually(t, func() error { return p.api.has([]string{"checkin:00", "checkin:01"}) })
@@ -187,9 +193,9 @@ func TestWakesWithAWrongClock(t *testing.T) {
 func TestSecondThoughtsReachZeitstrom(t *testing.T) {
 	p := newPlace(t)
 	p.cfg.Terminal.SecondThoughts = time.Second
-	d, _ := p.start(t, extras{})
+	d, _ := p.start(t)
 	devicetest.Eventually(t, func() error {
-		if !d.clock.Reader.Health().Healthy {
+		if !d.rooms.Reader.Health().Healthy {
 			return errors.New("the reader is not ready")
 		}
 		return nil
@@ -209,7 +215,7 @@ func TestSecondThoughtsReachZeitstrom(t *testing.T) {
 	devicetest.Eventually(t, func() error { return p.api.has([]string{"checkout:00"}) })
 	// Zeitstrom has it before this clock has written down that it does.
 	devicetest.Eventually(t, func() error {
-		if s := d.clock.Status(); s.Dropped != 1 || s.Pending != 0 {
+		if s := d.status(t); s.Dropped != 1 || s.Pending != 0 {
 			return fmt.Errorf("%d dropped, %d pending", s.Dropped, s.Pending)
 		}
 		return nil
@@ -226,9 +232,9 @@ func TestRefusedTokenIsTold(t *testing.T) {
 	p.api.server.Fault = func(*http.Request) zeitstromtest.Fault {
 		return zeitstromtest.JSON(401, `{"detail": "Invalid token."}`)
 	}
-	d, _ := p.start(t, extras{})
+	d, _ := p.start(t)
 	devicetest.Eventually(t, func() error {
-		if f, s := d.facts(), d.clock.Status(); !f.Token || !f.Offline || !strings.Contains(s.Uplink.Problem, "put a valid one into the token file") {
+		if f, s := d.facts(), d.status(t); !f.Token || !f.Offline || !strings.Contains(s.Uplink.Problem, "put a valid one into the token file") {
 			return fmt.Errorf("%+v, %+v", f, s.Uplink)
 		}
 		return nil

@@ -99,7 +99,7 @@ func (f *clockFiles) make(api string) {
 	}
 	f.own()
 	stop := f.start()
-	client := admin.Dial(t.Context(), f.state)
+	client := dial(t.Context(), f.state)
 	list, err := os.ReadFile(filepath.Join(f.dir, "etc", "badges.csv"))
 	if err != nil {
 		t.Fatal(err)
@@ -193,7 +193,7 @@ func (f *clockFiles) start() (stop func()) {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	ctx, cancel := context.WithCancel(context.Background())
-	client := admin.Dial(ctx, f.state)
+	client := dial(ctx, f.state)
 	giveUp := time.After(time.Until(devicetest.Deadline(f.t)))
 	for {
 		if s, err := client.Status(); err == nil && s.Reader.Healthy {
@@ -307,7 +307,7 @@ func TestDamagedFiles(t *testing.T) {
 				c.own()
 				stop := c.start()
 				defer stop()
-				client := admin.Dial(t.Context(), c.state)
+				client := dial(t.Context(), c.state)
 				answer, err := client.Tap(badgeOf(1))
 				if err != nil {
 					t.Fatal(err)
@@ -409,7 +409,7 @@ func TestDiskThatTakesNothing(t *testing.T) {
 			defer syscall.Unmount(c.state, syscall.MNT_DETACH)
 			stop := c.start()
 			defer stop()
-			client := admin.Dial(t.Context(), c.state)
+			client := dial(t.Context(), c.state)
 			answer, err := client.Tap(badgeOf(1))
 			if err != nil || answer.Punch != "" {
 				t.Fatalf("%+v, %v", answer, err)

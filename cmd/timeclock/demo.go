@@ -22,6 +22,7 @@ import (
 	"syscall"
 	"time"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/cmd/internal/serve"
 	"timeclock/device"
 	"timeclock/device/config"
@@ -119,16 +120,23 @@ var (
 	_ display.Panel = (*demo)(nil)
 )
 
-func runDemo(ctx context.Context, c *call) error {
-	if err := c.want(0, 0); err != nil {
-		return err
+func demoCommand() command {
+	return command{
+		name: "demo", help: "the whole clock on this computer, without hardware or account",
+		flags: func(f *flags) action {
+			listen := f.text("listen", "127.0.0.1:8470", "`address` of the page")
+			return func(ctx context.Context, c *call) error { return c.demo(ctx, *listen) }
+		},
 	}
+}
+
+func (c *call) demo(ctx context.Context, listen string) error {
 	dir, err := os.MkdirTemp("", "timeclock-demo-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	page, err := net.Listen("tcp", c.listen)
+	page, err := net.Listen("tcp", listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		page, err = net.Listen("tcp", "127.0.0.1:0") // any other will do
 	}
@@ -186,7 +194,7 @@ func newDemo(ctx context.Context, dir string, c *call) (_ *demo, err error) {
 		}
 		uid, err := device.ParseUID(b.UID)
 		if err == nil {
-			_, err = d.daemon.clock.Roster.Add(device.Badge{UID: uid, Employee: device.Employee{ID: device.EmployeeID(b.Employee), Name: b.Name}}, false)
+			_, err = d.daemon.rooms.Roster.Add(device.Badge{UID: uid, Employee: device.Employee{ID: device.EmployeeID(b.Employee), Name: b.Name}}, false)
 		}
 		if err != nil {
 			d.daemon.Close()
@@ -244,7 +252,7 @@ func (d *demo) handler() http.Handler {
 func (d *demo) tap(uid device.UID) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	if _, err := d.daemon.clock.Tap(ctx, uid); err != nil {
+	if _, err := d.daemon.admin.Tap(ctx, admin.Console, admin.WholeUID{UID: uid}); err != nil {
 		fmt.Fprintf(d.out, "%s  no answer: the reader is dead\n", time.Now().Format(time.TimeOnly))
 	}
 }
@@ -254,7 +262,7 @@ func (d *demo) Show(o device.Outcome) {
 	if o.Update {
 		return
 	}
-	line := d.daemon.clock.Style.Line(o)
+	line := d.daemon.rooms.Style.Line(o)
 	fmt.Fprintf(d.out, "%s  %s\n", time.Now().Format(time.TimeOnly), line)
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -289,7 +297,7 @@ type view struct {
 type received struct{ ID, Name, Intent, Time string }
 
 func (d *demo) view() view {
-	s := d.daemon.clock.Status()
+	s := d.daemon.admin.Glance()
 	d.mu.Lock()
 	v := view{
 		Picture: "data:image/png;base64," + base64.StdEncoding.EncodeToString(d.picture),
@@ -302,7 +310,7 @@ func (d *demo) view() view {
 		v.Says = d.says
 	}
 	d.mu.Unlock()
-	names := d.daemon.clock.Roster.Names()
+	names := d.daemon.rooms.Roster.Names()
 	all := d.zeitstrom.Timestamps()
 	for i, t := range slices.Backward(all[max(0, len(all)-12):]) {
 		v.Received = append(v.Received, received{

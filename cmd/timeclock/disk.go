@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"timeclock/cmd/internal/admin"
 	"timeclock/device/config"
+	"timeclock/device/roster"
 	"timeclock/queue"
 )
 
@@ -20,7 +22,9 @@ type disk struct {
 	state    *stateDir // nil: it could not be taken
 	queue    *queue.Store
 	recovery *recovery // nil: there is none to be made
-	clock    *admin.Clock
+
+	mu   sync.Mutex
+	said string // what happened to the queue file; usually nothing
 }
 
 // lookForDisk is how soon a disk that is well again is noticed.
@@ -34,6 +38,9 @@ func openDisk(ctx context.Context, cfg config.Config, log *slog.Logger) (*disk, 
 	switch {
 	case err == nil:
 		d.queue = q
+		if d.recovery != nil {
+			d.said = d.recovery.notice()
+		}
 	case errors.Is(err, errHeld), errors.Is(err, queue.ErrInUse), ctx.Err() != nil:
 		return d, err
 	default:
@@ -60,10 +67,30 @@ func (d *disk) open(ctx context.Context) (q *queue.Store, err error) {
 	return q, nil
 }
 
-func (d *disk) String() string { return "disk" }
+// Notice implements admin.Storage.
+func (d *disk) Notice() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.said
+}
 
-// Run tries until there is a queue, and recovers what was damaged.
-func (d *disk) Run(ctx context.Context) error {
+func (d *disk) say(notice string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.said = notice
+}
+
+// diskTask sees that there is a queue, and recovers what was damaged.
+type diskTask struct {
+	*disk
+	roster *roster.Roster
+	admin  *admin.Admin
+}
+
+func (d diskTask) String() string { return "disk" }
+
+// Run tries until there is a queue, and until everything that was damaged is recovered.
+func (d diskTask) Run(ctx context.Context) error {
 	for d.queue.Stats().Absent {
 		select {
 		case <-ctx.Done():
@@ -81,18 +108,18 @@ func (d *disk) Run(ctx context.Context) error {
 			continue
 		}
 		d.queue.Adopt(opened, nil)
-		d.clock.Roster.Reload()
-		d.clock.BookOrphans()
+		d.roster.Reload()
+		d.admin.BookOrphans()
 		d.log.Info("bookings are saved again")
 	}
 	if d.recovery == nil {
 		return nil
 	}
-	return d.recovery.run(ctx, d.queue, d.clock.Noticed, d.clock.BookOrphans, d.log)
+	return d.recovery.run(ctx, d.queue, d.say, d.admin.BookOrphans, d.log)
 }
 
-// salvage tries a recovery again that waits for a person, or gives it up.
-func (d *disk) salvage(by string, giveUp bool) error {
+// Salvage implements admin.Storage.
+func (d *disk) Salvage(by string, giveUp bool) error {
 	if !d.queue.Stats().Awaiting {
 		return errors.New("there is nothing to be salvaged: the queue file is whole")
 	}

@@ -20,7 +20,7 @@ func TestVerdict(t *testing.T) {
 		{hearing{Reads: 9, Errors: 3, Asked: 200, Answered: 120}, "weak"},
 	} {
 		var out bytes.Buffer
-		c := &call{env: env{stdout: &out}}
+		c := &listener{call: &call{env: env{stdout: &out}}}
 		if err := c.verdict(tc.heard); err != nil || !strings.HasPrefix(out.String(), "\n"+tc.want+": ") {
 			t.Errorf("%+v: %q, %v; want %s", tc.heard, &out, err, tc.want)
 		}

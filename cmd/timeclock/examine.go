@@ -18,28 +18,28 @@ import (
 
 // examination looks at a clock from its supply to its bookings.
 type examination struct {
-	cfg   config.Config
-	host  doctor.Host
-	clock *admin.Clock
+	cfg  config.Config
+	host doctor.Host
+	wall *clock.Clock
+	api  *zeitstrom.Client
 }
 
 // askTime bounds what is asked of Zeitstrom.
 const askTime = 15 * time.Second
 
 // whole looks at everything.
-func (x examination) whole(ctx context.Context) []doctor.Finding {
-	return append(x.here(), x.uplink(ctx, true)...)
+func (x examination) whole(ctx context.Context, s admin.Status) []doctor.Finding {
+	return append(x.here(s), x.uplink(ctx, s, true)...)
 }
 
 // brief is what a start shows: it asks Zeitstrom nothing, and looks at the network
 // only if the uplink finds no way.
-func (x examination) brief(ctx context.Context) []doctor.Finding {
-	return append(x.here(), x.uplink(ctx, false)...)
+func (x examination) brief(ctx context.Context, s admin.Status) []doctor.Finding {
+	return append(x.here(s), x.uplink(ctx, s, false)...)
 }
 
 // here looks at what needs no network.
-func (x examination) here() []doctor.Finding {
-	s := x.clock.Status()
+func (x examination) here(s admin.Status) []doctor.Finding {
 	all := []doctor.Finding{x.host.Board(), x.host.Power(), x.host.Memory(), x.host.Disk(x.cfg.StateDir), storage(s)}
 	all = append(all, x.reader(s)...)
 	all = append(all, x.display(s)...)
@@ -47,7 +47,7 @@ func (x examination) here() []doctor.Finding {
 		all = append(all, x.host.Watchdog())
 	}
 	if x.cfg.Clock.Trust != config.Always {
-		chip, err := x.clock.Clock.Chip()
+		chip, err := x.wall.Chip()
 		all = append(all, clockChip(chip, err, x.host.Setting("dtoverlay=i2c-rtc,ds3231")))
 	}
 	all = append(all, systemTime(s), doctor.Zone(x.cfg.Clock.Zone, time.Now()), holders(s), bookings(s))
@@ -196,8 +196,8 @@ func bookings(s admin.Status) doctor.Finding {
 }
 
 // uplink looks at the way to Zeitstrom, and asks what the token may do.
-func (x examination) uplink(ctx context.Context, ask bool) (all []doctor.Finding) {
-	u := x.clock.Uplink.Status()
+func (x examination) uplink(ctx context.Context, s admin.Status, ask bool) (all []doctor.Finding) {
+	u := s.Uplink
 	answers := u.Online
 	if ask || !u.Online {
 		var roots *x509.CertPool
@@ -228,7 +228,7 @@ func (x examination) uplink(ctx context.Context, ask bool) (all []doctor.Finding
 func (x examination) token(ctx context.Context) []doctor.Finding {
 	ctx, stop := context.WithTimeout(ctx, askTime)
 	defer stop()
-	may, err := x.clock.API.Rights(ctx)
+	may, err := x.api.Rights(ctx)
 	if err != nil {
 		return []doctor.Finding{judge("token", err.Error(), "", "compare zeitstrom.url and the token with what Zeitstrom's administrator says")}
 	}
@@ -248,7 +248,8 @@ func (x examination) token(ctx context.Context) []doctor.Finding {
 // startCheck examines the clock once after its start, for the log and the display.
 type startCheck struct {
 	examination
-	log *slog.Logger
+	admin *admin.Admin
+	log   *slog.Logger
 }
 
 // networkTime is how long a start may take to find the network.
@@ -258,18 +259,22 @@ func (c startCheck) String() string { return "self-check" }
 
 // Run returns when it is done.
 func (c startCheck) Run(ctx context.Context) error {
-	for start := time.Now(); !c.clock.Uplink.Status().Online && time.Since(start) < networkTime; {
+	for start := time.Now(); !c.admin.Glance().Uplink.Online && time.Since(start) < networkTime; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(time.Second):
 		}
 	}
-	found := c.brief(ctx)
+	s, err := c.admin.Status(ctx, "", admin.None{})
+	if err != nil {
+		return err
+	}
+	found := c.brief(ctx, s)
 	if ctx.Err() != nil {
 		return nil
 	}
-	c.clock.Examined(found)
+	c.admin.Examined(found)
 	for _, f := range found {
 		if f.Verdict != doctor.OK {
 			c.log.Warn("self-check", "check", f.Check, "verdict", string(f.Verdict), "found", f.Found, "do", f.Do)

@@ -30,8 +30,8 @@ func finding(t *testing.T, findings []doctor.Finding, check string) doctor.Findi
 func TestTokenRights(t *testing.T) {
 	p := newPlace(t)
 	p.api.server.WriteOnly = true
-	d, _ := p.start(t, extras{})
-	f := finding(t, d.clock.ExamineNow(t.Context()).Findings, "token")
+	d, _ := p.start(t)
+	f := finding(t, d.examine(t).Findings, "token")
 	if f.Verdict != doctor.Warn || !strings.Contains(f.Found, "may not read timespans, so that ambiguous bookings wait") || f.Do == "" {
 		t.Errorf("%+v", f)
 	}
@@ -41,17 +41,17 @@ func TestTokenRights(t *testing.T) {
 func TestStartCheck(t *testing.T) {
 	p := newPlace(t)
 	p.cfg.Display.Driver, p.cfg.Display.I2C = "ssd1306", "/dev/i2c-77"
-	d, _ := p.start(t, extras{})
+	d, _ := p.start(t)
 	if f := d.facts(); f.Checked {
 		t.Errorf("before it has: %+v", f)
 	}
 	devicetest.Eventually(t, func() error {
-		if x := d.clock.Examination(); x.At.IsZero() {
+		if x := d.admin.Examination(); x.At.IsZero() {
 			return errors.New("not examined yet")
 		}
 		return nil
 	})
-	x := d.clock.Examination()
+	x := d.admin.Examination()
 	if f := finding(t, x.Findings, "i2c"); f.Verdict != doctor.Fail || !strings.Contains(f.Do, "dtparam=i2c_arm=on") || x.Verdict != doctor.Fail {
 		t.Errorf("%+v", x)
 	}
@@ -70,13 +70,13 @@ func TestStartCheck(t *testing.T) {
 // a badge was read last.
 func TestReaderNote(t *testing.T) {
 	p := newPlace(t)
-	d, _ := p.start(t, extras{})
+	d, _ := p.start(t)
 	settings := filepath.Join(t.TempDir(), "timeclock.toml")
 	if err := os.WriteFile(settings, fmt.Appendf(nil, "state_dir = %q\nreader.driver = \"simulated\"\n", p.cfg.StateDir), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	devicetest.Eventually(t, func() error {
-		if s := d.clock.Status(); !s.Reader.Healthy || s.Reader.Note != "" || s.Reader.LastRead != nil {
+		if s := d.status(t); !s.Reader.Healthy || s.Reader.Note != "" || s.Reader.LastRead != nil {
 			return fmt.Errorf("at the start: %+v", s.Reader)
 		}
 		return nil
@@ -87,7 +87,7 @@ func TestReaderNote(t *testing.T) {
 	d.chip.EndChipSelectsEarly(true)
 	p.tap(t, d, 0)
 	devicetest.Eventually(t, func() error {
-		if s := d.clock.Status(); !s.Reader.Healthy || !strings.Contains(s.Reader.Note, "register by register") || s.Reader.LastRead == nil {
+		if s := d.status(t); !s.Reader.Healthy || !strings.Contains(s.Reader.Note, "register by register") || s.Reader.LastRead == nil {
 			return fmt.Errorf("on that bus: %+v", s.Reader)
 		}
 		return nil

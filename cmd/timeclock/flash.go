@@ -16,29 +16,58 @@ import (
 	"timeclock/device/config"
 )
 
-func (c *call) flashFlags() {
-	text := func(to *string, name, standard, usage string) { c.flags.StringVar(to, name, standard, usage) }
-	text(&c.boot, "boot", "", "the `folder` where the card's boot partition is mounted")
-	text(&c.token, "token", "", "the `file` of the API token")
-	text(&c.packages, "package", "", "the Debian package, or the `folder` that deploy/package.sh has filled")
-	text(&c.name, "name", "", "the device's `name` in the network")
-	text(&c.zone, "timezone", "", "its time `zone`, such as Europe/Berlin; else [clock] zone of the settings")
-	text(&c.wifi, "wifi", "", "a `file` with ssid, password and country in TOML; none: by cable")
-	text(&c.user, "user", "pi", "`who` may log in by the SSH key")
-	text(&c.sshKey, "ssh-key", "", "the `file` of a public SSH key; none: nobody can log in")
-	text(&c.devices, "devices", "", "a CSV `file` with a device to a line: name, and if they differ boot, config, token, wifi, timezone, package, ssh-key")
-	c.flags.BoolVar(&c.dry, "dry-run", false, "only show what would change")
+func flashCommand() command {
+	return command{
+		name: "flash", help: "prepare a card with Raspberry Pi OS Lite: its first boot makes a time clock of it",
+		flags: func(f *flags) action {
+			k := card{}
+			given := map[string]*string{}
+			for _, name := range cardValues {
+				if name != "config" { // which every command has
+					given[name] = f.text(name, "", cardUsage[name])
+				}
+			}
+			user := f.text("user", "pi", "`who` may log in by the SSH key")
+			devices := f.text("devices", "", "a CSV `file` with a device to a line: name, and if they differ boot, config, token, wifi, "+
+				"timezone, package, ssh-key")
+			dry := f.truth("dry-run", "only show what would change")
+			return func(_ context.Context, c *call) error {
+				for name, value := range given {
+					k[name] = *value
+				}
+				k["config"] = c.config
+				return (&flasher{c, *user, *devices, *dry}).run(k)
+			}
+		},
+	}
+}
+
+// cardValues are the flags that may differ from card to card.
+var cardValues = []string{"boot", "config", "token", "package", "name", "timezone", "wifi", "ssh-key"}
+
+var cardUsage = map[string]string{
+	"boot":     "the `folder` where the card's boot partition is mounted",
+	"token":    "the `file` of the API token",
+	"package":  "the Debian package, or the `folder` that deploy/package.sh has filled",
+	"name":     "the device's `name` in the network",
+	"timezone": "its time `zone`, such as Europe/Berlin; else [clock] zone of the settings",
+	"wifi":     "a `file` with ssid, password and country in TOML; none: by cable",
+	"ssh-key":  "the `file` of a public SSH key; none: nobody can log in",
+}
+
+// flasher prepares cards.
+type flasher struct {
+	*call
+	user    string
+	devices string // a list of devices; empty: one
+	dry     bool
 }
 
 // card is what one card is prepared with: the values of the flags of the same names.
 type card map[string]string
 
-// runFlash prepares one card, or one after the other those of a list.
-func runFlash(_ context.Context, c *call) error {
-	if err := c.want(0, 0); err != nil {
-		return err
-	}
-	flags := card{"boot": c.boot, "config": c.config, "token": c.token, "package": c.packages, "name": c.name, "timezone": c.zone, "wifi": c.wifi, "ssh-key": c.sshKey}
+// run prepares one card, or one after the other those of a list.
+func (c *flasher) run(flags card) error {
 	cards := []card{flags}
 	if c.devices != "" {
 		var err error
@@ -87,7 +116,7 @@ func where(k card, list string) string {
 }
 
 // nextCard waits until somebody has put in the next card.
-func (c *call) nextCard(in *bufio.Reader, k card, last string) error {
+func (c *flasher) nextCard(in *bufio.Reader, k card, last string) error {
 	fmt.Fprintf(c.stdout, "Take out the card of %s, put in that for %s, and press Enter. ", last, k["name"])
 	if _, err := in.ReadString('\n'); err != nil {
 		return fmt.Errorf("nobody put in the card for %s: call it again with the devices that are left", k["name"])
@@ -96,7 +125,7 @@ func (c *call) nextCard(in *bufio.Reader, k card, last string) error {
 }
 
 // device reads what a card is prepared with.
-func (c *call) device(k card) (d flash.Device, err error) {
+func (c *flasher) device(k card) (d flash.Device, err error) {
 	for _, name := range []string{"boot", "name", "token"} {
 		if k[name] == "" {
 			return d, fmt.Errorf("%w: -%s is missing", errUsage, name)
@@ -187,7 +216,7 @@ func packages(path string) ([]string, error) {
 }
 
 // prepare brings one card into shape.
-func (c *call) prepare(boot string, d flash.Device) error {
+func (c *flasher) prepare(boot string, d flash.Device) error {
 	changes, err := flash.Plan(boot, d)
 	if err != nil {
 		return err

@@ -79,7 +79,7 @@ func tapToAnswer(t *testing.T) (p99 time.Duration) {
 	const employees = 10
 	for n := range employees {
 		who := device.Employee{ID: employeeOf(n), Name: fmt.Sprint("Employee ", n)}
-		if _, err := d.clock.Roster.Add(device.Badge{UID: badgeOf(n), Employee: who}, false); err != nil {
+		if _, err := d.rooms.Roster.Add(device.Badge{UID: badgeOf(n), Employee: who}, false); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -94,7 +94,7 @@ func tapToAnswer(t *testing.T) (p99 time.Duration) {
 		d.Close()
 	}()
 	devicetest.Eventually(t, func() error {
-		if !d.clock.Reader.Health().Healthy {
+		if !d.rooms.Reader.Health().Healthy {
 			return errors.New("the reader is not ready")
 		}
 		return nil

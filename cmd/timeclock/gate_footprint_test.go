@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"timeclock/cmd/internal/admin"
 	"timeclock/device/devicetest"
 )
 
@@ -89,7 +88,7 @@ func costOf(t *testing.T, program string) (c cost) {
 		t.Fatal(err)
 	}
 	defer cmd.Process.Kill()
-	client := admin.Dial(t.Context(), state)
+	client := dial(t.Context(), state)
 	for {
 		s, err := client.Status()
 		if err == nil && s.Reader.Healthy {

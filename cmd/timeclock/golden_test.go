@@ -92,12 +92,12 @@ func TestWhatScriptsRead(t *testing.T) {
 	p.cfg.Zeitstrom.URL = "http://127.0.0.1:1" + zeitstromtest.Base // nobody listens there
 	d, address := monitored(t, p)
 	for n, name := range []string{"Anna Müller", "Jörg Weiß", ""} {
-		if _, err := d.clock.Roster.Add(device.Badge{UID: badgeOf(n), Employee: device.Employee{ID: employeeOf(n), Name: name}}, false); err != nil {
+		if _, err := d.rooms.Roster.Add(device.Badge{UID: badgeOf(n), Employee: device.Employee{ID: employeeOf(n), Name: name}}, false); err != nil {
 			t.Fatal(err)
 		}
 	}
 	devicetest.Eventually(t, func() error {
-		if s := d.clock.Status(); s.Uplink.Problem == "" || !s.Reader.Healthy || s.Uplink.Retry == nil {
+		if s := d.status(t); s.Uplink.Problem == "" || !s.Reader.Healthy || s.Uplink.Retry == nil {
 			return fmt.Errorf("%+v", s.Uplink)
 		}
 		return nil

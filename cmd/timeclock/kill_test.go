@@ -142,7 +142,7 @@ func (h *killHarness) life(lasting time.Duration, tapped bool) {
 		cmd.Process.Kill()
 		cmd.Wait()
 	}()
-	client := admin.Dial(ctx, h.state)
+	client := dial(ctx, h.state)
 	for {
 		select {
 		case <-killed:
@@ -181,7 +181,7 @@ func (h *killHarness) settle() {
 	cmd, log := h.start()
 	defer cmd.Wait()
 	defer cmd.Process.Kill()
-	client := admin.Dial(h.t.Context(), h.state)
+	client := dial(h.t.Context(), h.state)
 	err := devicetest.Until(devicetest.Deadline(h.t), func() error {
 		s, err := client.Status()
 		if err == nil && s.Pending > 0 {

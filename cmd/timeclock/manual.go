@@ -4,26 +4,16 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"slices"
 	"strings"
 
 	"timeclock/device/config"
 )
 
-// forPeople are the commands that help lists.
-func forPeople() []command {
-	return slices.DeleteFunc(commands(), func(c command) bool { return c.help == "" })
-}
-
-// flagsOf lists a command's flags.
-func flagsOf(cmd command) (all []*flag.Flag) {
-	newCall(env{}, &cmd).flags.VisitAll(func(f *flag.Flag) { all = append(all, f) })
-	return all
-}
-
 // manPage prints the manual page, in the form that man reads. The package is made
 // with it.
-func manPage(_ context.Context, c *call) error {
+func manPage() command { return command{name: "man-page", flags: simple(printManual)} }
+
+func printManual(_ context.Context, c *call) error {
 	roff := strings.NewReplacer(`\`, `\e`, "-", `\-`, "\n", " ")
 	say := func(format string, args ...any) {
 		for i, a := range args {
@@ -73,38 +63,5 @@ bookings, badge map and control socket
 .SH SEE ALSO
 .BR systemctl (1),
 .BR journalctl (1)`, config.DefaultPath)
-	return nil
-}
-
-// completion prints what bash needs to complete commands, verbs and flags.
-func completion(_ context.Context, c *call) error {
-	verbs, flags, first := map[string][]string{}, map[string]string{}, []string{}
-	for _, cmd := range forPeople() {
-		name, verb, two := strings.Cut(cmd.name, " ")
-		if !slices.Contains(first, name) {
-			first = append(first, name)
-		}
-		if two {
-			verbs[name] = append(verbs[name], verb)
-		}
-		for _, f := range flagsOf(cmd) {
-			flags[cmd.name] += " -" + f.Name
-		}
-	}
-	fmt.Fprintf(c.stdout, "# bash completion for timeclock\n_timeclock() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} words=\n\tcase \"$COMP_CWORD ${COMP_WORDS[*]:1:COMP_CWORD-1}\" in\n\t\"1 \") words=%q ;;\n", strings.Join(first, " "))
-	for _, name := range first {
-		if len(verbs[name]) > 0 {
-			fmt.Fprintf(c.stdout, "\t%q) words=%q ;;\n", "2 "+name, strings.Join(verbs[name], " "))
-		}
-	}
-	fmt.Fprint(c.stdout, "\tesac\n\tif [[ $cur == -* ]]; then case \"${COMP_WORDS[*]:1:2}\" in\n")
-	for _, cmd := range forPeople() {
-		pattern := fmt.Sprintf("%q", cmd.name)
-		if !strings.Contains(cmd.name, " ") {
-			pattern += "\\ *"
-		}
-		fmt.Fprintf(c.stdout, "\t%s) words=%q ;;\n", pattern, strings.TrimSpace(flags[cmd.name]))
-	}
-	fmt.Fprint(c.stdout, "\tesac; fi\n\tif [ -n \"$words\" ]; then\n\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n\telse\n\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n\tfi\n}\ncomplete -o filenames -F _timeclock timeclock\n")
 	return nil
 }

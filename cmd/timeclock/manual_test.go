@@ -23,7 +23,7 @@ func TestCompletion(t *testing.T) {
 	if err != nil {
 		t.Skip("SKIPPED: there is no bash on this computer to complete anything")
 	}
-	script := printed(t, "completion")
+	script := printed(t, "completion", "bash")
 	for line, want := range map[string][]string{
 		"timeclock que":              {"queue"},
 		"timeclock badge b":          {"block"},

@@ -22,46 +22,58 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// monitor serves numbers for Prometheus, and one answer for simpler tools. It knows
-// no names and no badges.
-type monitor struct {
-	cfg     config.Config
-	clock   *admin.Clock
-	log     *slog.Logger
-	started time.Time
-
-	registry *prometheus.Registry
-	taps     *prometheus.CounterVec
-	answers  prometheus.Histogram
+// tapCounter counts taps, and how long their answers took.
+type tapCounter struct {
+	taps    *prometheus.CounterVec
+	answers prometheus.Histogram
 }
 
-var _ device.Screen = (*monitor)(nil)
+var _ device.Screen = (*tapCounter)(nil)
 
-func newMonitor(cfg config.Config, clock *admin.Clock, log *slog.Logger) *monitor {
-	m := &monitor{
-		cfg: cfg, clock: clock, log: log, started: time.Now(), registry: prometheus.NewRegistry(),
-		taps: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "timeclock_taps_total", Help: "Taps since the start, by the answer that they got."}, []string{"answer"}),
-		answers: prometheus.NewHistogram(prometheus.HistogramOpts{
+func newTapCounter() *tapCounter {
+	t := &tapCounter{
+		prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "timeclock_taps_total", Help: "Taps since the start, by the answer that they got.",
+		}, []string{"answer"}),
+		prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "timeclock_tap_answer_seconds", Help: "Time from the badge in the field to the answer.",
 			Buckets: []float64{.005, .01, .02, .05, .1, .2, .3, .5, 1, 2},
 		}),
 	}
-	for _, kind := range []device.OutcomeKind{device.CheckedIn, device.CheckedOut, device.Repeated, device.Unknown, device.Blocked, device.Failed} {
-		m.taps.WithLabelValues(string(kind))
+	for _, kind := range []device.OutcomeKind{
+		device.CheckedIn, device.CheckedOut, device.Repeated, device.Unknown, device.Blocked, device.Failed,
+	} {
+		t.taps.WithLabelValues(string(kind))
 	}
-	m.registry.MustRegister(m.taps, m.answers, present{m}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return m
+	return t
 }
 
 // Show implements device.Screen: it counts.
-func (m *monitor) Show(o device.Outcome) {
+func (t *tapCounter) Show(o device.Outcome) {
 	if o.Update {
 		return
 	}
-	m.taps.WithLabelValues(string(o.Kind)).Inc()
+	t.taps.WithLabelValues(string(o.Kind)).Inc()
 	if took := time.Since(o.Tap.Time); took > 0 { // else the system clock was set in between
-		m.answers.Observe(took.Seconds())
+		t.answers.Observe(took.Seconds())
 	}
+}
+
+// monitor serves numbers for Prometheus, and one answer for simpler tools. It knows
+// no names and no badges.
+type monitor struct {
+	cfg      config.Config
+	admin    *admin.Admin
+	log      *slog.Logger
+	started  time.Time
+	registry *prometheus.Registry
+}
+
+func newMonitor(cfg config.Config, a *admin.Admin, taps *tapCounter, log *slog.Logger) *monitor {
+	m := &monitor{cfg, a, log, time.Now(), prometheus.NewRegistry()}
+	process := collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})
+	m.registry.MustRegister(taps.taps, taps.answers, present{m}, collectors.NewGoCollector(), process)
+	return m
 }
 
 // maxMonitors is how many connections those have that watch the clock.
@@ -97,7 +109,10 @@ func (m *monitor) Run(ctx context.Context) error {
 // health answers 200 while taps become bookings on the disk, else 503 and why not.
 // A network that is away is no reason.
 func (m *monitor) health(w http.ResponseWriter, r *http.Request) {
-	h := m.clock.Health(r.Context())
+	h, err := m.admin.Health(r.Context(), "", admin.None{})
+	if err != nil {
+		h.Problem = err.Error()
+	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	if h.Problem+h.Reader != "" {
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -130,9 +145,9 @@ func (c present) Collect(out chan<- prometheus.Metric) {
 
 // silent is how long no badge was read. It is counted back by the monotonic clock: the
 // system's may have been set since.
-func (m *monitor) silent() time.Duration {
+func (m *monitor) silent(s admin.Status) time.Duration {
 	last := m.started
-	if read := m.clock.Reader.Health().LastRead; !read.IsZero() {
+	if read := s.Reader.Since; !read.IsZero() {
 		last = read
 	}
 	now := time.Now()
@@ -140,7 +155,7 @@ func (m *monitor) silent() time.Duration {
 }
 
 func (c present) numbers() []gauge {
-	s := c.clock.Status()
+	s := c.admin.Glance()
 	is := func(yes bool) float64 {
 		if yes {
 			return 1
@@ -167,7 +182,7 @@ func (c present) numbers() []gauge {
 		{"reader_restarts_total", "How often a reader that had worked was set up again.", ever, float64(s.Reader.Restarts), nil},
 		{"reader_reads_total", "Badges that were read.", ever, float64(s.Reader.Reads), nil},
 		{"reader_errors_total", "Badges that were read badly, and tried again.", ever, float64(s.Reader.Errors), nil},
-		{"reader_silent_seconds", "Time within [monitor] hours since a badge was read, or since the start.", now, c.silent().Seconds(), nil},
+		{"reader_silent_seconds", "Time within [monitor] hours since a badge was read, or since the start.", now, c.silent(s).Seconds(), nil},
 		{"reader_silent_after_seconds", "[monitor] silent_after: when that is odd; 0: never.", now, c.cfg.Monitor.SilentAfter.Seconds(), nil},
 		{"display_healthy", "Whether the display works.", now, is(s.Display.Healthy), nil},
 		{"uplink_online", "Whether the last request got an answer of Zeitstrom's own.", now, is(s.Uplink.Online), nil},
@@ -178,7 +193,7 @@ func (c present) numbers() []gauge {
 		{"uplink_stuck_punches", "Bookings that wait though others are sent.", now, float64(s.Uplink.Stuck), nil},
 		{"badges_lost", "Whether part of the badge map is missing.", now, is(s.Roster.Lost), nil},
 		{"clock_trusted", "Whether the system clock is believed.", now, is(s.Clock.Trusted), nil},
-		{"clock_offset_seconds", "How far the system clock is from the time server's, as far as the kernel knows.", now, c.clock.Clock.Offset().Seconds(), nil},
+		{"clock_offset_seconds", "How far the system clock is from the time server's, as far as the kernel knows.", now, s.Clock.Offset.Seconds(), nil},
 	}
 	if read := s.Reader.LastRead; read != nil {
 		all = append(all, gauge{
@@ -187,10 +202,10 @@ func (c present) numbers() []gauge {
 			now, float64(read.Unix()), nil,
 		})
 	}
-	for kind, n := range c.clock.Uplink.Status().Errors {
+	for kind, n := range s.Uplink.Errors {
 		all = append(all, gauge{"uplink_errors_total", "Requests to Zeitstrom that failed, by kind.", ever, float64(n), prometheus.Labels{"kind": zeitstrom.Kind(kind).String()}})
 	}
-	x := c.clock.Examination()
+	x := s.Examination
 	for _, v := range []doctor.Verdict{doctor.Warn, doctor.Fail} {
 		all = append(all, gauge{"self_check_findings", "What the last examination has found, by verdict.", now, float64(doctor.Count(x.Findings, v)), prometheus.Labels{"verdict": string(v)}})
 	}

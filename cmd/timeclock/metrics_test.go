@@ -64,7 +64,7 @@ func TestMetrics(t *testing.T) {
 	}
 	p.tap(t, d, 0) // nobody's badge: the roster is empty
 	p.api.down()
-	d.clock.ExamineNow(t.Context())
+	d.examine(t)
 	status, text := fetch(t, address+"/metrics")
 	if status != http.StatusOK {
 		t.Fatal(status, text)

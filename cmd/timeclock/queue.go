@@ -14,27 +14,34 @@ import (
 	"timeclock/device/clock"
 )
 
-func queueList(ctx context.Context, c *call) error {
-	if err := c.want(0, 0); err != nil {
-		return err
+func queueList() command {
+	return command{
+		name: "queue list", help: "list what Zeitstrom does not have yet; -all: the newest of all",
+		flags: func(f *flags) action {
+			asJSON, all := f.json(), f.truth("all", "also what was delivered, newest first")
+			return func(ctx context.Context, c *call) error { return c.list(ctx, *all, *asJSON) }
+		},
 	}
-	client, err := c.client(ctx)
+}
+
+func (c *call) list(ctx context.Context, all, asJSON bool) error {
+	clock, err := c.running()
 	if err != nil {
 		return err
 	}
-	punches, err := client.Punches(c.all)
+	punches, err := admin.DoPunches.On(ctx, clock, admin.Which{All: all})
 	if err != nil {
 		return err
 	}
-	if c.json {
+	if asJSON {
 		return json.NewEncoder(c.stdout).Encode(punches)
 	}
-	if len(punches) == 0 && !c.all {
+	if len(punches) == 0 && !all {
 		fmt.Fprintln(c.stdout, "Zeitstrom has every booking.")
 	} else if err := printPunches(c.stdout, punches...); err != nil {
 		return err
 	}
-	s, err := client.Status()
+	s, err := admin.DoStatus.On(ctx, clock, admin.None{})
 	if err != nil {
 		return err
 	}
@@ -72,40 +79,64 @@ func bounds(p admin.Punch) string {
 	return s
 }
 
-func queueShow(ctx context.Context, c *call) error {
-	return c.aboutPunch(ctx, (*admin.Client).Punch)
-}
-
-func queueRetry(ctx context.Context, c *call) error {
-	return c.aboutPunch(ctx, (*admin.Client).Retry)
-}
-
-func queueDrop(ctx context.Context, c *call) error {
-	if c.reason == "" {
-		return fmt.Errorf("%w: -reason is missing: why is this booking never to be sent? It is kept with it", errUsage)
+func queueShow() command {
+	return command{
+		name: "queue show", args: "PUNCH", help: "show one booking and what became of it", least: 1, most: 1,
+		flags: onPunch(func(ctx context.Context, w admin.Way, id device.PunchID) (admin.Punch, error) {
+			return admin.DoPunch.On(ctx, w, id)
+		}),
 	}
-	return c.aboutPunch(ctx, func(client *admin.Client, id device.PunchID) (admin.Punch, error) {
-		return client.Drop(id, c.reason)
-	})
+}
+
+func queueRetry() command {
+	return command{
+		name: "queue retry", args: "PUNCH", help: "send a quarantined, held or doubtful booking again", least: 1, most: 1,
+		flags: onPunch(func(ctx context.Context, w admin.Way, id device.PunchID) (admin.Punch, error) {
+			return admin.DoRetry.On(ctx, w, id)
+		}),
+	}
+}
+
+func queueDrop() command {
+	return command{
+		name: "queue drop", args: "PUNCH", help: "decide that such a booking is never sent; -reason TEXT says why",
+		least: 1, most: 1,
+		flags: func(f *flags) action {
+			asJSON, reason := f.json(), f.text("reason", "", "`why`, kept with the booking")
+			return func(ctx context.Context, c *call) error {
+				if *reason == "" {
+					return fmt.Errorf("%w: -reason is missing: why is this booking never to be sent? It is kept with it", errUsage)
+				}
+				return c.decide(*asJSON, func(w admin.Way, id device.PunchID) (admin.Punch, error) {
+					return admin.DoDrop.On(ctx, w, admin.Drop{Punch: id, Reason: *reason})
+				})
+			}
+		},
+	}
 }
 
 // queueTime takes the time as local time, or in the form of RFC 3339.
-func queueTime(ctx context.Context, c *call) error {
-	if err := c.want(2, 2); err != nil {
-		return err
+func queueTime() command {
+	return command{
+		name: "queue time", args: "PUNCH TIME", help: "give a booking its time that the clock could not know",
+		least: 2, most: 2,
+		flags: func(f *flags) action {
+			asJSON := f.json()
+			return func(ctx context.Context, c *call) error {
+				cfg, err := c.load()
+				if err != nil {
+					return err
+				}
+				at, err := parseTime(c.args[1], cfg.Clock.Zone)
+				if err != nil {
+					return err
+				}
+				return c.decide(*asJSON, func(w admin.Way, id device.PunchID) (admin.Punch, error) {
+					return admin.DoSetTime.On(ctx, w, admin.TimeOf{Punch: id, Time: at})
+				})
+			}
+		},
 	}
-	cfg, err := loadConfig(c.config)
-	if err != nil {
-		return err
-	}
-	at, err := parseTime(c.args[1], cfg.Clock.Zone)
-	if err != nil {
-		return err
-	}
-	c.args = c.args[:1]
-	return c.aboutPunch(ctx, func(client *admin.Client, id device.PunchID) (admin.Punch, error) {
-		return client.SetTime(id, at)
-	})
 }
 
 // parseTime reads a time of the command line.
@@ -117,19 +148,56 @@ func parseTime(s string, zone *time.Location) (time.Time, error) {
 	return at, err
 }
 
-func queueOpen(ctx context.Context, c *call) error {
-	if err := c.want(0, 0); err != nil {
-		return err
+// onPunch are the flags of a command about one punch, and what it does.
+func onPunch(do func(context.Context, admin.Way, device.PunchID) (admin.Punch, error)) func(*flags) action {
+	return func(f *flags) action {
+		asJSON := f.json()
+		return func(ctx context.Context, c *call) error {
+			return c.decide(*asJSON, func(w admin.Way, id device.PunchID) (admin.Punch, error) { return do(ctx, w, id) })
+		}
 	}
-	client, err := c.client(ctx)
+}
+
+// decide does something with the punch that the first argument names, and shows it.
+func (c *call) decide(asJSON bool, do func(admin.Way, device.PunchID) (admin.Punch, error)) error {
+	id, err := strconv.ParseUint(c.args[0], 10, 64)
+	if err != nil {
+		return fmt.Errorf("%w: a punch has a number: `timeclock queue list` shows them", errUsage)
+	}
+	clock, err := c.running()
 	if err != nil {
 		return err
 	}
-	days, err := client.OpenDays()
+	p, err := do(clock, device.PunchID(id))
 	if err != nil {
 		return err
 	}
-	if c.json {
+	if asJSON {
+		return json.NewEncoder(c.stdout).Encode(p)
+	}
+	return printPunches(c.stdout, p)
+}
+
+func queueOpen() command {
+	return command{
+		name: "queue open", help: "list the days on which somebody did not check out",
+		flags: func(f *flags) action {
+			asJSON := f.json()
+			return func(ctx context.Context, c *call) error { return c.openDays(ctx, *asJSON) }
+		},
+	}
+}
+
+func (c *call) openDays(ctx context.Context, asJSON bool) error {
+	clock, err := c.running()
+	if err != nil {
+		return err
+	}
+	days, err := admin.DoOpenDays.On(ctx, clock, admin.None{})
+	if err != nil {
+		return err
+	}
+	if asJSON {
 		return json.NewEncoder(c.stdout).Encode(days)
 	}
 	if len(days) == 0 {
@@ -151,25 +219,27 @@ func queueOpen(ctx context.Context, c *call) error {
 	return w.Flush()
 }
 
-// aboutPunch does something with the punch that the argument names, and shows it.
-func (c *call) aboutPunch(ctx context.Context, do func(*admin.Client, device.PunchID) (admin.Punch, error)) error {
-	if err := c.want(1, 1); err != nil {
-		return err
+func queueSalvage() command {
+	return command{
+		name: "queue salvage",
+		help: "recover a damaged queue file that could not be recovered by itself; -give-up sends without it",
+		flags: func(f *flags) action {
+			giveUp := f.truth("give-up", "leave the damaged file as it is, and send what was booked since")
+			return func(ctx context.Context, c *call) error {
+				clock, err := c.running()
+				if err != nil {
+					return err
+				}
+				if _, err := admin.DoSalvage.On(ctx, clock, *giveUp); err != nil {
+					return err
+				}
+				text := "It is tried again: `timeclock status` says how far it is."
+				if *giveUp {
+					text = "It is given up; the damaged file is kept, and bookings are sent again."
+				}
+				_, err = fmt.Fprintln(c.stdout, text)
+				return err
+			}
+		},
 	}
-	id, err := strconv.ParseUint(c.args[0], 10, 64)
-	if err != nil {
-		return fmt.Errorf("%w: a punch has a number: `timeclock queue list` shows them", errUsage)
-	}
-	client, err := c.client(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := do(client, device.PunchID(id))
-	if err != nil {
-		return err
-	}
-	if c.json {
-		return json.NewEncoder(c.stdout).Encode(p)
-	}
-	return printPunches(c.stdout, p)
 }

@@ -269,23 +269,3 @@ func (r *recovery) giveUp(q *queue.Store, by string) error {
 	os.Remove(recoveryPath(r.cfg)) // without an interim queue it says nothing
 	return nil
 }
-
-// queueSalvage tries again what could not be recovered, or gives it up.
-func queueSalvage(ctx context.Context, c *call) error {
-	if err := c.want(0, 0); err != nil {
-		return err
-	}
-	client, err := c.client(ctx)
-	if err != nil {
-		return err
-	}
-	if err := client.Salvage(c.giveUp); err != nil {
-		return err
-	}
-	text := "It is tried again: `timeclock status` says how far it is."
-	if c.giveUp {
-		text = "It is given up; the damaged file is kept, and bookings are sent again."
-	}
-	_, err = fmt.Fprintln(c.stdout, text)
-	return err
-}

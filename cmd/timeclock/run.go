@@ -8,10 +8,11 @@ import (
 	"runtime"
 )
 
+func runCommand() command {
+	return command{name: "run", help: "run the clock: the daemon at the door", flags: simple(runDaemon)}
+}
+
 func runDaemon(ctx context.Context, c *call) error {
-	if err := c.want(0, 0); err != nil {
-		return err
-	}
 	cfg, problem, err := startConfig(c.config)
 	if err != nil {
 		return err
@@ -39,7 +40,7 @@ func runDaemon(ctx context.Context, c *call) error {
 	if warning := speedWarning(cfg); warning != "" {
 		log.Warn("bus speed", "problem", warning)
 	}
-	s := d.clock.Status()
+	s := d.admin.Glance()
 	log.Info("timeclock runs", "version", s.Version, "badges", s.Badges, "pending", s.Pending, "reader", cfg.Reader.Driver)
 	defer log.Info("timeclock stopped")
 	return d.Run(ctx)

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"timeclock/cmd/internal/admin"
 	"timeclock/device/devicetest"
 	"timeclock/reader/mfrc522/mfrc522test/spidevtest"
 	"timeclock/sync/zeitstrom/zeitstromtest"
@@ -97,7 +96,7 @@ func waits(ts *testscript.TestScript, f func() error) {
 // ready STATE_DIR waits until a daemon answers there and its reader works.
 func cmdReady(ts *testscript.TestScript, _ bool, args []string) {
 	waits(ts, func() error {
-		s, err := admin.Dial(context.Background(), ts.MkAbs(args[0])).Status()
+		s, err := dial(context.Background(), ts.MkAbs(args[0])).Status()
 		if err == nil && !s.Reader.Healthy && len(args) == 1 {
 			err = errors.New("the reader is not ready")
 		}

@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"testing"
 
-	"timeclock/cmd/internal/admin"
 	"timeclock/device/devicetest"
 	"timeclock/reader/mfrc522/mfrc522test"
 	"timeclock/reader/mfrc522/mfrc522test/spidevtest"
@@ -24,7 +23,7 @@ type wired struct {
 	chip   *mfrc522test.Chip
 	dev    *spidevtest.Device
 	cmd    *exec.Cmd
-	client *admin.Client
+	client running
 	log    output
 }
 
@@ -61,7 +60,7 @@ func startWired(t *testing.T) *wired {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	w := &wired{
-		t: t, api: a, cmd: exec.Command("timeclock", "run", "-config", settings), client: admin.Dial(t.Context(), state),
+		t: t, api: a, cmd: exec.Command("timeclock", "run", "-config", settings), client: dial(t.Context(), state),
 		chip: &mfrc522test.Chip{Clock: func() float64 { return 0.25 + 2.25*rand.Float64() }}, // as no Pi's is steady
 	}
 	w.cmd.Stderr = &w.log

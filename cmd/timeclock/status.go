@@ -12,95 +12,107 @@ import (
 	"timeclock/device"
 )
 
-func runStatus(ctx context.Context, c *call) error {
-	if err := c.want(0, 0); err != nil {
-		return err
+func statusCommand() command {
+	return command{
+		name: "status", help: "how the running clock is",
+		flags: func(f *flags) action {
+			asJSON := f.json()
+			return func(ctx context.Context, c *call) error {
+				clock, err := c.running()
+				if err != nil {
+					return err
+				}
+				s, err := admin.DoStatus.On(ctx, clock, admin.None{})
+				if err != nil {
+					return err
+				}
+				if *asJSON {
+					return json.NewEncoder(c.stdout).Encode(s)
+				}
+				return c.printStatus(s)
+			}
+		},
 	}
-	client, err := c.client(ctx)
-	if err != nil {
-		return err
+}
+
+// lines prints what is told of a clock, a part to a line and more of it below.
+type lines struct{ *tabwriter.Writer }
+
+// part says how a part is.
+func (l lines) part(name, format string, args ...any) { fmt.Fprintf(l, name+"\t"+format+"\n", args...) }
+
+// more says more of a part, if there is something.
+func (l lines) more(is bool, format string, args ...any) {
+	if is {
+		fmt.Fprintf(l, "\t"+format+"\n", args...)
 	}
-	s, err := client.Status()
-	if err != nil {
-		return err
-	}
-	if c.json {
-		return json.NewEncoder(c.stdout).Encode(s)
-	}
-	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "version\t%s\n", s.Version)
+}
+
+func (c *call) printStatus(s admin.Status) error {
+	l := lines{tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)}
+	l.part("version", "%s", s.Version)
 	if s.Settings.Problem != "" {
-		fmt.Fprintf(w, "settings\tPROBLEM: %s\n", s.Settings.Problem)
+		l.part("settings", "PROBLEM: %s", s.Settings.Problem)
 	}
-	fmt.Fprintf(w, "bookings\t%d pending, %d delivered, %d quarantined\n", s.Pending, s.Delivered, s.Quarantined)
-	if s.Ambiguous+s.Held > s.Uncertain {
-		fmt.Fprintf(w, "\tof those pending %d may be at Zeitstrom already, %d are held with their quarantined check-ins\n", s.Ambiguous, s.Held-s.Uncertain)
-	}
-	if s.OldestPending != nil {
-		fmt.Fprintf(w, "\tthe oldest pending one is of %s\n", s.OldestPending.Local().Format(time.DateTime))
-	}
-	if n := s.Uncertain - s.Stranded; n > 0 {
-		fmt.Fprintf(w, "\t%d get their time as soon as the system clock is trusted\n", n)
-	}
-	if s.Stranded > 0 {
-		fmt.Fprintf(w, "\t%d wait for somebody to tell their time: `timeclock queue list` says what is known, `timeclock queue time` sets it\n", s.Stranded)
-	}
-	if len(s.Wrong) > 0 {
-		fmt.Fprintf(w, "\t%d have a wrong time, as later ones show: correct them at Zeitstrom (punches %s)\n", len(s.Wrong), listed(s.Wrong))
-	}
-	fmt.Fprintf(w, "badges\t%d\n", s.Badges)
-	if s.Roster.Damage != "" {
-		fmt.Fprintf(w, "\tNOTICE: %s\n", s.Roster.Damage)
-	}
-	if s.Roster.Problem != "" {
-		fmt.Fprintf(w, "\tnot compared with Zeitstrom: %s\n", s.Roster.Problem)
-	}
-	if s.Roster.Conflicts > 0 {
-		fmt.Fprintf(w, "\t%d badge numbers at Zeitstrom were not taken over: `timeclock badge sync` says why\n", s.Roster.Conflicts)
-	}
-	if s.Unclaimed > 0 {
-		fmt.Fprintf(w, "\t%d unclaimed taps of badges that belong to nobody: `timeclock badge unclaimed`\n", s.Unclaimed)
-	}
-	fmt.Fprintf(w, "storage\t%s\n", describe(s.Storage.Healthy, "the last write succeeded", s.Storage.Problem+": bookings are NOT saved until that is mended"))
-	if s.Storage.Notice != "" {
-		fmt.Fprintf(w, "\tNOTICE: %s\n", s.Storage.Notice)
-	}
-	fmt.Fprintf(w, "reader\t%s\n", describe(s.Reader.Healthy, s.Reader.Chip, s.Reader.Problem))
-	if s.Reader.Note != "" {
-		fmt.Fprintf(w, "\tNOTICE: %s\n", s.Reader.Note)
-	}
-	if s.Reader.LastRead != nil {
-		fmt.Fprintf(w, "\tread the last badge at %s\n", s.Reader.LastRead.Local().Format(time.DateTime))
-	} else {
-		fmt.Fprintln(w, "\thas read no badge since the start")
-	}
-	if s.Reader.Restarts+s.Reader.Errors > 0 {
-		fmt.Fprintf(w, "\t%d restarts, %d bad reads\n", s.Reader.Restarts, s.Reader.Errors)
-	}
-	fmt.Fprintf(w, "uplink\t%s\n", describe(s.Uplink.Online && s.Uplink.Problem == "", "online", s.Uplink.Problem))
-	if s.Uplink.Stuck > 0 {
-		fmt.Fprintf(w, "\t%d bookings wait though others are sent (`timeclock queue list`): %s\n", s.Uplink.Stuck, s.Uplink.Reason)
-	}
-	if s.Uplink.Blind {
-		fmt.Fprintln(w, "\tthe token may not read timespans: success cannot be checked where Zeitstrom's answers do not prove it,")
-		fmt.Fprintln(w, "\tand bookings that may be at Zeitstrom already wait for `timeclock queue retry` or `drop`")
-	}
-	for _, skew := range s.Uplink.Skews {
-		fmt.Fprintf(w, "\t%s\n", skewText(skew))
-	}
-	if s.Uplink.Retry != nil {
-		fmt.Fprintf(w, "\tnext try at %s\n", s.Uplink.Retry.Local().Format(time.DateTime))
-	}
-	if s.Uplink.Silent > 0 {
-		fmt.Fprintf(w, "\tthe last %d questions at the door went unanswered, so other doors and the app did not count: %s\n", s.Uplink.Silent, s.Uplink.Why)
-	}
-	fmt.Fprintf(w, "display\t%s\n", describe(s.Display.Healthy, "no trouble", s.Display.Problem))
-	fmt.Fprintf(w, "signal\t%s\n", describe(s.Signal.Healthy, "no trouble", s.Signal.Problem))
+	l.bookings(s)
+	l.badges(s)
+	l.part("storage", "%s", describe(s.Storage.Healthy, "the last write succeeded", s.Storage.Problem+": bookings are NOT saved until that is mended"))
+	l.more(s.Storage.Notice != "", "NOTICE: %s", s.Storage.Notice)
+	l.reader(s.Reader)
+	l.uplink(s.Uplink)
+	l.part("display", "%s", describe(s.Display.Healthy, "no trouble", s.Display.Problem))
+	l.part("signal", "%s", describe(s.Signal.Healthy, "no trouble", s.Signal.Problem))
 	if s.Page.Address+s.Page.Problem != "" {
-		fmt.Fprintf(w, "page\t%s\n", describe(s.Page.Problem == "", "https://"+s.Page.Address, s.Page.Problem))
+		l.part("page", "%s", describe(s.Page.Problem == "", "https://"+s.Page.Address, s.Page.Problem))
 	}
-	fmt.Fprintf(w, "clock\t%s\n", describe(s.Clock.Trusted, "trusted: "+s.Clock.Source, s.Clock.Source))
-	return w.Flush()
+	l.part("clock", "%s", describe(s.Clock.Trusted, "trusted: "+s.Clock.Source, s.Clock.Source))
+	return l.Flush()
+}
+
+func (l lines) bookings(s admin.Status) {
+	l.part("bookings", "%d pending, %d delivered, %d quarantined", s.Pending, s.Delivered, s.Quarantined)
+	l.more(s.Ambiguous+s.Held > s.Uncertain, "of those pending %d may be at Zeitstrom already, %d are held with their quarantined check-ins",
+		s.Ambiguous, s.Held-s.Uncertain)
+	if s.OldestPending != nil {
+		l.more(true, "the oldest pending one is of %s", s.OldestPending.Local().Format(time.DateTime))
+	}
+	n := s.Uncertain - s.Stranded
+	l.more(n > 0, "%d get their time as soon as the system clock is trusted", n)
+	l.more(s.Stranded > 0, "%d wait for somebody to tell their time: `timeclock queue list` says what is known, `timeclock queue time` sets it", s.Stranded)
+	l.more(len(s.Wrong) > 0, "%d have a wrong time, as later ones show: correct them at Zeitstrom (punches %s)", len(s.Wrong), listed(s.Wrong))
+}
+
+func (l lines) badges(s admin.Status) {
+	l.part("badges", "%d", s.Badges)
+	l.more(s.Roster.Damage != "", "NOTICE: %s", s.Roster.Damage)
+	l.more(s.Roster.Problem != "", "not compared with Zeitstrom: %s", s.Roster.Problem)
+	l.more(s.Roster.Conflicts > 0, "%d badge numbers at Zeitstrom were not taken over: `timeclock badge sync` says why", s.Roster.Conflicts)
+	l.more(s.Unclaimed > 0, "%d unclaimed taps of badges that belong to nobody: `timeclock badge unclaimed`", s.Unclaimed)
+}
+
+func (l lines) reader(r admin.ReaderStatus) {
+	l.part("reader", "%s", describe(r.Healthy, r.Chip, r.Problem))
+	l.more(r.Note != "", "NOTICE: %s", r.Note)
+	if r.LastRead != nil {
+		l.more(true, "read the last badge at %s", r.LastRead.Local().Format(time.DateTime))
+	} else {
+		l.more(true, "has read no badge since the start")
+	}
+	l.more(r.Restarts+r.Errors > 0, "%d restarts, %d bad reads", r.Restarts, r.Errors)
+}
+
+func (l lines) uplink(u admin.UplinkStatus) {
+	l.part("uplink", "%s", describe(u.Online && u.Problem == "", "online", u.Problem))
+	l.more(u.Stuck > 0, "%d bookings wait though others are sent (`timeclock queue list`): %s", u.Stuck, u.Reason)
+	l.more(u.Blind, "the token may not read timespans: success cannot be checked where Zeitstrom's answers do not prove it,")
+	l.more(u.Blind, "and bookings that may be at Zeitstrom already wait for `timeclock queue retry` or `drop`")
+	for _, skew := range u.Skews {
+		l.more(true, "%s", skewText(skew))
+	}
+	if u.Retry != nil {
+		l.more(true, "next try at %s", u.Retry.Local().Format(time.DateTime))
+	}
+	l.more(u.Silent > 0, "the last %d questions at the door went unanswered, so other doors and the app did not count: %s", u.Silent, u.Why)
 }
 
 func skewText(s admin.Skew) string {

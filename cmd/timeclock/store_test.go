@@ -96,9 +96,9 @@ func must(t *testing.T, errs ...error) {
 func TestRecoveryThatFails(t *testing.T) {
 	for name, decide := range map[string]func(*testing.T, *disk, string){
 		"tried again": func(t *testing.T, d *disk, obstacle string) {
-			must(t, os.RemoveAll(obstacle), d.salvage("eva", false))
+			must(t, os.RemoveAll(obstacle), d.Salvage("eva", false))
 		},
-		"given up": func(t *testing.T, d *disk, _ string) { must(t, d.salvage("eva", true)) },
+		"given up": func(t *testing.T, d *disk, _ string) { must(t, d.Salvage("eva", true)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := config.Default()

@@ -18,9 +18,9 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/device"
 	"timeclock/device/devicetest"
-	"timeclock/device/roster"
 )
 
 // A thousand logins with names of 60 kB leave nothing behind.
@@ -125,9 +125,9 @@ func TestFingerprintIsTheCertificates(t *testing.T) {
 
 // While a file that is no list is read, people go on tapping.
 func TestTapsWhileAFileSwells(t *testing.T) {
-	d, _ := newPlace(t).start(t, extras{})
+	d, _ := newPlace(t).start(t)
 	devicetest.Eventually(t, func() error {
-		if !d.clock.Reader.Health().Healthy {
+		if !d.rooms.Reader.Health().Healthy {
 			return errors.New("the reader is not ready")
 		}
 		return nil
@@ -135,7 +135,7 @@ func TestTapsWhileAFileSwells(t *testing.T) {
 	file := "uid,employee_id,name\n" + strings.Repeat(strings.Repeat("x,", 99)+"x\n", 75_000)
 	done := make(chan error)
 	go func() {
-		_, err := d.clock.ImportBadges("admin", strings.NewReader(file), roster.Options{})
+		_, err := d.admin.ImportBadges(t.Context(), "admin", admin.BadgeList{File: []byte(file)})
 		done <- err
 	}()
 	for taps := 0; ; taps++ {
@@ -156,7 +156,7 @@ func TestTapsWhileAFileSwells(t *testing.T) {
 // No column of an export is a formula, whoever wrote what stands in it.
 func TestExportIsHarmless(t *testing.T) {
 	p := newPlace(t)
-	d, _ := p.start(t, extras{})
+	d, _ := p.start(t)
 	d.queue.Note(device.Event{Kind: "=1+1", Why: "\t=2", By: "@admin"})
 	settings := filepath.Join(t.TempDir(), "timeclock.toml")
 	text := fmt.Sprintf("state_dir = %q\nzeitstrom = { url = %q, token_file = %q }\n", p.cfg.StateDir, p.api.url(), p.cfg.Zeitstrom.TokenFile)

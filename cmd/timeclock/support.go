@@ -26,12 +26,17 @@ import (
 // journalEnds is how many entries of the journal's head and tail go into a bundle.
 const journalEnds = 200
 
-// runSupport writes what somebody needs who helps from afar.
-func runSupport(ctx context.Context, c *call) error {
-	if err := c.want(0, 1); err != nil {
-		return err
+func supportCommand() command {
+	return command{
+		name: "support", args: "[FILE]", most: 1,
+		help:  "write a file for whoever helps: state, examination, settings, logs; names and badge numbers masked",
+		flags: simple(func(ctx context.Context, c *call) error { return c.support(ctx) }),
 	}
-	cfg, err := loadConfig(c.config)
+}
+
+// support writes what somebody needs who helps from afar.
+func (c *call) support(ctx context.Context) error {
+	cfg, err := c.load()
 	if err != nil {
 		return err
 	}
@@ -85,15 +90,15 @@ func gather(ctx context.Context, cfg config.Config) ([]byte, error) {
 		text func() (string, error)
 	}{
 		{"version.txt", func() (string, error) { return theVersion(), nil }},
-		{"status.json", ask(func() (string, error) { return asJSON(clock.Status()) })},
-		{"doctor.json", ask(func() (string, error) { return asJSON(clock.Examine()) })},
+		{"status.json", ask(func() (string, error) { return asJSON(admin.DoStatus.On(ctx, clock, admin.None{})) })},
+		{"doctor.json", ask(func() (string, error) { return asJSON(admin.DoExamine.On(ctx, clock, admin.None{})) })},
 		{"settings.toml", func() (string, error) { return strings.Join(cfg.Settings(), "\n"), nil }},
-		{"journal.jsonl", ask(func() (string, error) { return journalOf(clock) })},
+		{"journal.jsonl", ask(func() (string, error) { return journalOf(ctx, clock) })},
 		{"log.txt", func() (string, error) {
 			if log != "" || none != nil {
 				return log, none
 			}
-			lines, err := clock.Log()
+			lines, err := admin.DoLog.On(ctx, clock, admin.None{})
 			return strings.Join(lines, "\n"), err
 		}},
 		{"os-release", func() (string, error) { return content("/etc/os-release") }},
@@ -175,10 +180,10 @@ func content(path string) (string, error) {
 
 // journalOf is the journal's head and tail; an entry to a line. What people have written
 // there, and who, is nobody's business.
-func journalOf(clock *admin.Client) (string, error) {
+func journalOf(ctx context.Context, clock admin.Way) (string, error) {
 	var head, tail []string
 	n := 0
-	err := clock.Journal(func(l admin.JournalLine) error {
+	err := clock.Journal(ctx, func(l admin.JournalLine) error {
 		if l.By != "" {
 			l.By, l.Why = "somebody", ""
 		}

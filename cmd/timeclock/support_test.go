@@ -15,13 +15,13 @@ func TestMask(t *testing.T) {
 	if err := os.WriteFile(p.cfg.Zeitstrom.TokenFile, []byte("good\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d, _ := p.start(t, extras{})
+	d, _ := p.start(t)
 	for hex, name := range map[string]string{"0A0B0C0D": "Ann", "0A0B0C0D0E0F01": "Ann Marie"} {
 		uid, err := device.ParseUID(hex)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := d.clock.Roster.Add(device.Badge{UID: uid, Employee: device.Employee{ID: employeeOf(7), Name: name}}, false); err != nil {
+		if _, err := d.rooms.Roster.Add(device.Badge{UID: uid, Employee: device.Employee{ID: employeeOf(7), Name: name}}, false); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -5,26 +5,34 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/device"
 )
 
-func runTap(ctx context.Context, c *call) error {
-	if err := c.want(1, 1); err != nil {
-		return err
+func tapCommand() command {
+	return command{
+		name: "tap", args: "UID", help: "bring a badge to the simulated reader of the running clock", least: 1, most: 1,
+		flags: func(f *flags) action {
+			asJSON := f.json()
+			return func(ctx context.Context, c *call) error { return c.tap(ctx, *asJSON) }
+		},
 	}
+}
+
+func (c *call) tap(ctx context.Context, asJSON bool) error {
 	uid, err := device.ParseUID(c.args[0])
 	if err != nil {
 		return err
 	}
-	client, err := c.client(ctx)
+	clock, err := c.running()
 	if err != nil {
 		return err
 	}
-	a, err := client.Tap(uid)
+	a, err := admin.DoTap.On(ctx, clock, admin.WholeUID{UID: uid})
 	if err != nil {
 		return err
 	}
-	if c.json {
+	if asJSON {
 		err = json.NewEncoder(c.stdout).Encode(a)
 	} else {
 		_, err = fmt.Fprintln(c.stdout, a.Text)

@@ -23,59 +23,65 @@ const (
 	shownDir  = "/run/timeclock-update"     // root's; everybody may read what is in it
 )
 
-// runUpdate installs a package, or does what the package's units do: fetch a newer one,
+// updateFlags say what is to be done.
+type updateFlags struct {
+	file                 string
+	fetch, stage, resume bool
+}
+
+// updateCommand installs a package, or does what the package's units do: fetch a newer one,
 // check and stage what was fetched, go on with what was interrupted.
-func runUpdate(ctx context.Context, c *call) error {
-	if err := c.want(0, 0); err != nil {
-		return err
+func updateCommand() command {
+	return command{
+		name: "update", help: "install a signed package, and go back if it is not healthy",
+		flags: func(f *flags) action {
+			var u updateFlags
+			f.StringVar(&u.file, "file", "", "the `package`; its signature is beside it, with .minisig")
+			f.BoolVar(&u.fetch, "fetch", false, "look for a newer one at [update] url and download it, as the timer does")
+			f.BoolVar(&u.stage, "stage", false, "check what was downloaded, and have it installed, as the unit does")
+			f.BoolVar(&u.resume, "resume", false, "go on with an update that was interrupted, as the unit does")
+			return func(ctx context.Context, c *call) error { return c.update(ctx, u) }
+		},
 	}
+}
+
+func (c *call) update(ctx context.Context, way updateFlags) error {
 	ways := 0
-	for _, way := range []bool{c.file != "", c.fetch, c.stage, c.resume} {
-		if way {
+	for _, asked := range []bool{way.file != "", way.fetch, way.stage, way.resume} {
+		if asked {
 			ways++
 		}
 	}
 	switch {
 	case ways != 1:
 		return fmt.Errorf("%w: say which package with -file", errUsage)
-	case c.fetch:
+	case way.fetch:
 		return fetchUpdate(ctx, c)
 	case os.Geteuid() != 0:
 		return errors.New("only root may install packages: call it with sudo")
 	}
 	var cfg config.Config
-	if !c.resume { // which nothing that somebody has written meanwhile shall keep from it
+	if !way.resume { // which nothing that somebody has written meanwhile shall keep from it
 		var err error
-		if cfg, err = loadConfig(c.config); err != nil {
+		if cfg, err = c.load(); err != nil {
 			return err
 		}
 	}
-	u := &update.Updater{Dir: updateDir, Key: cfg.Update.Key, StateDir: cfg.StateDir, Log: newLog(c.stderr), Restart: restartClock, Ask: func(ctx context.Context, stateDir string) (update.State, error) {
-		h, err := admin.Dial(ctx, stateDir).Health()
-		return update.State(h), err
-	}}
-	unlock, err := u.Lock(c.resume)
+	u := &update.Updater{
+		Dir: updateDir, Key: cfg.Update.Key, StateDir: cfg.StateDir, Log: newLog(c.stderr), Restart: restartClock, Ask: askHealth,
+	}
+	unlock, err := u.Lock(way.resume)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	switch {
-	case c.stage:
+	if way.stage {
 		return stageUpdate(ctx, cfg, u)
-	case c.file != "":
-		pkg, err := os.ReadFile(c.file)
-		if err != nil {
+	}
+	if way.file != "" {
+		if err := c.stageFile(ctx, u, way.file); err != nil {
 			return err
 		}
-		signature, err := os.ReadFile(c.file + ".minisig")
-		if err != nil {
-			return fmt.Errorf("the package's signature: %w: whoever made it signs it with `minisign -Sm %s`", err, c.file)
-		}
-		version, err := u.Stage(ctx, pkg, signature, "")
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(c.stdout, "Installing version %s; if it is not healthy within %v, version %s returns.\n", version, update.Probation, theVersion())
 	}
 	done, err := u.Resume(ctx)
 	switch {
@@ -85,6 +91,29 @@ func runUpdate(ctx context.Context, c *call) error {
 		return err
 	case done != "":
 		_, err = fmt.Fprintf(c.stdout, "Done: %s.\n", done)
+	}
+	return err
+}
+
+// askHealth asks the clock that runs on a state directory, whichever version it is.
+func askHealth(ctx context.Context, stateDir string) (update.State, error) {
+	h, err := admin.DoHealth.On(ctx, admin.Dial(stateDir), admin.None{})
+	return update.State(h), err
+}
+
+// stageFile stages a package that somebody has brought.
+func (c *call) stageFile(ctx context.Context, u *update.Updater, file string) error {
+	pkg, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	signature, err := os.ReadFile(file + ".minisig")
+	if err != nil {
+		return fmt.Errorf("the package's signature: %w: whoever made it signs it with `minisign -Sm %s`", err, file)
+	}
+	version, err := u.Stage(ctx, pkg, signature, "")
+	if err == nil {
+		fmt.Fprintf(c.stdout, "Installing version %s; if it is not healthy within %v, version %s returns.\n", version, update.Probation, theVersion())
 	}
 	return err
 }
@@ -110,7 +139,7 @@ func looksFor(cfg config.Config) bool {
 // fetchUpdate downloads a newer package, in the hours in which nobody taps. It needs no
 // rights, and its unit gives it none.
 func fetchUpdate(ctx context.Context, c *call) error {
-	cfg, err := loadConfig(c.config)
+	cfg, err := c.load()
 	if err != nil || !looksFor(cfg) {
 		return err
 	}
@@ -137,7 +166,7 @@ func stageUpdate(ctx context.Context, cfg config.Config, u *update.Updater) erro
 	if err := u.Show(); err != nil || !looksFor(cfg) {
 		return err
 	}
-	switch s, err := admin.Dial(ctx, cfg.StateDir).Status(); {
+	switch s, err := admin.DoStatus.On(ctx, admin.Dial(cfg.StateDir), admin.None{}); {
 	case err != nil:
 		return fmt.Errorf("no update while the clock does not run: %w", err)
 	case !s.Clock.Trusted:

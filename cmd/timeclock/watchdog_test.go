@@ -92,7 +92,7 @@ func TestWatchdog(t *testing.T) {
 	sd.hears(t, "WATCHDOG=1")
 
 	tap, left := context.WithCancel(ctx)
-	go d.clock.Tap(tap, badgeOf(0))
+	go d.rooms.Bring(tap, badgeOf(0))
 	devicetest.Eventually(t, func() error { return log.says(`a part of the clock hangs" part=terminal`) })
 	sd.drain()
 	if err := sd.socket.SetReadDeadline(time.Now().Add(1500 * time.Millisecond)); err != nil {

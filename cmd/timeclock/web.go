@@ -9,50 +9,53 @@ import (
 	"timeclock/cmd/internal/web"
 )
 
-// webPair lets the display show a code with which somebody can set an admin's
-// password.
-func webPair(ctx context.Context, c *call) error {
-	if err := c.want(0, 0); err != nil {
-		return err
+func webPair() command {
+	return command{
+		name: "web pair", help: "show the code with which somebody can become admin of the page",
+		flags: simple(func(ctx context.Context, c *call) error {
+			clock, err := c.running()
+			if err != nil {
+				return err
+			}
+			p, err := admin.DoPair.On(ctx, clock, admin.None{})
+			if err != nil {
+				return err
+			}
+			return c.printPairing(p)
+		}),
 	}
-	client, err := c.client(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := client.Pair()
-	if err != nil {
-		return err
-	}
-	return c.printPairing(p)
 }
 
-// webReset takes all accounts of the page away, so that somebody who stands at the clock can
-// become admin.
-func webReset(ctx context.Context, c *call) error {
-	if err := c.want(0, 0); err != nil {
-		return err
+func webReset() command {
+	return command{
+		name: "web reset", help: "take all accounts of the page away, damaged ones too; then the display shows a code",
+		flags: simple(func(ctx context.Context, c *call) error {
+			cfg, err := c.load()
+			if err != nil {
+				return err
+			}
+			p, err := admin.DoResetPage.On(ctx, admin.Dial(cfg.StateDir), admin.None{})
+			switch {
+			case err == nil:
+				return c.printPairing(p)
+			case !errors.Is(err, admin.ErrNoDaemon):
+				return err
+			}
+			w, done, err := c.either(ctx)
+			if err != nil {
+				return err
+			}
+			defer done()
+			if err := web.Reset(cfg.StateDir); err != nil {
+				return err
+			}
+			if _, err := admin.DoNoteReset.On(ctx, w, admin.None{}); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(c.stdout, "The page has no accounts any more. When the clock is started its display shows a code, for ten minutes.")
+			return err
+		}),
 	}
-	cfg, err := loadConfig(c.config)
-	if err != nil {
-		return err
-	}
-	p, err := admin.Dial(ctx, cfg.StateDir).ResetPage()
-	switch {
-	case err == nil:
-		return c.printPairing(p)
-	case !errors.Is(err, admin.ErrNoDaemon):
-		return err
-	}
-	state, err := openState(cfg)
-	if err != nil {
-		return err
-	}
-	defer state.Close()
-	if err := web.Reset(cfg.StateDir); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(c.stdout, "The page has no accounts any more. When the clock is started its display shows a code, for ten minutes.")
-	return err
 }
 
 func (c *call) printPairing(p admin.Pairing) error {

@@ -36,7 +36,7 @@ func TestPageInBrowser(t *testing.T) {
 		return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 			uid, err := device.ParseUID(hex)
 			if err == nil {
-				_, err = d.clock.Tap(ctx, uid)
+				_, err = d.rooms.Bring(ctx, uid)
 			}
 			return err
 		})

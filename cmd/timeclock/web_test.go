@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"timeclock/device"
+	"timeclock/device/clock"
 	"timeclock/device/devicetest"
 )
 
@@ -22,9 +23,9 @@ import (
 func startPage(t *testing.T, p *place) (d *daemon, address string) {
 	t.Helper()
 	p.cfg.Web.Listen = "127.0.0.1:0"
-	d, _ = p.start(t, extras{tail: func() []string { return []string{"level=INFO msg=<b>started</b>"} }})
+	d, _ = p.startOn(t, clock.System{}, extras{tail: func() []string { return []string{"level=INFO msg=<b>started</b>"} }})
 	devicetest.Eventually(t, func() error {
-		if !d.clock.Reader.Health().Healthy || !d.clock.Uplink.Online() || d.page.Address() == "" {
+		if !d.rooms.Reader.Health().Healthy || !d.rooms.Uplink.Online() || d.page.Address() == "" {
 			return errors.New("not ready")
 		}
 		return nil
@@ -103,7 +104,9 @@ func (v *visitor) pair(code string) (int, string) {
 // Nothing is answered without a session, and nothing is done without the session's
 // own token, by whoever may only look, or from another site.
 func TestPageIsClosed(t *testing.T) {
-	d, address := startPage(t, newPlace(t))
+	p := newPlace(t)
+	p.cfg.Display.Names = device.Initials
+	d, address := startPage(t, p)
 	stranger := visit(t, address)
 	stranger.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	pages := []string{"/", "/in", "/badges", "/unclaimed", "/bookings", "/days", "/device", "/corrections", "/pictures/week.svg", "/display.png", "/pictures/day.svg", "/pictures/queue.svg", "/events", "/nothing", "/static/../device", "/%2e%2e/etc/passwd"}
@@ -137,7 +140,7 @@ func TestPageIsClosed(t *testing.T) {
 	}
 
 	// While the display shows a code, only who stands before the clock sees it.
-	d.clock.Page.Pair()
+	d.rooms.Page.Pair()
 	if status, _ := admin.get("/display.png"); status != http.StatusNotFound {
 		t.Errorf("the picture of the display with a code on it: %d", status)
 	}
@@ -161,7 +164,7 @@ func TestPageIsClosed(t *testing.T) {
 	if status, _ := admin.read(admin.Do(req)); status != http.StatusForbidden {
 		t.Errorf("from another site: %d", status)
 	}
-	if b, _ := d.clock.Roster.Lookup(badgeOf(0)); b.Blocked {
+	if b, _ := d.rooms.Roster.Lookup(badgeOf(0)); b.Blocked {
 		t.Error("a badge was blocked by a stranger")
 	}
 
@@ -170,7 +173,6 @@ func TestPageIsClosed(t *testing.T) {
 	if status, body := admin.post("/accounts/add", url.Values{"csrf": {admin.csrf()}, "name": {"eve"}, "password": {password}, "role": {"viewer"}}); status != http.StatusOK || !strings.Contains(body, "eve can log in now") {
 		t.Errorf("adding a viewer: %d %.300s", status, body)
 	}
-	d.clock.Style.Names = "initials"
 	viewer := visit(t, address)
 	if status, body := viewer.post("/login", url.Values{"name": {"eve"}, "password": {password}}); status != http.StatusOK || !strings.Contains(body, "Health") {
 		t.Fatalf("a viewer logs in: %d %.300s", status, body)
@@ -297,7 +299,7 @@ func TestPageRefusesTimes(t *testing.T) {
 func TestPageShowsTextAsText(t *testing.T) {
 	const evil = `<script>alert(1)</script>"'=cmd|x`
 	d, address := startPage(t, newPlace(t))
-	if _, err := d.clock.Roster.Add(device.Badge{UID: badgeOf(7), Employee: device.Employee{ID: employeeOf(7), Name: evil}}, false); err != nil {
+	if _, err := d.rooms.Roster.Add(device.Badge{UID: badgeOf(7), Employee: device.Employee{ID: employeeOf(7), Name: evil}}, false); err != nil {
 		t.Fatal(err)
 	}
 	(&place{}).tap(t, d, 7)

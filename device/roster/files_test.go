@@ -123,7 +123,7 @@ func TestNumbers(t *testing.T) {
 		}
 	}
 	r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
-	if _, err := r.Import(strings.NewReader("uid,employee_id,name\n"+line(decimal)), Options{}); err == nil || !strings.Contains(err.Error(), "say -numbers decimal or -numbers decimal-reversed") {
+	if _, err := r.Import(strings.NewReader("uid,employee_id,name\n"+line(decimal)), Options{}); err == nil || !strings.Contains(err.Error(), "tap one of these badges at the clock and try again") {
 		t.Errorf("decimal, and nobody knows in which order: %v", err)
 	}
 	// What a wrong guess has brought proves nothing; what was tapped does, for the

@@ -295,7 +295,7 @@ func readOrExplain(n device.Numbers, number string) (device.UID, error) {
 	}
 	if n == device.Hex {
 		if others := device.Explain(number); len(others) > 0 {
-			return uid, fmt.Errorf("%w; it may be %s for badge %s: say -numbers %[2]s if it is", err, others[0].Numbers, others[0].UID.Hex())
+			return uid, fmt.Errorf("%w; written as %s it would be badge %s", err, others[0].Numbers, others[0].UID.Hex())
 		}
 		return uid, err
 	}

@@ -74,10 +74,10 @@ func (r *Roster) Merge(people []device.Person, n device.Numbers, tapped func(dev
 		}
 	}
 	if n := len(m.Blocked); n > fewBadges && 2*n > given && !force {
-		return m, fmt.Errorf("of the %d badges that were given out here, %d would be blocked because their owners have left: that is not believed; `timeclock badge sync -force` takes it over", given, n)
+		return m, notBelieved("of the %d badges that were given out here, %d would be blocked because their owners have left", given, n)
 	}
 	if n := len(m.Removed); n > 0 && (n == owned && len(theirs) == 0 || n > fewBadges && 2*n > owned) && !force {
-		return m, fmt.Errorf("of the %[2]d badges that Zeitstrom had, %[1]d are not listed any more: that is not believed; `timeclock badge sync -force` takes it over", n, owned)
+		return m, notBelieved("of the %d badges that Zeitstrom had, %d are not listed any more", owned, n)
 	}
 	for uid, b := range theirs {
 		switch was, known := r.all()[uid]; {
@@ -139,4 +139,9 @@ func archived(people []device.Person) map[device.EmployeeID]bool {
 		}
 	}
 	return out
+}
+
+// notBelieved refuses a comparison that would change too much.
+func notBelieved(cause string, args ...any) error {
+	return &device.Refusal{Cause: fmt.Sprintf(cause, args...) + ": that is not believed", Remedy: device.BelieveSync}
 }

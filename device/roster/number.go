@@ -1,7 +1,6 @@
 package roster
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -16,7 +15,10 @@ func guess(numbers []string, evidence []func(device.UID) bool) (n device.Numbers
 		if way, matches, clear := best(numbers, known); matches > 0 && clear {
 			return way, fmt.Sprintf("%d of them are known so: tapped here, or given out by hand", matches), nil
 		} else if matches > 0 {
-			return device.AnyNumbers, "", errors.New("badges that were tapped here match these numbers in more than one way: say -numbers hex, hex-reversed, check-byte, decimal or decimal-reversed")
+			return device.AnyNumbers, "", &device.Refusal{
+				Cause:  "badges that were tapped here match these numbers in more than one way",
+				Remedy: device.SayNumbers,
+			}
 		}
 	}
 	readable := func(way device.Numbers) bool {
@@ -30,13 +32,17 @@ func guess(numbers []string, evidence []func(device.UID) bool) (n device.Numbers
 	digits := strings.Trim(strings.Join(numbers, ""), "0123456789") == ""
 	switch {
 	case readable(device.Hex) && digits:
-		return device.Hex, "all have 8, 14 or 20 digits; none has a letter, though: if they are decimal, say -numbers decimal or -numbers decimal-reversed", nil
+		return device.Hex, "all have 8, 14 or 20 digits; none has a letter, though: are they decimal?", nil
 	case readable(device.Hex):
 		return device.Hex, "all have 8, 14 or 20 hex digits", nil
 	case readable(device.CheckByte) && (len(numbers) > 2 || !readable(device.Decimal) || !short(numbers)):
 		return device.CheckByte, "all have five bytes, of which the last checks the others", nil
 	case readable(device.Decimal):
-		return device.AnyNumbers, "", errors.New("the badge numbers are decimal, and in which order their bytes stand cannot be seen: tap one of these badges at the clock and try again, or say -numbers decimal or -numbers decimal-reversed (`timeclock badge explain NUMBER` shows both)")
+		return device.AnyNumbers, "", &device.Refusal{
+			Cause: "the badge numbers are decimal, and in which order their bytes stand cannot be seen: " +
+				"tap one of these badges at the clock and try again",
+			Remedy: device.SayIfDecimal,
+		}
 	}
 	return device.Hex, "some have 8, 14 or 20 hex digits", nil
 }

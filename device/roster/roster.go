@@ -125,7 +125,10 @@ func (r *Roster) Add(b device.Badge, move bool) (Action, error) {
 	was, known := r.all()[b.UID]
 	switch owner := was.Employee; {
 	case known && owner.ID != b.Employee.ID && !move:
-		return Refused, fmt.Errorf("badge %s belongs to %s (%s): say -move to give it to somebody else", b.UID.Hex(), owner.Name, owner.ID)
+		return Refused, &device.Refusal{
+			Cause:  fmt.Sprintf("badge %s belongs to %s (%s)", b.UID.Hex(), owner.Name, owner.ID),
+			Remedy: device.MoveBadge,
+		}
 	case known && owner.ID != b.Employee.ID && was.Blocked:
 		return Refused, fmt.Errorf("badge %s of %s (%s) is blocked: unblock it first, if it is right to use it", b.UID.Hex(), owner.Name, owner.ID)
 	case known && owner.ID == b.Employee.ID:
@@ -193,7 +196,7 @@ func (r *Roster) Block(uid device.UID, blocked bool) (device.Employee, error) {
 }
 
 func unknownBadge(uid device.UID) error {
-	return fmt.Errorf("badge %s is not in the badge map: `timeclock badge list` shows those that are", uid.Hex())
+	return fmt.Errorf("badge %s is not in the badge map", uid.Hex())
 }
 
 // Remove takes a badge out of the map and returns whose it was.

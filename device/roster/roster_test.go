@@ -88,7 +88,7 @@ func TestOneBadLineAppliesNothing(t *testing.T) {
 		{"A1B2C3DG," + anna + ",Anna", "UID has 'G' at digit 8: only 0-9 and A-F are hex digits"},
 		{"08B2C3D4," + anna + ",Anna", "UID 08B2C3D4 begins with 08: such a badge (a phone, some passports) makes up a new number at every tap and can never identify anyone, use another badge"},
 		{"88041122," + anna + ",Anna", "UID 88041122 begins with 88: that is only the first half of a 7-byte number, read it again with a reader that gives all 14 digits"},
-		{"A1B2C3D404," + anna + ",Anna", "a UID of 5 bytes does not exist: badges have 4, 7 or 10 bytes (8, 14 or 20 hex digits); it may be check-byte for badge A1B2C3D4: say -numbers check-byte if it is"},
+		{"A1B2C3D404," + anna + ",Anna", "a UID of 5 bytes does not exist: badges have 4, 7 or 10 bytes (8, 14 or 20 hex digits); written as check-byte it would be badge A1B2C3D4"},
 		{"A1B2C3D4,17,Anna", `employee id "17" is not a UUID: copy it from Zeitstrom, it looks like a1b2c3d4-e5f6-7890-abcd-ef1234567890`},
 		{"A1B2C3D4", `employee id "" is not a UUID: copy it from Zeitstrom, it looks like a1b2c3d4-e5f6-7890-abcd-ef1234567890`},
 		{"A1B2C3D4," + anna + ",\"An\nna\"", "the name has a control character, such as a line break, in it"},

@@ -22,27 +22,40 @@ var ErrUnknown = errors.New("whether it was done is not known: look before you r
 // change itself had left.
 const lookTime = 15 * time.Second
 
-// change makes a change. If the answer is lost it is looked up; what is not there
-// is repeated only if twice is as good as once.
-func (c *Client) change(ctx context.Context, method, path string, body any, answer any, repeatable bool, there func(context.Context) (bool, error)) error {
-	err := c.ask(ctx, method, path, body, answer)
+// change is a change that is asked for.
+type change struct {
+	method, path string
+	body, answer any // nil: none
+	idempotent   bool
+	there        func(context.Context) (bool, error) // looks whether it was made
+}
+
+// of is a change of one timespan: POST timestamps/timespans/ID/WHAT/.
+func of(id, what string, body any) change {
+	return change{method: http.MethodPost, path: timespans + url.PathEscape(id) + "/" + what + "/", body: body, idempotent: true}
+}
+
+// make makes a change. If the answer is lost it is looked up; what is not there
+// is repeated only if it is idempotent.
+func (c *Client) make(ctx context.Context, x change) error {
+	err := c.ask(ctx, x.method, x.path, x.body, x.answer)
 	var e *Error
 	if !errors.As(err, &e) || !e.Ambiguous() {
 		return err
 	}
 	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
 	defer cancel()
-	switch yes, lookup := there(look); {
+	switch yes, lookup := x.there(look); {
 	case lookup != nil:
 		return fmt.Errorf("%w: %w", ErrUnknown, err)
 	case yes:
 		return nil
-	case !repeatable:
+	case !x.idempotent:
 		return fmt.Errorf("%w (%w)", ErrLost, err)
 	}
-	err = c.ask(ctx, method, path, body, answer)
+	err = c.ask(ctx, x.method, x.path, x.body, x.answer)
 	switch {
-	case method == http.MethodDelete && isNotFound(err): // the first one has landed meanwhile
+	case x.method == http.MethodDelete && isNotFound(err): // the first one has landed meanwhile
 		return nil
 	case errors.As(err, &e) && e.Ambiguous():
 		return fmt.Errorf("%w: %w", ErrUnknown, err)
@@ -50,12 +63,22 @@ func (c *Client) change(ctx context.Context, method, path string, body any, answ
 	return err
 }
 
+// looks looks at a timespan whether a change was made.
+func (c *Client) looks(id string, made func(Timespan) bool) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) {
+		t, err := c.Timespan(ctx, id)
+		return err == nil && made(t), err
+	}
+}
+
 // SetTimes sets a timespan's times; a zero checkout leaves it as it is.
 func (c *Client) SetTimes(ctx context.Context, id string, checkin, checkout time.Time) error {
-	return c.change(ctx, http.MethodPatch, timespans+url.PathEscape(id)+"/set-times/", newTimes(checkin, checkout), nil, true, func(ctx context.Context) (bool, error) {
-		t, err := c.Timespan(ctx, id)
-		return sameInstant(t.CheckIn, checkin) && (checkout.IsZero() || sameInstant(t.CheckOut, checkout)), err
+	x := of(id, "set-times", newTimes(checkin, checkout))
+	x.method = http.MethodPatch
+	x.there = c.looks(id, func(t Timespan) bool {
+		return sameInstant(t.CheckIn, checkin) && (checkout.IsZero() || sameInstant(t.CheckOut, checkout))
 	})
+	return c.make(ctx, x)
 }
 
 // times is how the API takes them.
@@ -74,25 +97,30 @@ func newTimes(checkin, checkout time.Time) times {
 
 // AddTimes adds a timespan to a workday; a zero checkout leaves it open. The
 // timespan is returned if the API tells it.
-func (c *Client) AddTimes(ctx context.Context, workday string, checkin, checkout time.Time) (Timespan, error) {
-	var w wire
+func (c *Client) AddTimes(ctx context.Context, workday string, checkin, checkout time.Time) (added Timespan, err error) {
 	body := struct {
 		Workday string `json:"workday_id"`
 		times
 	}{workday, newTimes(checkin, checkout)}
-	err := c.change(ctx, http.MethodPost, timespans+"add-times/", body, &w, false, func(ctx context.Context) (bool, error) {
-		for t, err := range c.Timespans(ctx, Filter{From: checkin.AddDate(0, 0, -1), To: checkin.AddDate(0, 0, 1), Verbosity: "detail"}) {
+	there := func(ctx context.Context) (bool, error) {
+		f := Between(checkin, checkin, "")
+		f.Verbosity = "detail"
+		for t, err := range c.Timespans(ctx, f) {
 			if err != nil {
 				return false, err
 			}
 			if strings.EqualFold(t.Workday, workday) && sameInstant(t.CheckIn, checkin) && sameInstant(t.CheckOut, checkout) {
-				w.ID = t.ID
+				added = Timespan{ID: t.ID}
 				return true, nil
 			}
 		}
 		return false, nil
-	})
-	return w.timespan(), err
+	}
+	err = c.make(ctx, change{method: http.MethodPost, path: timespans + "add-times/", body: body, answer: &added, there: there})
+	if err == nil {
+		err = exact(added.ID, added.vague)
+	}
+	return added, err
 }
 
 // Project names a project by its code or by its id.
@@ -112,10 +140,9 @@ func (c *Client) AssignProject(ctx context.Context, id string, p Project) error 
 	if (p.Code == "") == (p.ID == "") {
 		return errors.New("a project is named by its code or by its id")
 	}
-	return c.change(ctx, http.MethodPost, timespans+url.PathEscape(id)+"/assign-project/", p, nil, true, func(ctx context.Context) (bool, error) {
-		t, err := c.Timespan(ctx, id)
-		return p.ID != "" && t.ProjectID == p.ID, err
-	})
+	x := of(id, "assign-project", p)
+	x.there = c.looks(id, func(t Timespan) bool { return p.ID != "" && t.ProjectID == p.ID })
+	return c.make(ctx, x)
 }
 
 // SetTags replaces all tag assignments of a timespan.
@@ -126,10 +153,9 @@ func (c *Client) SetTags(ctx context.Context, id string, tags []Tag) error {
 	body := struct {
 		Tags []Tag `json:"tag_assignments"`
 	}{tags}
-	return c.change(ctx, http.MethodPost, timespans+url.PathEscape(id)+"/update-tag-assignments/", body, nil, true, func(ctx context.Context) (bool, error) {
-		_, err := c.Timespan(ctx, id)
-		return false, err // to say it again does no harm
-	})
+	x := of(id, "update-tag-assignments", body)
+	x.there = c.looks(id, func(Timespan) bool { return false }) // to say it again does no harm
+	return c.make(ctx, x)
 }
 
 // SetComment sets the employee's comment; an empty one clears it.
@@ -137,10 +163,9 @@ func (c *Client) SetComment(ctx context.Context, id, comment string) error {
 	body := struct {
 		Comment string `json:"employee_comment"`
 	}{comment}
-	return c.change(ctx, http.MethodPost, timespans+url.PathEscape(id)+"/update-employee-comment/", body, nil, true, func(ctx context.Context) (bool, error) {
-		t, err := c.Timespan(ctx, id)
-		return t.Comment == comment, err
-	})
+	x := of(id, "update-employee-comment", body)
+	x.there = c.looks(id, func(t Timespan) bool { return t.Comment == comment })
+	return c.make(ctx, x)
 }
 
 // Piece is a timespan that is to replace others.
@@ -165,14 +190,15 @@ func (c *Client) Replace(ctx context.Context, sources []string, pieces []Piece) 
 	for _, p := range pieces {
 		body.Pieces = append(body.Pieces, piece{newTimes(p.CheckIn, p.CheckOut), p.ProjectID, p.Comment})
 	}
-	return c.change(ctx, http.MethodPost, timespans+"modify-consecutive-timespans/", body, nil, false, func(ctx context.Context) (bool, error) {
+	there := func(ctx context.Context) (bool, error) {
 		for _, id := range sources { // they go when it is done
 			if _, err := c.Timespan(ctx, id); !isNotFound(err) {
 				return false, err
 			}
 		}
 		return true, nil
-	})
+	}
+	return c.make(ctx, change{method: http.MethodPost, path: timespans + "modify-consecutive-timespans/", body: body, there: there})
 }
 
 // errTags refuses what would lose tags: the API takes none with new timespans.
@@ -228,13 +254,14 @@ func (c *Client) Merge(ctx context.Context, spans []Timespan) error {
 
 // Delete deletes a timespan for good.
 func (c *Client) Delete(ctx context.Context, id string) error {
-	return c.change(ctx, http.MethodDelete, timespans+url.PathEscape(id)+"/", nil, nil, true, func(ctx context.Context) (bool, error) {
+	there := func(ctx context.Context) (bool, error) {
 		_, err := c.Timespan(ctx, id)
 		if isNotFound(err) {
 			return true, nil
 		}
 		return false, err
-	})
+	}
+	return c.make(ctx, change{method: http.MethodDelete, path: timespans + url.PathEscape(id) + "/", idempotent: true, there: there})
 }
 
 func isNotFound(err error) bool {

@@ -41,7 +41,7 @@ func (c *Client) Employees(ctx context.Context) ([]device.Person, error) {
 			return nil, &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("employee %d of %d: %w", i+1, len(all), err)}
 		}
 		people[i] = device.Person{
-			Employee: device.Employee{ID: id, Name: Tame(strings.TrimSpace(e.FirstName + " " + e.LastName))},
+			Employee: device.Employee{ID: id, Name: Sanitize(strings.TrimSpace(e.FirstName + " " + e.LastName))},
 			Archived: e.ArchivedAt != nil,
 		}
 		if e.Token != nil {

@@ -111,15 +111,15 @@ func (e *Error) Words() string {
 	for _, field := range slices.Sorted(maps.Keys(e.Fields)) {
 		words = append(words, field+": "+strings.Join(e.Fields[field], " "))
 	}
-	return Tame(strings.Join(words, "; "))
+	return Sanitize(strings.Join(words, "; "))
 }
 
 // maxWords bounds what is kept of a server's words, in characters.
 const maxWords = 500
 
-// Tame makes foreign words fit for a terminal and a journal: one line, bounded,
+// Sanitize makes foreign words fit for a terminal and a journal: one line, bounded,
 // without control characters.
-func Tame(words string) string {
+func Sanitize(words string) string {
 	words = strings.Join(strings.FieldsFunc(words, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 	if runes := []rune(words); len(runes) > maxWords {
 		return string(runes[:maxWords]) + "…"

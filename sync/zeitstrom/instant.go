@@ -25,7 +25,7 @@ var iso8601 = regexp.MustCompile(`^(\d{4})-?(\d\d)-?(\d\d)[Tt ](\d\d):?(\d\d)(?:
 func parseInstant(s string) (instant, error) {
 	m := iso8601.FindStringSubmatch(s)
 	if m == nil {
-		return instant{}, fmt.Errorf("%q is no time in ISO 8601", Tame(s))
+		return instant{}, fmt.Errorf("%q is no time in ISO 8601", Sanitize(s))
 	}
 	second, fraction, zone := m[6], m[7], strings.ToUpper(strings.ReplaceAll(m[8], "−", "-"))
 	if second == "" {
@@ -68,28 +68,6 @@ func (i *instant) when() time.Time {
 		return time.Time{}
 	}
 	return i.Time
-}
-
-// exact is an instant that must have a zone: somebody works with it.
-type exact struct{ instant }
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (e *exact) UnmarshalJSON(raw []byte) error {
-	if err := e.instant.UnmarshalJSON(raw); err != nil {
-		return err
-	}
-	if e.vague {
-		return fmt.Errorf("the time %s has no zone", raw)
-	}
-	return nil
-}
-
-// when is the time; the zero time if there is none.
-func (e *exact) when() time.Time {
-	if e == nil {
-		return time.Time{}
-	}
-	return e.Time
 }
 
 func (i *instant) isVague() bool { return i != nil && i.vague }

@@ -43,7 +43,7 @@ func receipt(p device.Punch, a answer) (Shape, error) {
 	}
 	for _, key := range []string{"error", "detail"} {
 		if words, there := object[key]; there {
-			return "", strange(fmt.Sprintf("%q: %s", key, Tame(string(words))))
+			return "", strange(fmt.Sprintf("%q: %s", key, Sanitize(string(words))))
 		}
 	}
 	echo := compare(object["employee_id"], func(s string) verdict { return equal(strings.EqualFold(s, string(p.Employee))) })

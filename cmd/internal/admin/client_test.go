@@ -28,13 +28,13 @@ func TestAnswersWithoutAnEnd(t *testing.T) {
 	})}
 	go daemon.Serve(l)
 	defer daemon.Close()
-	c := Dial(t.Context(), dir)
+	c := Dial(dir)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	if _, err := c.Health(); !errors.Is(err, errTooLong) {
+	if _, err := DoHealth.On(t.Context(), c, None{}); !errors.Is(err, errTooLong) {
 		t.Errorf("an answer: %v", err)
 	}
-	if err := c.Journal(func(JournalLine) error { return nil }); !errors.Is(err, errTooLong) {
+	if err := c.Journal(t.Context(), func(JournalLine) error { return nil }); !errors.Is(err, errTooLong) {
 		t.Errorf("a journal: %v", err)
 	}
 	runtime.ReadMemStats(&after)

@@ -22,38 +22,43 @@ type Whereabouts struct {
 	Source   device.Source
 }
 
+// RollCall is where everybody is, by name.
+type RollCall struct {
+	People   []Whereabouts
+	Asked    int // for how many Zeitstrom was asked
+	Answered int // for how many it is known: also where this clock has something that Zeitstrom does not
+}
+
 // Bounds of asking for everybody.
 const (
 	askEverybody     = 20 * time.Second
 	askEverybodyWith = 6 // at once
 )
 
-// WhoIsIn tells of every employee in the badge map where they are, by name. Asked
+// WhoIsIn tells of every employee in the badge map where they are. Asked
 // for, Zeitstrom's knowledge counts, as far as it comes in time; else this clock's.
-// Asked and answered say for how many it was asked, and for how many it is known:
-// also where this clock has something that Zeitstrom does not.
-func (c *Clock) WhoIsIn(ctx context.Context, ask bool) (people []Whereabouts, asked, answered int, err error) {
-	names := c.Roster.Names()
+func (a *Admin) WhoIsIn(ctx context.Context, ask bool) (r RollCall, err error) {
+	names := a.rooms.Roster.Names()
 	now := time.Now()
-	out := make([]Whereabouts, 0, len(names))
+	r.People = make([]Whereabouts, 0, len(names))
 	for id, name := range names {
-		last, _, err := c.Queue.Last(id)
+		last, _, err := a.rooms.Queue.Last(id)
 		if err != nil {
-			return nil, 0, 0, err
+			return RollCall{}, err
 		}
 		w := Whereabouts{Employee: device.Employee{ID: id, Name: name}}
 		if last.ID != 0 {
-			w.know(last.Intent, last.Time, device.ThisClock, now, c.Rules.LongestShift)
+			w.know(last.Intent, last.Time, device.ThisClock, now, a.rooms.Rules.LongestShift)
 		}
-		out = append(out, w)
+		r.People = append(r.People, w)
 	}
-	slices.SortFunc(out, func(a, b Whereabouts) int {
+	slices.SortFunc(r.People, func(a, b Whereabouts) int {
 		return cmp.Or(cmp.Compare(a.Employee.Name, b.Employee.Name), cmp.Compare(a.Employee.ID, b.Employee.ID))
 	})
-	if ask && c.Uplink.Online() {
-		asked, answered = c.askEverybody(ctx, out, now)
+	if ask && a.rooms.Uplink.Online() {
+		r.Asked, r.Answered = a.askAll(ctx, r.People, now)
 	}
-	return out, asked, answered, nil
+	return r, nil
 }
 
 func (w *Whereabouts) know(intent device.Intent, at time.Time, by device.Source, now time.Time, longest time.Duration) {
@@ -62,17 +67,17 @@ func (w *Whereabouts) know(intent device.Intent, at time.Time, by device.Source,
 	w.Open = intent == device.CheckIn && !w.In
 }
 
-func (c *Clock) askEverybody(ctx context.Context, people []Whereabouts, now time.Time) (asked, answered int) {
+func (a *Admin) askAll(ctx context.Context, people []Whereabouts, now time.Time) (asked, answered int) {
 	ctx, cancel := context.WithTimeout(ctx, askEverybody)
 	defer cancel()
-	c.asking.Lock() // one roll-call at a time
-	defer c.asking.Unlock()
+	a.asking.Lock() // one roll-call at a time
+	defer a.asking.Unlock()
 	var known atomic.Int64
 	var asking errgroup.Group
 	asking.SetLimit(askEverybodyWith)
 	for i := range people {
 		w := &people[i]
-		if _, pending, err := c.Queue.Last(w.Employee.ID); err != nil || pending {
+		if _, lacks, err := a.rooms.Queue.Last(w.Employee.ID); err != nil || lacks {
 			known.Add(1) // this clock knows more
 			continue
 		}
@@ -81,12 +86,12 @@ func (c *Clock) askEverybody(ctx context.Context, people []Whereabouts, now time
 			if ctx.Err() != nil {
 				return nil
 			}
-			intent, at, err := c.Uplink.Refresh(ctx, w.Employee.ID)
+			intent, at, err := a.rooms.Uplink.Refresh(ctx, w.Employee.ID)
 			if err == nil {
 				known.Add(1)
 			}
 			if err == nil && intent != "" {
-				w.know(intent, at, device.Zeitstrom, now, c.Rules.LongestShift)
+				w.know(intent, at, device.Zeitstrom, now, a.rooms.Rules.LongestShift)
 			}
 			return nil
 		})
@@ -95,16 +100,77 @@ func (c *Clock) askEverybody(ctx context.Context, people []Whereabouts, now time
 	return asked, int(known.Load())
 }
 
+// OpenDay is a check-in that no check-out followed, in the form that scripts read.
+type OpenDay struct {
+	Employee device.EmployeeID `json:"employee_id"`
+	Name     string            `json:"name"`
+	CheckIn  time.Time         `json:"checkin"`
+	// Next is the check-in that came instead of a check-out; null: none yet.
+	Next *time.Time `json:"next"`
+	// Confirmed: Zeitstrom says that it is open. Else it could not be asked.
+	Confirmed bool `json:"confirmed"`
+}
+
+// Bounds of what is looked at for open days.
+const (
+	openDaysBack   = 62 * 24 * time.Hour
+	openDaysAsking = 4                // questions at once
+	openDaysTime   = 20 * time.Second // for all of them
+)
+
+// OpenDays lists the check-ins of the last two months that no check-out followed
+// within the longest shift, oldest first. Those that Zeitstrom has closed by now,
+// or does not know any more, are left out.
+func (a *Admin) OpenDays(ctx context.Context, _ string, _ None) ([]OpenDay, error) {
+	now := time.Now()
+	found := device.OpenDays{Now: now, Since: now.Add(-openDaysBack), LongestShift: a.rooms.Rules.LongestShift}
+	if err := a.rooms.Queue.Backward(found.Add); err != nil {
+		return nil, err
+	}
+	days := found.Days()
+	ctx, cancel := context.WithTimeout(ctx, openDaysTime)
+	defer cancel()
+	open, confirmed := make([]bool, len(days)), make([]bool, len(days))
+	var asking errgroup.Group
+	asking.SetLimit(openDaysAsking)
+	for i, d := range days {
+		asking.Go(func() error {
+			open[i], confirmed[i] = a.isOpen(ctx, d)
+			return nil
+		})
+	}
+	asking.Wait()
+	names := a.rooms.Roster.Names()
+	out := []OpenDay{}
+	for i, d := range days {
+		if open[i] {
+			out = append(out, OpenDay{d.Employee, names[d.Employee], d.CheckIn.UTC(), optional(d.Next.Time), confirmed[i]})
+		}
+	}
+	return out, nil
+}
+
+// isOpen asks Zeitstrom; if that is not possible, or it does not have everything
+// yet, the day is taken for open.
+func (a *Admin) isOpen(ctx context.Context, d device.OpenDay) (open, confirmed bool) {
+	if _, lacks, err := a.rooms.Queue.Last(d.Employee); err != nil || lacks || !a.rooms.Uplink.Online() {
+		return true, false
+	}
+	checkout, found, err := a.rooms.API.CheckOut(ctx, d.Employee, d.CheckIn)
+	if err != nil {
+		return true, false
+	}
+	return found && checkout.IsZero(), true
+}
+
 // Sample is how much waited at an instant.
 type Sample struct {
 	At      time.Time
 	Pending int
 }
 
-// Backlog remembers for a day how much waited.
-type Backlog struct {
-	Pending func() int
-
+// backlog remembers for a day how much waited.
+type backlog struct {
 	mu      sync.Mutex
 	samples []Sample
 }
@@ -114,15 +180,16 @@ const (
 	samplesKept = 24 * 12
 )
 
-func (b *Backlog) String() string { return "backlog" }
+func (a *Admin) String() string { return "admin" }
 
-// Run takes samples until ctx ends.
-func (b *Backlog) Run(ctx context.Context) error {
+// Run remembers how much waits, until ctx ends.
+func (a *Admin) Run(ctx context.Context) error {
 	for {
-		b.mu.Lock()
-		b.samples = append(b.samples, Sample{time.Now(), b.Pending()})
-		b.samples = b.samples[max(0, len(b.samples)-samplesKept):]
-		b.mu.Unlock()
+		now := a.sample()
+		a.backlog.mu.Lock()
+		a.backlog.samples = append(a.backlog.samples, now)
+		a.backlog.samples = a.backlog.samples[max(0, len(a.backlog.samples)-samplesKept):]
+		a.backlog.mu.Unlock()
 		select {
 		case <-ctx.Done():
 			return nil
@@ -131,9 +198,12 @@ func (b *Backlog) Run(ctx context.Context) error {
 	}
 }
 
-// Samples returns what was remembered, oldest first, and how much waits now.
-func (b *Backlog) Samples() []Sample {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return append(slices.Clone(b.samples), Sample{time.Now(), b.Pending()})
+func (a *Admin) sample() Sample { return Sample{time.Now(), a.rooms.Queue.Stats().Pending} }
+
+// Backlog returns how much waited over the last day, oldest first, and how much waits now.
+func (a *Admin) Backlog() []Sample {
+	now := a.sample()
+	a.backlog.mu.Lock()
+	defer a.backlog.mu.Unlock()
+	return append(slices.Clone(a.backlog.samples), now)
 }

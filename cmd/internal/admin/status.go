@@ -1,14 +1,19 @@
 package admin
 
 import (
+	"context"
 	"time"
 
 	"timeclock/device"
+	"timeclock/device/roster"
 	"timeclock/queue"
+	"timeclock/reader"
 	"timeclock/sync/uplink"
+	"timeclock/sync/zeitstrom"
 )
 
-// Status is the state of a clock, in the form that scripts read.
+// Status is the state of a clock: one snapshot, from which the display, the page, the metrics, the
+// self-check and systemd are told. What has a key is for scripts.
 type Status struct {
 	Version     string `json:"version"`
 	Pending     int    `json:"pending"`
@@ -16,7 +21,7 @@ type Status struct {
 	Quarantined int    `json:"quarantined"`
 	Unclaimed   int    `json:"unclaimed"`
 	Ambiguous   int    `json:"ambiguous"` // of those pending: sent, and not clearly answered
-	// Of those pending: check-outs whose check-ins are quarantined, and those that are uncertain.
+	// Of those pending: check-outs whose check-ins are quarantined, and those that are untimed.
 	Held          int              `json:"held"`
 	Uncertain     int              `json:"uncertain"` // of those held: their time is not certain yet
 	Stranded      int              `json:"stranded"`  // of those uncertain: only a person can tell their time
@@ -25,61 +30,80 @@ type Status struct {
 	OldestPending *time.Time       `json:"oldest_pending"` // of those whose time is certain; null if there is none
 	Journal       string           `json:"journal"`        // the hash of the whole journal, to be kept elsewhere
 	Badges        int              `json:"badges"`
-	Roster        struct {
-		Zeitstrom bool       `json:"zeitstrom"` // it follows Zeitstrom
-		Compared  *time.Time `json:"compared"`  // null: not yet
-		Problem   string     `json:"problem"`
-		Conflicts int        `json:"conflicts"`
-		Damage    string     `json:"damage"` // what is wrong with the file, and what to do; empty: nothing
-		Lost      bool       `json:"lost"`   // badges are missing
-	} `json:"roster"`
-	Settings struct {
+	Roster        RosterStatus     `json:"roster"`
+	Settings      struct {
 		Problem string `json:"problem"` // why the clock runs on those of its last start; empty: it does not
 	} `json:"settings"`
 	Storage struct {
-		Healthy bool   `json:"healthy"`
-		Problem string `json:"problem"`
-		Notice  string `json:"notice"` // what happened to the file before the start
+		Part
+		Notice string `json:"notice"` // what happened to the file before the start
 	} `json:"storage"`
-	Reader struct {
-		Healthy  bool       `json:"healthy"`
-		Chip     string     `json:"chip"`
-		Problem  string     `json:"problem"`
-		Note     string     `json:"note"` // what is odd about it, though it works
-		Restarts int        `json:"restarts"`
-		Reads    int        `json:"reads"`
-		LastRead *time.Time `json:"last_read"` // null: none since the start
-		Errors   int        `json:"errors"`
-		Asked    int        `json:"asked"`    // how often a resting badge was asked whether it is there
-		Answered int        `json:"answered"` // how often it said so
-	} `json:"reader"`
-	Uplink struct {
-		Online  bool       `json:"online"`
-		Problem string     `json:"problem"`
-		Retry   *time.Time `json:"retry"`        // null if nothing waits
-		Stuck   int        `json:"stuck"`        // bookings that wait though others' are sent
-		Reason  string     `json:"stuck_reason"` // why one of them does
-		Blind   bool       `json:"blind"`        // the token may not read timespans
-		Skews   []Skew     `json:"skews"`        // employees with a booking that is ahead of this clock
-		Silent  int        `json:"silent"`       // questions at the door in a row that were not answered in time
-		Why     string     `json:"why"`          // the last of them was not
-	} `json:"uplink"`
-	Display struct {
-		Healthy bool   `json:"healthy"`
-		Problem string `json:"problem"`
-	} `json:"display"`
-	Signal struct {
-		Healthy bool   `json:"healthy"`
-		Problem string `json:"problem"`
-	} `json:"signal"`
-	Page struct {
-		Address string `json:"address"` // empty: it is not served
-		Problem string `json:"problem"`
-	} `json:"page"`
-	Clock struct {
+	Reader  ReaderStatus `json:"reader"`
+	Uplink  UplinkStatus `json:"uplink"`
+	Display Part         `json:"display"`
+	Signal  Part         `json:"signal"`
+	Page    PageStatus   `json:"page"`
+	Clock   struct {
 		Trusted bool   `json:"trusted"`
 		Source  string `json:"source"`
+
+		Offset time.Duration `json:"-"` // from the time server, as far as the kernel knows
 	} `json:"clock"`
+
+	Enrolment   roster.EnrolState `json:"-"`
+	Examination Examination       `json:"-"` // the newest
+}
+
+// Part is a part of the clock that works, or says why not.
+type Part struct {
+	Healthy bool   `json:"healthy"`
+	Problem string `json:"problem"`
+}
+
+func newPart(problem string) Part { return Part{problem == "", problem} }
+
+// RosterStatus is how the badge map is.
+type RosterStatus struct {
+	Zeitstrom bool       `json:"zeitstrom"` // it follows Zeitstrom
+	Compared  *time.Time `json:"compared"`  // null: not yet
+	Problem   string     `json:"problem"`
+	Conflicts int        `json:"conflicts"`
+	Damage    string     `json:"damage"` // what is wrong with the file, and what to do; empty: nothing
+	Lost      bool       `json:"lost"`   // badges are missing
+}
+
+// ReaderStatus is how the reader is.
+type ReaderStatus struct {
+	Healthy  bool       `json:"healthy"`
+	Chip     string     `json:"chip"`
+	Problem  string     `json:"problem"`
+	Note     string     `json:"note"` // what is odd about it, though it works
+	Restarts int        `json:"restarts"`
+	Reads    int        `json:"reads"`
+	LastRead *time.Time `json:"last_read"` // null: none since the start
+	Errors   int        `json:"errors"`
+	Asked    int        `json:"asked"`    // how often a resting badge was asked whether it is there
+	Answered int        `json:"answered"` // how often it said so
+
+	// Since is the same instant by the monotonic clock; zero: none since the start. The system's
+	// clock may have been set since.
+	Since time.Time `json:"-"`
+}
+
+// UplinkStatus is how the way to Zeitstrom is.
+type UplinkStatus struct {
+	Online  bool       `json:"online"`
+	Problem string     `json:"problem"`
+	Retry   *time.Time `json:"retry"`        // null if nothing waits
+	Stuck   int        `json:"stuck"`        // bookings that wait though others' are sent
+	Reason  string     `json:"stuck_reason"` // why one of them does
+	Blind   bool       `json:"blind"`        // the token may not read timespans
+	Skews   []Skew     `json:"skews"`        // employees with a booking that is ahead of this clock
+	Silent  int        `json:"silent"`       // questions at the door in a row that were not answered in time
+	Why     string     `json:"why"`          // the last of them was not
+
+	Token  bool                 `json:"-"` // what is in the way is the token
+	Errors [zeitstrom.Kinds]int `json:"-"` // requests that failed since the start, by zeitstrom.Kind
 }
 
 // Skew is an employee with a booking at Zeitstrom that is further ahead of this clock than is
@@ -91,90 +115,93 @@ type Skew struct {
 	Seconds  int               `json:"seconds"` // that it was ahead when it was seen
 }
 
-// Noticed says what happened to the queue file before it was opened.
-func (c *Clock) Noticed(notice string) {
-	c.noticing.Lock()
-	defer c.noticing.Unlock()
-	c.notice = notice
-}
+// PageStatus is how the admin's page is.
+type PageStatus struct {
+	Address string `json:"address"` // empty: it is not served
+	Problem string `json:"problem"`
 
-func (c *Clock) theNotice() string {
-	c.noticing.Lock()
-	defer c.noticing.Unlock()
-	return c.notice
+	Code        string `json:"-"` // the pairing code that the display shows; empty: none is valid
+	Fingerprint string `json:"-"` // what the display shows beside it
 }
 
 // Status tells how the clock is.
-func (c *Clock) Status() Status {
-	s := Status{Version: c.Version, Badges: c.Roster.Len()}
-	q := c.Queue.Stats()
-	s.Pending, s.Delivered, s.Quarantined = q.Pending, q.Delivered, q.Quarantined
-	s.Journal, s.Settings.Problem = q.Journal, c.Refused
-	taps, _ := c.Queue.Unclaimed()
+func (a *Admin) Status(context.Context, string, None) (Status, error) {
+	s := a.Glance()
+	if s.Uncertain > 0 {
+		waiting, _ := a.rooms.Queue.Undelivered() // what cannot be read shows elsewhere
+		for _, e := range waiting {
+			if e.Stamp.Uncertain && e.State != device.Quarantined && !a.rooms.Clock.Will(e.Punch) {
+				s.Stranded++
+			}
+		}
+	}
+	return s, nil
+}
+
+// Glance is the status without what is to be looked up in the file: how many are Stranded. It is
+// for what asks every second.
+func (a *Admin) Glance() Status {
+	r := a.rooms
+	q := r.Queue.Stats()
+	s := Status{Version: r.Version, Badges: r.Roster.Len(), Examination: a.Examination()}
+	s.count(q)
+	taps, _ := r.Queue.Unclaimed()
 	s.Unclaimed = len(taps)
-	s.Ambiguous, s.Held, s.Uncertain, s.Dropped = q.Ambiguous, q.Waiting, q.Untimed, q.Dropped
-	s.OldestPending = optional(q.OldestPending)
-	r := c.Sync.Status()
-	s.Roster.Zeitstrom, s.Roster.Compared = c.Sync.Every > 0, optional(r.At)
-	s.Roster.Problem, s.Roster.Conflicts = r.Problem, len(r.Merged.Conflicts)
-	damage := c.Roster.Damage()
-	s.Roster.Damage, s.Roster.Lost = damage.Problem, damage.Lost
-	s.Storage.Healthy, s.Storage.Problem, s.Storage.Notice = q.Problem == "", q.Problem, c.theNotice()
-	h := c.Reader.Health()
-	s.Reader.Healthy, s.Reader.Chip, s.Reader.Problem, s.Reader.Note = h.Healthy, h.Chip, h.Problem, h.Note
-	s.Reader.LastRead = optional(h.LastRead)
-	s.Reader.Restarts, s.Reader.Reads, s.Reader.Errors = h.Restarts, h.Reads, h.Errors
-	s.Reader.Asked, s.Reader.Answered = h.Asked, h.Answered
-	u := c.Uplink.Status()
-	s.Uplink.Online, s.Uplink.Problem, s.Uplink.Retry, s.Uplink.Blind = u.Online, u.Problem, optional(u.Retry), u.Blind
-	s.Uplink.Silent, s.Uplink.Why = u.Silent, u.Why
-	s.Uplink.Stuck = len(u.Stuck)
-	for _, why := range u.Stuck {
-		s.Uplink.Reason = why
+	s.Settings.Problem = r.Refused
+	s.Storage.Part, s.Storage.Notice = newPart(q.Problem), r.Storage.Notice()
+	s.Roster = rosterStatus(r.Roster, r.Sync)
+	s.Reader = readerStatus(r.Reader.Health())
+	s.Uplink = a.uplinkStatus(r.Uplink.Status())
+	s.Display, s.Signal = newPart(r.Display.Problem()), newPart(r.Signal.Problem())
+	if p := r.Page; p != nil {
+		s.Page = PageStatus{p.Address(), p.Problem(), p.Code(), p.Fingerprint()}
 	}
-	s.Uplink.Skews = c.skews(u.Skews)
-	s.Wrong = q.Wrong
-	s.Display.Problem, s.Signal.Problem = c.Display.Problem(), c.Signal.Problem()
-	s.Display.Healthy, s.Signal.Healthy = s.Display.Problem == "", s.Signal.Problem == ""
-	if c.Page != nil {
-		s.Page.Address, s.Page.Problem = c.Page.Address(), c.Page.Problem()
-	}
-	s.Stranded = c.stranded(q)
-	trust := c.Clock.Trust()
-	s.Clock.Trusted, s.Clock.Source = trust.Trusted, trust.Source
+	trust := r.Clock.Trust()
+	s.Clock.Trusted, s.Clock.Source, s.Clock.Offset = trust.Trusted, trust.Source, r.Clock.Offset()
+	s.Enrolment, _ = r.Enrolment.State()
 	return s
 }
 
-// stranded counts the untimed punches whose time only a person can tell.
-func (c *Clock) stranded(q queue.Stats) (n int) {
-	if q.Untimed == 0 {
-		return 0
-	}
-	waiting, _ := c.Queue.Undelivered() // what cannot be read shows elsewhere
-	for _, e := range waiting {
-		if e.Stamp.Uncertain && e.State != device.Quarantined && !c.Clock.Will(e.Punch) {
-			n++
-		}
-	}
-	return n
+func (s *Status) count(q queue.Stats) {
+	s.Pending, s.Delivered, s.Quarantined, s.Dropped = q.Pending, q.Delivered, q.Quarantined, q.Dropped
+	s.Ambiguous, s.Held, s.Uncertain = q.Ambiguous, q.Waiting, q.Untimed
+	s.Wrong, s.OldestPending, s.Journal = q.Wrong, optional(q.OldestPending), q.Journal
 }
 
-func (c *Clock) skews(found []uplink.Skew) []Skew {
+func rosterStatus(badges *roster.Roster, sync *roster.Sync) RosterStatus {
+	last, damage := sync.Status(), badges.Damage()
+	return RosterStatus{
+		Zeitstrom: sync.Every > 0, Compared: optional(last.At), Problem: last.Problem,
+		Conflicts: len(last.Merged.Conflicts), Damage: damage.Problem, Lost: damage.Lost,
+	}
+}
+
+func readerStatus(h reader.Health) ReaderStatus {
+	return ReaderStatus{
+		Healthy: h.Healthy, Chip: h.Chip, Problem: h.Problem, Note: h.Note, Restarts: h.Restarts, Reads: h.Reads,
+		LastRead: optional(h.LastRead), Errors: h.Errors, Asked: h.Asked, Answered: h.Answered, Since: h.LastRead,
+	}
+}
+
+func (a *Admin) uplinkStatus(u uplink.Status) UplinkStatus {
+	s := UplinkStatus{
+		Online: u.Online, Problem: u.Problem, Retry: optional(u.Retry), Stuck: len(u.Stuck), Blind: u.Blind,
+		Skews: a.skews(u.Skews), Silent: u.Silent, Why: u.Why, Token: u.Token, Errors: u.Errors,
+	}
+	for _, why := range u.Stuck {
+		s.Reason = why
+	}
+	return s
+}
+
+func (a *Admin) skews(found []uplink.Skew) []Skew {
 	out := []Skew{}
 	if len(found) == 0 {
 		return out
 	}
-	names := c.Roster.Names()
+	names := a.rooms.Roster.Names()
 	for _, s := range found {
 		out = append(out, Skew{s.Employee, names[s.Employee], s.At.UTC(), int(s.Ahead / time.Second)})
 	}
 	return out
-}
-
-func optional(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC().Truncate(time.Second)
-	return &t
 }

@@ -12,23 +12,22 @@ import (
 	"timeclock/cmd/internal/admin"
 	"timeclock/device"
 	"timeclock/device/clock"
-	"timeclock/sync/zeitstrom"
 )
 
 // desk opens the reader's desk: by the token of their session, or the company's.
 func (s *Server) desk(r *http.Request) (*admin.Desk, error) {
-	u, _, _ := s.user(r)
-	return s.clock.Desk(u.Name, u.token)
+	u, _ := visitor(r)
+	return s.admin.Desk(u.Name, u.token)
 }
 
 // week is the Monday of the week that is asked for, at midnight in the clock's zone.
 func (s *Server) week(r *http.Request) time.Time {
-	day, err := time.ParseInLocation(time.DateOnly, r.FormValue("week"), s.clock.Style.Zone)
+	day, err := time.ParseInLocation(time.DateOnly, r.FormValue("week"), s.admin.Zone())
 	if err != nil {
-		day = time.Now().In(s.clock.Style.Zone)
+		day = time.Now().In(s.admin.Zone())
 	}
 	day = day.AddDate(0, 0, -(int(day.Weekday())+6)%7)
-	return time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, s.clock.Style.Zone)
+	return time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, s.admin.Zone())
 }
 
 func (s *Server) correctionsPage(w http.ResponseWriter, r *http.Request) {
@@ -43,9 +42,9 @@ func (s *Server) correctionsPage(w http.ResponseWriter, r *http.Request) {
 		Week       string
 		Before     string
 		After      string
-		Spans      []zeitstrom.Timespan
+		Spans      []admin.Timespan
 		HistoryOf  string
-		History    []zeitstrom.Change
+		History    []admin.Change
 	}
 	week := s.week(r)
 	d := data{Week: week.Format(time.DateOnly), Before: week.AddDate(0, 0, -7).Format(time.DateOnly), After: week.AddDate(0, 0, 7).Format(time.DateOnly)}
@@ -57,19 +56,21 @@ func (s *Server) correctionsPage(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	var err error
-	d.OpenDays, err = s.clock.OpenDays(ctx)
+	d.OpenDays, err = s.admin.OpenDays(ctx, "", admin.None{})
 	fail(err)
-	d.People, _, _, err = s.clock.WhoIsIn(ctx, false)
+	everybody, err := s.admin.WhoIsIn(ctx, false)
+	d.People = everybody.People
 	fail(err)
-	u, _, _ := s.user(r)
+	u, _ := visitor(r)
 	desk, err := s.desk(r)
 	d.Token = err == nil && u.Role == Admin
 	if id, noID := device.ParseEmployeeID(r.FormValue("e")); d.Token && noID == nil {
-		d.Employee = device.Employee{ID: id, Name: s.clock.Roster.Names()[id]}
+		d.Employee, err = s.admin.Employee(ctx, "", string(id))
+		fail(err)
 		d.Spans, err = desk.Week(ctx, id, week)
 		fail(err)
 		if d.HistoryOf = r.FormValue("history"); d.HistoryOf != "" {
-			d.History, err = desk.API.History(ctx, d.HistoryOf)
+			d.History, err = desk.History(ctx, d.HistoryOf)
 			fail(err)
 		}
 	}
@@ -78,12 +79,12 @@ func (s *Server) correctionsPage(w http.ResponseWriter, r *http.Request) {
 
 // bringToken keeps an admin's token for this session, in memory only.
 func (s *Server) bringToken(r *http.Request, _ string) (string, error) {
-	_, session, _ := s.user(r)
+	u, _ := visitor(r)
 	token := strings.TrimSpace(r.FormValue("token"))
 	if token == "" || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
 		return "", errEmpty
 	}
-	s.sessions.bring(session, token)
+	s.sessions.bring(u.key, token)
 	return s.text(r, "token_kept"), nil
 }
 
@@ -114,7 +115,7 @@ func (s *Server) local(r *http.Request, field string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	zone := s.clock.Style.Zone
+	zone := s.admin.Zone()
 	if was, err := time.Parse(time.RFC3339, r.FormValue(field+"_was")); err == nil && strings.HasPrefix(was.In(zone).Format("2006-01-02T15:04:05"), text) {
 		return was, nil
 	}
@@ -155,7 +156,7 @@ func (s *Server) correctComment(ctx context.Context, r *http.Request, d *admin.D
 }
 
 func (s *Server) correctProject(ctx context.Context, r *http.Request, d *admin.Desk) (admin.Done, error) {
-	return d.Assign(ctx, r.FormValue("id"), zeitstrom.Project{Code: strings.TrimSpace(r.FormValue("code"))})
+	return d.Assign(ctx, r.FormValue("id"), admin.Project{Code: strings.TrimSpace(r.FormValue("code"))})
 }
 
 func (s *Server) weekPicture(w http.ResponseWriter, r *http.Request) {
@@ -179,7 +180,7 @@ func (s *Server) weekPicture(w http.ResponseWriter, r *http.Request) {
 
 // drawWeek shows a person's week: a row for each day, a bar for each timespan, and
 // an open end where nobody checked out.
-func drawWeek(w io.Writer, week, now time.Time, spans []zeitstrom.Timespan, title string, weekdays []string) {
+func drawWeek(w io.Writer, week, now time.Time, spans []admin.Timespan, title string, weekdays []string) {
 	const row, left, width = 26, 90, pictureWidth
 	height := 7*row + 30
 	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" font-family="system-ui, sans-serif" font-size="11"><title>%s</title>`, width, height, html.EscapeString(title))

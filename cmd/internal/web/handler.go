@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"timeclock/cmd/internal/serve"
-	"timeclock/device"
 )
 
 // cookieName begins with __Host-: only this host sets it, over HTTPS, for all of
@@ -72,7 +71,7 @@ func (s *Server) handler() http.Handler {
 	inside.HandleFunc("POST /badges/import", s.adminOnly(s.importBadges))
 
 	mux := http.NewServeMux()
-	mux.Handle("/", s.withSession(inside))
+	mux.Handle("/", s.greet(s.withSession(inside)))
 	for _, path := range []string{"/login", "/pair", "/language/", "/static/"} {
 		mux.Handle(path, open)
 	}
@@ -113,14 +112,25 @@ func bounded(next http.Handler) http.Handler {
 	})
 }
 
-// user returns who has logged in.
-func (s *Server) user(r *http.Request) (u session, token string, ok bool) {
-	c, err := r.Cookie(cookieName)
-	if err != nil {
-		return u, "", false
-	}
-	u, ok = s.sessions.get(c.Value, automatic(r))
-	return u, c.Value, ok
+// visitorKey is under which a request has who has logged in.
+type visitorKey struct{}
+
+// visitor returns who has logged in.
+func visitor(r *http.Request) (u session, ok bool) {
+	u, ok = r.Context().Value(visitorKey{}).(session)
+	return u, ok
+}
+
+// greet looks up, once for each request, who has logged in.
+func (s *Server) greet(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c, err := r.Cookie(cookieName); err == nil {
+			if u, ok := s.sessions.get(c.Value, automatic(r)); ok {
+				r = r.WithContext(context.WithValue(r.Context(), visitorKey{}, u))
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // automatic reports whether a page asks by itself: to show what is new, say.
@@ -132,7 +142,7 @@ func automatic(r *http.Request) bool {
 // token that only this session's pages have.
 func (s *Server) withSession(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		u, _, ok := s.user(r)
+		u, ok := visitor(r)
 		switch {
 		case !ok && r.Method == http.MethodGet && r.URL.Path == "/":
 			to := "/login"
@@ -163,7 +173,7 @@ func (s *Server) withSession(next http.Handler) http.Handler {
 
 func (s *Server) adminOnly(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if u, _, _ := s.user(r); u.Role != Admin {
+		if u, _ := visitor(r); u.Role != Admin {
 			http.Error(w, "only an admin may do this", http.StatusForbidden)
 			return
 		}
@@ -175,9 +185,9 @@ func (s *Server) adminOnly(next http.HandlerFunc) http.HandlerFunc {
 // from then says what became of it.
 func (s *Server) acts(do func(r *http.Request, who string) (notice string, err error)) http.HandlerFunc {
 	return s.adminOnly(func(w http.ResponseWriter, r *http.Request) {
-		u, token, _ := s.user(r)
+		u, _ := visitor(r)
 		notice, err := do(r, u.Name)
-		s.sessions.say(token, notice, err)
+		s.sessions.say(u.key, notice, s.explain(r, err))
 		back := "/" + strings.SplitN(strings.TrimPrefix(r.URL.Path, "/"), "/", 2)[0]
 		if back == "/accounts" {
 			back = "/device"
@@ -201,15 +211,6 @@ func (s *Server) slow(w http.ResponseWriter, r *http.Request, page string, data 
 	seconds := int(wait/time.Second) + 1
 	w.Header().Set("Retry-After", strconv.Itoa(seconds))
 	s.answer(w, r, http.StatusTooManyRequests, page, data, s.text(r, "slow", seconds))
-}
-
-// text is a text in the reader's language.
-func (s *Server) text(r *http.Request, key string, args ...any) string {
-	words, err := texts(language(r))
-	if err != nil {
-		return key
-	}
-	return fmt.Sprintf(words[key], args...)
 }
 
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
@@ -263,8 +264,8 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, a account) {
 }
 
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
-	_, token, _ := s.user(r)
-	s.sessions.end(token)
+	u, _ := visitor(r)
+	s.sessions.end(u.key)
 	http.SetCookie(w, &http.Cookie{Name: cookieName, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }
@@ -324,7 +325,7 @@ func (s *Server) pair(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.sessions.endOf(a.Name)
-	s.clock.Queue.Note(device.Event{Kind: device.EventAdminPaired, Why: a.Name, By: a.Name})
+	s.admin.Paired(a.Name)
 	s.enter(w, r, a)
 }
 
@@ -332,16 +333,14 @@ func (s *Server) pair(w http.ResponseWriter, r *http.Request) {
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	out := http.NewResponseController(w)
-	_, token, _ := s.user(r)
+	u, _ := visitor(r)
 	for {
-		s.mu.Lock()
-		changed := s.changed
-		s.mu.Unlock()
+		_, changed := s.mirror.now()
 		out.SetWriteDeadline(time.Now().Add(slowest))
 		if _, err := fmt.Fprint(w, "data: now\n\n"); err != nil || out.Flush() != nil {
 			return
 		}
-		if !s.sessions.valid(token) {
+		if !s.sessions.valid(u.key) {
 			return
 		}
 		select {

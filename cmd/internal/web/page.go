@@ -1,7 +1,9 @@
 package web
 
 import (
+	"cmp"
 	"embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -25,8 +27,11 @@ var languageFiles embed.FS
 // languages are those that the page speaks; the first is for whoever speaks none.
 var languages = []string{"en", "de"}
 
-// pages are the templates in one language, by name.
-type pages map[string]*template.Template
+// pages are the words and templates of one language.
+type pages struct {
+	words     map[string]string
+	templates map[string]*template.Template // by name
+}
 
 // texts reads what stands in a language's file.
 func texts(language string) (map[string]string, error) {
@@ -66,7 +71,7 @@ func loadPages() (map[string]pages, error) {
 			},
 			"language": func() string { return language },
 		}
-		all[language] = pages{}
+		all[language] = pages{words, map[string]*template.Template{}}
 		for _, n := range names {
 			if n.Name() == "layout.html" {
 				continue
@@ -75,7 +80,7 @@ func loadPages() (map[string]pages, error) {
 			if err != nil {
 				return nil, err
 			}
-			all[language][strings.TrimSuffix(n.Name(), ".html")] = t
+			all[language].templates[strings.TrimSuffix(n.Name(), ".html")] = t
 		}
 	}
 	return all, nil
@@ -105,7 +110,7 @@ type view struct {
 	Zone    *time.Location
 	Data    any
 
-	clock *admin.Clock
+	admin *admin.Admin
 }
 
 // Admin reports whether the reader may change things.
@@ -116,7 +121,7 @@ func (v view) Name(name string) string {
 	if v.Admin() {
 		return name
 	}
-	return v.clock.Style.Names.Shorten(name)
+	return v.admin.ShortName(name)
 }
 
 // UID is a badge's number as the reader may see it.
@@ -164,18 +169,15 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, name string, data 
 
 // answer answers with a page and says what is wrong, if anything.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, status int, name string, data any, problem string) {
-	v := view{Page: name, Zone: s.clock.Style.Zone, Data: data, Problem: problem, clock: s.clock}
-	if user, token, ok := s.user(r); ok {
-		v.User, v.Notice = user, user.notice
-		if problem == "" {
-			v.Problem = user.problem
-		}
+	v := view{Page: name, Zone: s.admin.Zone(), Data: data, Problem: problem, admin: s.admin}
+	if user, ok := visitor(r); ok {
+		v.User, v.Notice, v.Problem = user, user.notice, cmp.Or(problem, user.problem)
 		if !automatic(r) {
-			s.sessions.heard(token)
+			s.sessions.heard(user.key)
 		}
 	}
 	var out strings.Builder
-	if err := s.pages[language(r)][name].Execute(&out, v); err != nil {
+	if err := s.pages[language(r)].templates[name].Execute(&out, v); err != nil {
 		s.log.Error("page not shown", "page", name, "error", err)
 		http.Error(w, "this page cannot be shown; the clock's log says why", http.StatusInternalServerError)
 		return
@@ -183,6 +185,24 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, status int, name
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	w.Write([]byte(out.String()))
+}
+
+// text is a text in the reader's language.
+func (s *Server) text(r *http.Request, key string, args ...any) string {
+	return fmt.Sprintf(s.pages[language(r)].words[key], args...)
+}
+
+// explain says what is wrong, in the reader's language as far as it comes from here, with what can be
+// done about it on this page.
+func (s *Server) explain(r *http.Request, err error) string {
+	var refused *device.Refusal
+	if err == nil {
+		return ""
+	}
+	if errors.As(err, &refused) {
+		return refused.Cause + ": " + s.text(r, "remedy_"+string(refused.Remedy))
+	}
+	return err.Error()
 }
 
 // Tab is a page in the navigation.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -17,36 +18,39 @@ import (
 )
 
 func (s *Server) nowPage(w http.ResponseWriter, r *http.Request) {
-	punches, err := s.clock.Punches(true)
+	const shown = 8
+	punches, err := s.admin.Punches(r.Context(), "", admin.Which{All: true, Most: shown})
 	if err != nil {
 		s.log.Error("bookings not read", "error", err)
 	}
+	status := s.status(r)
 	s.show(w, r, "now", struct {
 		Status  admin.Status
 		Punches []admin.Punch
 		Enrols  roster.EnrolState
-	}{s.clock.Status(), punches[:min(8, len(punches))], s.enrolment()})
+	}{status, punches, status.Enrolment})
 }
 
-func (s *Server) enrolment() roster.EnrolState {
-	state, _ := s.clock.Enrol.State()
-	return state
+// status is how the clock is.
+func (s *Server) status(r *http.Request) admin.Status {
+	status, err := s.admin.Status(r.Context(), "", admin.None{})
+	if err != nil {
+		s.log.Error("status not read", "error", err)
+	}
+	return status
 }
 
 func (s *Server) inPage(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := bound(r)
 	defer cancel()
 	ask := r.FormValue("ask") != ""
-	people, asked, answered, err := s.clock.WhoIsIn(ctx, ask)
-	problem := ""
-	switch {
-	case err != nil:
-		problem = err.Error()
-	case ask && answered < len(people):
-		problem = s.text(r, "not_all", answered, len(people))
+	all, err := s.admin.WhoIsIn(ctx, ask)
+	problem := s.explain(r, err)
+	if err == nil && ask && all.Answered < len(all.People) {
+		problem = s.text(r, "not_all", all.Answered, len(all.People))
 	}
 	var in, out []admin.Whereabouts
-	for _, p := range people {
+	for _, p := range all.People {
 		if p.In {
 			in = append(in, p)
 		} else {
@@ -58,7 +62,7 @@ func (s *Server) inPage(w http.ResponseWriter, r *http.Request) {
 		At      time.Time
 		Asked   bool
 		Roll    bool // a list to be printed, and to be ticked off
-	}{in, out, time.Now(), asked > 0 && answered > 0, r.FormValue("roll") != ""}, problem)
+	}{in, out, time.Now(), all.Asked > 0 && all.Answered > 0, r.FormValue("roll") != ""}, problem)
 }
 
 // badgesShown bounds a page; the search finds the others.
@@ -87,48 +91,47 @@ type importReport struct {
 
 func (s *Server) showBadges(w http.ResponseWriter, r *http.Request, status int, report *importReport, problem string) {
 	q := strings.TrimSpace(r.URL.Query().Get("q"))
-	all, _ := s.clock.Roster.List()
-	u, _, _ := s.user(r)
-	v := view{User: u, clock: s.clock}
+	all, err := s.admin.Badges(r.Context(), "", admin.None{})
+	if err != nil {
+		problem = s.explain(r, err)
+	}
+	u, _ := visitor(r)
+	v := view{User: u, admin: s.admin}
 	found := slices.DeleteFunc(all, func(b device.Badge) bool {
 		text := strings.ToLower(v.Name(b.Employee.Name) + " " + string(b.Employee.ID) + " " + v.UID(b.UID))
 		return !strings.Contains(text, strings.ToLower(q))
 	})
-	data := badgesData{Query: q, Badges: found[:min(badgesShown, len(found))], Status: s.clock.Status(), Enrols: s.enrolment(), Report: report}
+	clock := s.status(r)
+	data := badgesData{
+		Query: q, Badges: found[:min(badgesShown, len(found))], Status: clock, Enrols: clock.Enrolment, Report: report,
+	}
 	data.More = len(found) - len(data.Badges)
 	s.answer(w, r, status, "badges", data, problem)
 }
 
 // importBadges takes over a list, or shows what would become of it.
 func (s *Server) importBadges(w http.ResponseWriter, r *http.Request) {
-	u, _, _ := s.user(r)
-	file, header, err := r.FormFile("file")
-	if err != nil {
+	u, _ := visitor(r)
+	l, name, err := badgeList(r)
+	switch {
+	case errors.Is(err, errNoFile):
 		s.showBadges(w, r, http.StatusBadRequest, nil, s.text(r, "no_file"))
 		return
-	}
-	defer file.Close()
-	o := roster.Options{Numbers: device.Numbers(r.FormValue("numbers")), Replace: r.FormValue("replace") != "", Dry: r.FormValue("do") != "import"}
-	if _, err := device.ParseNumbers(string(o.Numbers)); err != nil {
-		s.showBadges(w, r, http.StatusBadRequest, nil, err.Error())
+	case err != nil:
+		s.showBadges(w, r, http.StatusBadRequest, nil, s.explain(r, err))
 		return
 	}
 	problem := ""
-	if o.Replace && !o.Dry && r.FormValue("sure") == "" {
-		o.Dry = true // a look first, and the import if nothing goes
-		look, err := s.clock.ImportBadges(u.Name, file, o)
-		if n := len(look.Removed); n > 0 && err == nil {
-			problem = s.text(r, "removes", n)
-		} else {
-			o.Dry = false
-		}
-		if _, err := file.Seek(0, io.SeekStart); err != nil {
-			s.showBadges(w, r, http.StatusInternalServerError, nil, err.Error())
-			return
+	if l.Replace && !l.Dry && r.FormValue("sure") == "" { // a look first, and the import if nothing goes
+		look := l
+		look.Dry = true
+		report, err := s.admin.ImportBadges(r.Context(), u.Name, look)
+		if n := len(report.Removed); n > 0 && err == nil {
+			problem, l.Dry = s.text(r, "removes", n), true
 		}
 	}
-	report, err := s.clock.ImportBadges(u.Name, file, o)
-	out := &importReport{Report: report, Dry: o.Dry, Count: map[string]int{}}
+	report, err := s.admin.ImportBadges(r.Context(), u.Name, l)
+	out := &importReport{Report: report, Dry: l.Dry, Count: map[string]int{}}
 	for _, l := range report.Lines {
 		out.Count[string(l.Action)]++
 		if len(out.Lines) < 100 && (l.Action == roster.Refused || err == nil) {
@@ -136,15 +139,33 @@ func (s *Server) importBadges(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if err != nil {
-		s.showBadges(w, r, http.StatusBadRequest, out, header.Filename+": "+err.Error())
+		s.showBadges(w, r, http.StatusBadRequest, out, name+": "+s.explain(r, err))
 		return
 	}
 	s.showBadges(w, r, http.StatusOK, out, problem)
 }
 
+// errNoFile says that a form came without its file.
+var errNoFile = errors.New("no file")
+
+// badgeList reads the form of an import.
+func badgeList(r *http.Request) (l admin.BadgeList, name string, err error) {
+	file, header, err := r.FormFile("file")
+	if err != nil {
+		return l, "", errNoFile
+	}
+	defer file.Close()
+	if l.File, err = io.ReadAll(file); err != nil {
+		return l, "", err
+	}
+	l.Replace, l.Dry = r.FormValue("replace") != "", r.FormValue("do") != "import"
+	l.Numbers, err = device.ParseNumbers(r.FormValue("numbers"))
+	return l, header.Filename, err
+}
+
 // employee reads the fields employee and name of a form.
 func (s *Server) employee(r *http.Request) (device.Employee, error) {
-	e, err := s.clock.Employee(r.FormValue("employee"))
+	e, err := s.admin.Employee(r.Context(), "", r.FormValue("employee"))
 	if name := strings.TrimSpace(r.FormValue("name")); name != "" && err == nil {
 		e.Name = name
 	}
@@ -161,7 +182,7 @@ func (s *Server) addBadge(r *http.Request, who string) (string, error) {
 		return "", err
 	}
 	b := device.Badge{UID: uid, Employee: e, From: r.FormValue("from"), Until: r.FormValue("until")}
-	action, err := s.clock.AddBadge(who, b, r.FormValue("move") != "")
+	action, err := s.admin.AddBadge(r.Context(), who, admin.NewBadge{Badge: b, Move: r.FormValue("move") != ""})
 	return fmt.Sprintf("%s: %s → %s", action, uid.Hex(), e.Name), err
 }
 
@@ -174,7 +195,7 @@ func (s *Server) blockBadge(r *http.Request, who string) (string, error) {
 	if err != nil {
 		return "", errEmpty
 	}
-	e, err := s.clock.BlockBadge(who, uid, blocked)
+	e, err := s.admin.BlockBadge(r.Context(), who, admin.Block{Badge: admin.WholeUID{UID: uid}, Blocked: blocked})
 	return s.text(r, "badge_done", uid.Hex(), e.Name), err
 }
 
@@ -183,41 +204,34 @@ func (s *Server) removeBadge(r *http.Request, who string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	e, err := s.clock.RemoveBadge(who, uid)
+	e, err := s.admin.RemoveBadge(r.Context(), who, admin.WholeUID{UID: uid})
 	return s.text(r, "badge_removed", uid.Hex(), e.Name), err
 }
 
 func (s *Server) enroll(r *http.Request, who string) (string, error) {
-	e, err := s.employee(r)
-	if err != nil {
-		return "", err
-	}
 	way := roster.Way(r.FormValue("way"))
 	if way != roster.Another && way != roster.Renewed && way != roster.MovedTo {
 		return "", errEmpty
 	}
-	_, err = s.clock.Enroll(who, e, way)
+	_, err := s.admin.Enroll(r.Context(), who, admin.Enrol{Who: r.FormValue("employee"), Name: r.FormValue("name"), Way: way})
 	return "", err
 }
 
-func (s *Server) unenroll(r *http.Request, _ string) (string, error) {
-	s.clock.Enrol.End(s.enrolment().Number)
-	return "", nil
+func (s *Server) unenroll(r *http.Request, who string) (string, error) {
+	_, err := s.admin.EndEnrolment(r.Context(), who, 0)
+	return "", err
 }
 
 func (s *Server) syncBadges(r *http.Request, who string) (string, error) {
 	ctx, cancel := bound(r)
 	defer cancel()
-	m, err := s.clock.SyncBadges(ctx, who, false)
+	m, err := s.admin.SyncBadges(ctx, who, false)
 	return s.text(r, "synced", len(m.Added), len(m.Changed), len(m.Removed), len(m.Blocked), len(m.Conflicts)), err
 }
 
 func (s *Server) unclaimedPage(w http.ResponseWriter, r *http.Request) {
-	badges, lost := s.clock.Unclaimed()
-	s.show(w, r, "unclaimed", struct {
-		Badges []admin.Unclaimed
-		Lost   int
-	}{badges, lost})
+	unclaimed, err := s.admin.UnclaimedBadges(r.Context(), "", admin.None{})
+	s.answer(w, r, http.StatusOK, "unclaimed", unclaimed, s.explain(r, err))
 }
 
 func (s *Server) claim(r *http.Request, who string) (string, error) {
@@ -229,23 +243,20 @@ func (s *Server) claim(r *http.Request, who string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	plan, err := s.clock.Claim(who, device.Badge{UID: uid, Employee: e}, r.FormValue("force") != "", false)
+	plan, err := s.admin.Claim(r.Context(), who, admin.Claim{Badge: device.Badge{UID: uid, Employee: e}, Force: r.FormValue("force") != ""})
 	return s.text(r, "claimed", len(plan), e.Name), err
 }
 
 func (s *Server) bookingsPage(w http.ResponseWriter, r *http.Request) {
 	state, q := device.State(r.FormValue("state")), strings.ToLower(strings.TrimSpace(r.FormValue("q")))
-	open, err := s.clock.Punches(false)
-	newest, err2 := s.clock.Punches(true)
-	problem := ""
-	if err := errors.Join(err, err2); err != nil {
-		problem = err.Error()
-	}
+	open, err := s.admin.Punches(r.Context(), "", admin.Which{})
+	newest, err2 := s.admin.Punches(r.Context(), "", admin.Which{All: true})
+	problem := s.explain(r, errors.Join(err, err2))
 	// What waits comes first however old it is, and may be among the newest, too.
 	slices.Reverse(open)
 	seen := map[device.PunchID]bool{}
-	u, _, _ := s.user(r)
-	v := view{User: u, clock: s.clock}
+	u, _ := visitor(r)
+	v := view{User: u, admin: s.admin}
 	var found []admin.Punch
 	for _, p := range append(open, newest...) {
 		if seen[p.ID] || state != "" && p.State != state || q != "" && !strings.Contains(strings.ToLower(v.Name(p.Name)+" "+string(p.Employee)), q) {
@@ -275,7 +286,8 @@ func (s *Server) retry(r *http.Request, who string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return s.text(r, "retried", id), s.clock.Retry(who, id)
+	_, err = s.admin.Retry(r.Context(), who, id)
+	return s.text(r, "retried", id), err
 }
 
 func (s *Server) drop(r *http.Request, who string) (string, error) {
@@ -287,7 +299,8 @@ func (s *Server) drop(r *http.Request, who string) (string, error) {
 	if reason == "" {
 		return "", errors.New(s.text(r, "why_drop"))
 	}
-	return s.text(r, "dropped_now", id), s.clock.Drop(who, id, reason)
+	_, err = s.admin.Drop(r.Context(), who, admin.Drop{Punch: id, Reason: reason})
+	return s.text(r, "dropped_now", id), err
 }
 
 func (s *Server) setTime(r *http.Request, who string) (string, error) {
@@ -299,32 +312,34 @@ func (s *Server) setTime(r *http.Request, who string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return s.text(r, "time_set", id), s.clock.SetTime(who, id, at)
+	_, err = s.admin.SetTime(r.Context(), who, admin.TimeOf{Punch: id, Time: at})
+	return s.text(r, "time_set", id), err
 }
 
 func (s *Server) daysPage(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := bound(r)
 	defer cancel()
-	days, err := s.clock.OpenDays(ctx)
-	problem := ""
-	if err != nil {
-		problem = err.Error()
-	}
-	s.answer(w, r, http.StatusOK, "days", days, problem)
+	days, err := s.admin.OpenDays(ctx, "", admin.None{})
+	s.answer(w, r, http.StatusOK, "days", days, s.explain(r, err))
 }
 
 func (s *Server) devicePage(w http.ResponseWriter, r *http.Request) {
-	if u, _, _ := s.user(r); u.Role == Admin && r.FormValue("examine") != "" {
-		s.clock.ExamineNow(r.Context())
+	problem := ""
+	if u, _ := visitor(r); u.Role == Admin && r.FormValue("examine") != "" {
+		_, err := s.admin.Examine(r.Context(), u.Name, admin.None{})
+		problem = s.explain(r, err)
 	}
-	s.show(w, r, "device", struct {
+	log, err := s.admin.NewestLog(r.Context(), "", admin.None{})
+	s.answer(w, r, http.StatusOK, "device", struct {
 		Status      admin.Status
 		Examination admin.Examination
 		Settings    []string
 		Log         []string
 		Accounts    []account
 		Fingerprint string
-	}{s.clock.Status(), s.clock.Examination(), s.clock.Settings, s.clock.Log(), s.accounts.all(), fingerprint(s.certificate())})
+	}{
+		s.status(r), s.admin.Examination(), s.admin.Settings(), log, s.accounts.all(), fingerprint(s.certificate()),
+	}, cmp.Or(problem, s.explain(r, err)))
 }
 
 func (s *Server) addAccount(r *http.Request, who string) (string, error) {
@@ -336,7 +351,7 @@ func (s *Server) addAccount(r *http.Request, who string) (string, error) {
 		return "", err
 	}
 	s.sessions.endOf(a.Name)
-	s.clock.Queue.Note(device.Event{Kind: device.EventAccountSet, Why: fmt.Sprintf("%s (%s)", a.Name, a.Role), By: who})
+	s.admin.AccountSet(who, a.Name, string(a.Role))
 	return s.text(r, "account_set", a.Name), nil
 }
 
@@ -346,7 +361,7 @@ func (s *Server) removeAccount(r *http.Request, who string) (string, error) {
 		return "", err
 	}
 	s.sessions.endOf(name)
-	s.clock.Queue.Note(device.Event{Kind: device.EventAccountRemoved, Why: name, By: who})
+	s.admin.AccountRemoved(who, name)
 	return s.text(r, "account_removed", name), nil
 }
 
@@ -355,24 +370,22 @@ func (s *Server) displayPicture(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	s.mu.Lock()
-	picture := s.picture
-	s.mu.Unlock()
+	picture, _ := s.mirror.now()
 	w.Header().Set("Content-Type", "image/png")
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(picture))
 }
 
 func (s *Server) dayPicture(w http.ResponseWriter, r *http.Request) {
-	punches, err := s.clock.Punches(true)
+	punches, err := s.admin.Punches(r.Context(), "", admin.Which{All: true})
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "image/svg+xml")
-	drawDay(w, time.Now().In(s.clock.Style.Zone), punches, s.text(r, "picture_day"))
+	drawDay(w, time.Now().In(s.admin.Zone()), punches, s.text(r, "picture_day"))
 }
 
 func (s *Server) queuePicture(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "image/svg+xml")
-	drawBacklog(w, s.clock.Backlog.Samples(), s.clock.Style.Zone, s.text(r, "picture_queue"))
+	drawBacklog(w, s.admin.Backlog(), s.admin.Zone(), s.text(r, "picture_queue"))
 }

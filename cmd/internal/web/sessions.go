@@ -13,6 +13,7 @@ type session struct {
 	Name    string
 	Role    Role
 	CSRF    string
+	key     string // that opens it; the reader's cookie
 	begun   time.Time
 	seen    time.Time
 	token   string // of the API, that the admin has brought
@@ -32,6 +33,8 @@ type sessions struct {
 	mu   sync.Mutex
 	open map[[sha256.Size]byte]*session
 }
+
+func newSessions() sessions { return sessions{open: map[[sha256.Size]byte]*session{}} }
 
 func random() string {
 	b := make([]byte, 32)
@@ -84,7 +87,9 @@ func (s *sessions) get(token string, automatic bool) (session, bool) {
 	if !automatic {
 		x.seen = time.Now()
 	}
-	return *x, true
+	visitor := *x
+	visitor.key = token
+	return visitor, true
 }
 
 // valid reports whether a token opens a session, and does not count as a use of it.
@@ -96,19 +101,19 @@ func (s *sessions) valid(token string) bool {
 	return ok
 }
 
-// say leaves words for the next page; heard takes them.
-func (s *sessions) say(token, notice string, err error) {
+// say leaves words for the next page: what was done, or what is wrong. Heard takes them.
+func (s *sessions) say(token, notice, problem string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if x, ok := s.open[sha256.Sum256([]byte(token))]; ok {
-		if x.notice, x.problem = notice, ""; err != nil {
-			x.notice, x.problem = "", err.Error()
+		if x.notice, x.problem = notice, problem; problem != "" {
+			x.notice = ""
 		}
 	}
 }
 
 func (s *sessions) heard(token string) {
-	s.say(token, "", nil)
+	s.say(token, "", "")
 }
 
 // bring keeps an API token for a session.

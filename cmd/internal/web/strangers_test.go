@@ -259,7 +259,8 @@ func TestFewWaitForTheHash(t *testing.T) {
 // Of a crowd that logs in at once all but a few are told to come again, at once; an admin who
 // has logged in before from this computer waits beside these few.
 func TestCrowd(t *testing.T) {
-	s, err := New(Options{StateDir: t.TempDir()}, &admin.Clock{Style: display.Style{Zone: time.UTC}}, slog.New(slog.DiscardHandler))
+	gate := NewGate(Options{StateDir: t.TempDir()})
+	s, err := New(gate, NewMirror(), admin.New(admin.Rooms{Style: display.Style{Zone: time.UTC}}), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

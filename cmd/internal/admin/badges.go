@@ -1,0 +1,276 @@
+package admin
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"timeclock/device"
+	"timeclock/device/roster"
+)
+
+// Badges lists the badge map, by name.
+func (a *Admin) Badges(context.Context, string, None) ([]device.Badge, error) {
+	return a.rooms.Roster.List()
+}
+
+// badgeEvents are what the journal says of what became of a badge.
+var badgeEvents = map[roster.Action]device.EventKind{
+	roster.Added: device.EventBadgeAdded, roster.Changed: device.EventBadgeChanged,
+	roster.Kept: device.EventBadgeKept, roster.Moved: device.EventBadgeMoved,
+}
+
+// NewBadge is a badge that somebody is to get.
+type NewBadge struct {
+	Badge device.Badge
+	Move  bool // even if it belongs to somebody else
+}
+
+// AddBadge gives a badge to an employee.
+func (a *Admin) AddBadge(_ context.Context, by string, n NewBadge) (roster.Action, error) {
+	action, err := a.rooms.Roster.Add(n.Badge, n.Move)
+	a.did(by, badgeEvents[action], fmt.Sprintf("%s for %s", n.Badge.UID, n.Badge.Employee.ID), err)
+	return action, err
+}
+
+// RemoveBadge takes a badge out of the map, and returns whose it was.
+func (a *Admin) RemoveBadge(_ context.Context, by string, uid WholeUID) (device.Employee, error) {
+	e, err := a.rooms.Roster.Remove(uid.UID)
+	a.did(by, device.EventBadgeRemoved, fmt.Sprintf("%s of %s", uid, e.ID), err)
+	return e, err
+}
+
+// Block is whether a badge may be used.
+type Block struct {
+	Badge   WholeUID
+	Blocked bool
+}
+
+// BlockBadge says whether a badge may be used, and returns whose it is.
+func (a *Admin) BlockBadge(_ context.Context, by string, b Block) (device.Employee, error) {
+	e, err := a.rooms.Roster.Block(b.Badge.UID, b.Blocked)
+	kind := device.EventBadgeUnblocked
+	if b.Blocked {
+		kind = device.EventBadgeBlocked
+	}
+	a.did(by, kind, fmt.Sprintf("%s of %s", b.Badge, e.ID), err)
+	return e, err
+}
+
+// BadgeList is a file with badges, and how to take it over.
+type BadgeList struct {
+	File    []byte // CSV or XLSX
+	Numbers device.Numbers
+	Replace bool // remove the badges that it does not name
+	Dry     bool // only a look
+}
+
+// ImportBadges takes over a badge list. The report comes beside an error that says why nothing was
+// imported.
+func (a *Admin) ImportBadges(_ context.Context, by string, l BadgeList) (roster.Report, error) {
+	o := roster.Options{Numbers: l.Numbers, Replace: l.Replace, Dry: l.Dry, Tapped: a.Tapped()}
+	report, err := a.rooms.Roster.Import(bytes.NewReader(l.File), o)
+	if !l.Dry {
+		why := fmt.Sprintf("%d lines, %d removed", len(report.Lines), len(report.Removed))
+		a.did(by, device.EventBadgesImported, why, err)
+		a.BookOrphans()
+	}
+	return report, err
+}
+
+// Tapped knows the badges that were tapped and belong to nobody.
+func (a *Admin) Tapped() func(device.UID) bool {
+	taps, _ := a.rooms.Queue.Unclaimed()
+	tapped := map[device.UID]bool{}
+	for _, t := range taps {
+		tapped[t.UID] = true
+	}
+	return func(uid device.UID) bool { return tapped[uid] }
+}
+
+// BookOrphans turns the taps that were kept while part of the badge map was lost into
+// bookings, once their badges are in it again and no earlier bookings are still to be recovered.
+// Those that would come before later bookings of the employee stay, for a person.
+func (a *Admin) BookOrphans() {
+	if !a.rooms.Roster.Whole() || a.rooms.Queue.Stats().Awaiting {
+		return
+	}
+	taps, _ := a.rooms.Queue.Unclaimed()
+	seen := map[device.UID]bool{}
+	for _, t := range taps {
+		if !t.Orphan || seen[t.UID] {
+			continue
+		}
+		seen[t.UID] = true
+		b, known := a.rooms.Roster.Lookup(t.UID)
+		if !known || b.Blocked {
+			continue
+		}
+		// What fails stays, and is tried again when the badge map changes.
+		_, _ = a.rooms.Queue.Claim(device.Claim{
+			Badge: t.UID, Employee: b.Employee.ID, Rules: a.rooms.Rules, Kind: device.EventTapsBooked,
+			Why: fmt.Sprintf("of %s for %s, from the time when the badge map was damaged", t.UID, b.Employee.ID),
+		})
+	}
+}
+
+// SyncBadges takes over the badge numbers that stand at Zeitstrom; with force even if most would
+// be removed.
+func (a *Admin) SyncBadges(ctx context.Context, by string, force bool) (roster.Merged, error) {
+	m, err := a.rooms.Sync.Now(ctx, force)
+	a.Synced(by, m, err)
+	return m, err
+}
+
+// Synced notes what was taken over from Zeitstrom; nobody asked for it if it was time.
+func (a *Admin) Synced(by string, m roster.Merged, err error) {
+	why := fmt.Sprintf("%d added, %d changed, %d removed, %d blocked", len(m.Added), len(m.Changed), len(m.Removed), len(m.Blocked))
+	a.did(by, device.EventBadgesSynced, why, err)
+}
+
+// Enrol is the wish that somebody gets the next badge that is held to the reader.
+type Enrol struct {
+	Who  string // as Employee takes it
+	Name string // empty: as it is known
+	Way  roster.Way
+}
+
+// Enroll waits for that badge.
+func (a *Admin) Enroll(ctx context.Context, by string, wish Enrol) (roster.EnrolState, error) {
+	e, err := a.Employee(ctx, by, wish.Who)
+	if err != nil {
+		return roster.EnrolState{}, err
+	}
+	e.Name = cmp.Or(strings.TrimSpace(wish.Name), e.Name)
+	return a.rooms.Enrolment.Begin(e, wish.Way, func(s roster.EnrolState) {
+		why := fmt.Sprintf("%s for %s (%s), %d blocked", s.Badge.UID, e.ID, wish.Way, len(s.Blocked))
+		a.did(by, device.EventBadgeEnrolled, why, nil)
+	})
+}
+
+// AwaitEnrolment returns how far an enrolment is, once that is no longer as it was
+// before, or a moment later.
+func (a *Admin) AwaitEnrolment(ctx context.Context, _ string, before roster.EnrolState) (roster.EnrolState, error) {
+	const moment = 10 * time.Second
+	patient, cancel := context.WithTimeout(ctx, moment)
+	defer cancel()
+	for {
+		now, changed := a.rooms.Enrolment.State()
+		if now.Number != before.Number || now.Waiting != before.Waiting || now.Problem != before.Problem {
+			return now, nil
+		}
+		select {
+		case <-changed:
+		case <-time.After(min(moment, max(time.Until(now.Until), time.Millisecond))):
+		case <-patient.Done():
+			return now, nil
+		}
+	}
+}
+
+// EndEnrolment gives up the enrolment of that number; 0: the one that there is.
+func (a *Admin) EndEnrolment(_ context.Context, _ string, number int) (None, error) {
+	if number == 0 {
+		s, _ := a.rooms.Enrolment.State()
+		number = s.Number
+	}
+	a.rooms.Enrolment.End(number)
+	return None{}, nil
+}
+
+// Unclaimed is a badge that belongs to nobody, with its taps.
+type Unclaimed struct {
+	Claim int         `json:"claim"`
+	UID   WholeUID    `json:"uid"` // whole: for the admin who gives it to someone
+	Taps  []time.Time `json:"taps"`
+	Doubt bool        `json:"uncertain,omitempty"` // at least one of the times is not certain
+}
+
+// UnclaimedBadges are those badges, newest first.
+type UnclaimedBadges struct {
+	Badges []Unclaimed
+	Lost   int // older taps that had to go
+}
+
+// UnclaimedBadges lists the badges that belong to nobody.
+func (a *Admin) UnclaimedBadges(context.Context, string, None) (out UnclaimedBadges, err error) {
+	taps, lost := a.rooms.Queue.Unclaimed()
+	out.Lost = lost
+	for _, t := range slices.Backward(taps) {
+		i := slices.IndexFunc(out.Badges, func(b Unclaimed) bool { return b.UID.UID == t.UID })
+		if i < 0 {
+			out.Badges = append(out.Badges, Unclaimed{Claim: t.Claim, UID: WholeUID{t.UID}})
+			i = len(out.Badges) - 1
+		}
+		out.Badges[i].Taps = append(out.Badges[i].Taps, t.Time)
+		out.Badges[i].Doubt = out.Badges[i].Doubt || t.Stamp.Uncertain
+	}
+	return out, nil
+}
+
+// Claim is the wish to give a badge to an employee and to turn its unclaimed taps into punches.
+type Claim struct {
+	Badge device.Badge
+	Force bool // even if the employee has later bookings
+	Dry   bool // only a look
+}
+
+// Claim fulfils it, and returns the punches.
+func (a *Admin) Claim(ctx context.Context, by string, c Claim) ([]Punch, error) {
+	b := c.Badge
+	if was, known := a.rooms.Roster.Lookup(b.UID); known && was.Employee.ID != b.Employee.ID {
+		return nil, fmt.Errorf("badge %s belongs to %s (%s) by now", b.UID.Hex(), was.Employee.Name, was.Employee.ID)
+	}
+	claim := device.Claim{
+		Badge: b.UID, Employee: b.Employee.ID, Rules: a.rooms.Rules, Force: c.Force, Dry: true,
+		Kind: device.EventTapsClaimed, Why: fmt.Sprintf("of %s for %s", b.UID, b.Employee.ID), By: by,
+	}
+	plan, err := a.rooms.Queue.Claim(claim)
+	if err == nil && !c.Dry {
+		// The badge first: if the punches fail, the taps can still be claimed.
+		if _, err = a.AddBadge(ctx, by, NewBadge{Badge: b}); err == nil {
+			claim.Dry = false
+			plan, err = a.rooms.Queue.Claim(claim)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	names := a.rooms.Roster.Names()
+	out := make([]Punch, len(plan))
+	for i, p := range plan {
+		out[i] = a.punch(device.Entry{Punch: p, State: device.Pending}, names)
+	}
+	return out, nil
+}
+
+// Employee finds an employee by id, by a badge, or by a name that only one has.
+func (a *Admin) Employee(_ context.Context, _ string, who string) (device.Employee, error) {
+	names := a.rooms.Roster.Names()
+	if id, err := device.ParseEmployeeID(who); err == nil {
+		return device.Employee{ID: id, Name: names[id]}, nil
+	}
+	if uid, err := device.ParseUID(who); err == nil {
+		if b, known := a.rooms.Roster.Lookup(uid); known {
+			return b.Employee, nil
+		}
+	}
+	var found []device.Employee
+	for id, name := range names {
+		if strings.EqualFold(name, strings.TrimSpace(who)) {
+			found = append(found, device.Employee{ID: id, Name: name})
+		}
+	}
+	switch len(found) {
+	case 0:
+		return device.Employee{}, fmt.Errorf("nobody in the badge map has the name or the badge %q: "+
+			"give the employee id, a UUID, as Zeitstrom shows it", who)
+	case 1:
+		return found[0], nil
+	}
+	return device.Employee{}, fmt.Errorf("%d employees are called %s: give the employee id", len(found), who)
+}

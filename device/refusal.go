@@ -1,0 +1,23 @@
+package device
+
+// Refusal refuses something that can be done all the same, if somebody says so. How one says
+// it depends on where: each surface adds its own words.
+type Refusal struct {
+	Cause  string
+	Remedy Remedy
+}
+
+func (r *Refusal) Error() string { return r.Cause }
+
+// Remedy is what one says then.
+type Remedy string
+
+// The remedies.
+const (
+	MoveBadge      Remedy = "move"    // the badge from its owner to somebody else
+	ClaimAnyway    Remedy = "claim"   // though the employee has later bookings
+	BelieveSync    Remedy = "sync"    // though it would take most badges away
+	SayNumbers     Remedy = "numbers" // how the badge numbers are written
+	SayIfDecimal   Remedy = "decimal" // that they are decimal, and in which order
+	SetTimeInstead Remedy = "time"    // a booking has no certain time yet: it is to get one
+)
