@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"timeclock/cmd/internal/admin"
-
-	sd "github.com/coreos/go-systemd/v22/daemon"
 )
 
 // part is a part of the clock that may hang.
@@ -37,18 +35,17 @@ func (w *watchdog) String() string { return "watchdog" }
 
 // Run tells until ctx ends.
 func (w *watchdog) Run(ctx context.Context) error {
-	limit, err := sd.SdWatchdogEnabled(false)
-	if err != nil || limit == 0 {
-		limit = 3 * lookEvery
+	every := lookEvery
+	if limit := watchdogLimit(); limit > 0 {
+		every = limit / 3
 	}
-	every := limit / 3
-	states := []string{sd.SdNotifyReady}
+	states := []string{"READY=1"}
 	problem := ""
 	for {
 		hangs := w.hanging(ctx, every)
 		switch {
 		case ctx.Err() != nil:
-			return w.tell(sd.SdNotifyStopping)
+			return notify("STOPPING=1")
 		case hangs != "":
 			if hangs != problem {
 				w.log.Error("a part of the clock hangs", "part", hangs)
@@ -57,7 +54,7 @@ func (w *watchdog) Run(ctx context.Context) error {
 			if problem != "" {
 				w.log.Info("it goes on", "part", problem)
 			}
-			if err := w.tell(append(states, sd.SdNotifyWatchdog, "STATUS="+headline(w.status()))...); err != nil {
+			if err := notify(append(states, "WATCHDOG=1", "STATUS="+headline(w.status()))...); err != nil {
 				w.log.Error("systemd does not hear of the clock", "error", err)
 			}
 			states = nil
@@ -85,11 +82,6 @@ func (w *watchdog) hanging(ctx context.Context, patience time.Duration) string {
 	}
 	all.Wait()
 	return strings.Join(slices.DeleteFunc(hangs, func(name string) bool { return name == "" }), ", ")
-}
-
-func (w *watchdog) tell(states ...string) error {
-	_, err := sd.SdNotify(false, strings.Join(states, "\n"))
-	return err
 }
 
 // answers makes of a question one whose answer nobody has to wait for: a store does not answer
