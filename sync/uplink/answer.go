@@ -1,140 +1,208 @@
 package uplink
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"net/http"
 	"time"
 
 	"timeclock/device"
 	"timeclock/sync/zeitstrom"
 )
 
-// answer is what came of a request.
-type answer struct {
-	device.Undelivered
-	kind    kind
-	flight  *flight
-	found   bool
-	further bool            // the question was not answered, but more is known than before
-	shape   zeitstrom.Shape // of an answer that does not prove itself
-	err     error
+// flight is a request that is under way.
+type flight struct {
+	began time.Time
+	ping  bool
+	// act acts on its answer, in Run's goroutine. Of one that failed err has more; it is
+	// context.Canceled if the daemon stops before there is one.
+	act func(err error)
+	err error
 }
 
-type kind uint8
+// fly makes a request in a goroutine of its own.
+func (u *Uplink) fly(f *flight, request func() error) {
+	f.began = time.Now()
+	u.flights[f] = true
+	go func() {
+		f.err = request()
+		u.landed <- f
+	}()
+}
 
-const (
-	pinged      kind = iota
-	posted           // the punch was sent
-	asked            // whether Zeitstrom has the punch
-	holderAsked      // whether Zeitstrom has a quarantined check-in
-	looked           // what an employee did last
-)
-
-// answered acts on an answer.
-func (u *Uplink) answered(a answer) {
-	delete(u.flights, a.flight)
-	lane := u.lanes[a.Employee]
-	switch a.kind {
-	case pinged:
-		u.pinging = false
-	case posted, asked:
-		lane.busy, lane.problem = false, ""
-	}
-	if errors.Is(a.err, context.Canceled) {
-		if a.kind == posted { // the daemon stops before the answer
-			u.doubted(a.Punch)
-		}
+// answered acts on an answer: it counts what failed, notes whether it was the API that answered,
+// and leaves the rest to whoever has asked.
+func (u *Uplink) answered(f *flight) {
+	delete(u.flights, f)
+	if f.err == nil || errors.Is(f.err, context.Canceled) {
+		f.act(f.err)
 		return
 	}
-	var e *zeitstrom.Error
-	switch {
-	case a.err == nil:
-		u.clear(a, lane)
-		return
-	case !errors.As(a.err, &e):
-		e = &zeitstrom.Error{Kind: zeitstrom.Unreachable, Cause: a.err}
-	}
+	e := asError(f.err)
 	u.note(func(s *Status) { s.Errors[e.Kind]++ })
 	u.reached(e.Own())
 	if e.Own() {
 		u.contact = time.Now()
 	}
-	if a.kind == pinged {
-		u.verdict(e)
-		return
+	f.act(e)
+}
+
+// asError is an error of the API's client; what else failed kept the request from arriving.
+func asError(err error) *zeitstrom.Error {
+	var e *zeitstrom.Error
+	if !errors.As(err, &e) {
+		e = &zeitstrom.Error{Kind: zeitstrom.Unreachable, Cause: err}
 	}
-	reads := a.kind != posted
+	return e
+}
+
+// spoke notes that the API has answered as was hoped.
+func (u *Uplink) spoke() {
+	u.reached(true)
+	u.contact = time.Now()
+}
+
+// everybodys acts on an error that is everybody's trouble, whoever's request it was, and reports
+// whether it is one. Reads says that the request only asked.
+func (u *Uplink) everybodys(e *zeitstrom.Error, reads bool) bool {
 	switch {
 	case e.Kind == zeitstrom.NoToken, e.Kind == zeitstrom.Unauthorized && !reads:
 		u.badToken(e)
 	case e.Kind == zeitstrom.Throttled, e.RetryAfter > 0:
-		u.throttled(a, lane, e)
+		u.throttled(e)
 	case e.Kind == zeitstrom.Unreachable && !e.Sent:
-		u.disconnected(a, lane, e)
-	case a.kind == looked || a.kind == holderAsked:
-		u.sees(a.Employee, e)
-	case e.Kind == zeitstrom.Refused:
-		u.isRefused(a, lane, e)
-	case e.Kind == zeitstrom.Forbidden && !reads:
-		u.isBarred(a, lane, e)
-	case e.Kind == zeitstrom.Forbidden, e.Kind == zeitstrom.Unauthorized:
-		u.isBlind(a, lane, e)
-	case e.Kind == zeitstrom.Incomparable:
-		lane.problem = "whether it arrived cannot be known: " + e.Error()
-		lane.wait(longest)
+		u.disconnected(e)
 	default:
-		u.unclear(a, lane, e)
+		return false
+	}
+	return true
+}
+
+// posted acts on the answer to a punch that was sent.
+func (u *Uplink) posted(h device.Undelivered, shape zeitstrom.Shape, err error) {
+	l := u.lanes[h.Employee]
+	l.step, l.problem = send, ""
+	switch {
+	case err == nil && shape != "":
+		u.looksLikeSuccess(h, l, shape)
+		return
+	case err == nil:
+		u.spoke()
+		u.accepted()
+		u.delivered(h.Punch)
+		u.open()
+		return
+	case errors.Is(err, context.Canceled): // the daemon stops before the answer
+		u.doubted(h.Punch)
+		return
+	}
+	e := asError(err)
+	throttled := e.Kind == zeitstrom.Throttled || e.RetryAfter > 0
+	switch {
+	case e.Kind == zeitstrom.NoToken, e.Kind == zeitstrom.Unauthorized:
+	case throttled && e.Ambiguous():
+		u.doubt(h, l, e)
+	case throttled:
+		l.failures++ // others are tried before it
+	case e.Kind == zeitstrom.Unreachable && !e.Sent:
+		l.fails(e.Error(), 0)
+	}
+	switch {
+	case u.everybodys(e, false):
+	case e.Kind == zeitstrom.Refused:
+		u.isRefused(h, l, e)
+	case e.Kind == zeitstrom.Forbidden:
+		u.isBarred(h, l, e)
+	case e.Kind == zeitstrom.Incomparable:
+		l.incomparable(e)
+	default: // it may be about this request or about everything: a ping is to tell
+		if u.way == clearly {
+			u.way = suspect
+		}
+		u.heads = nil // they do not know yet
+		if e.Ambiguous() {
+			u.doubt(h, l, e)
+		} else {
+			l.fails(e.Error(), 0)
+		}
 	}
 }
 
-// clear acts on a request that succeeded.
-func (u *Uplink) clear(a answer, l *lane) {
-	if a.kind == posted && a.shape != "" {
-		u.looksLikeSuccess(a, l)
+func (l *lane) incomparable(e *zeitstrom.Error) {
+	l.problem = "whether it arrived cannot be known: " + e.Error()
+	l.wait(longest)
+}
+
+// asked acts on the answer whether Zeitstrom has a punch. Further says that more is known than
+// before, though not all.
+func (u *Uplink) asked(h device.Undelivered, found, further bool, err error) {
+	l := u.lanes[h.Employee]
+	l.step, l.problem = ask, ""
+	switch {
+	case err == nil:
+		u.spoke()
+		u.sees(h.Employee, nil)
+		u.isKnown(h, l, found)
+		u.open()
+		return
+	case errors.Is(err, context.Canceled):
 		return
 	}
-	u.reached(true)
-	u.contact = time.Now()
+	e := asError(err)
 	switch {
-	case a.kind == pinged:
-		u.setTrust(true)
-	case a.kind == posted:
-		u.accepted()
-		u.delivered(a.Punch)
-	case a.kind == asked:
-		u.sees(a.Employee, nil)
-		u.isKnown(a, l)
-	case a.kind == holderAsked && a.found:
-		u.log.Info("quarantined check-in found at Zeitstrom: its check-out goes on", "punch", a.ID)
-		if err := u.queue.Deliver(a.Punch); err != nil {
-			u.log.Error("check-out not released", "punch", a.ID, "error", err)
-		}
+	case e.Kind == zeitstrom.NoToken:
+	case e.Kind == zeitstrom.Throttled, e.RetryAfter > 0:
+		l.failures++
+	case e.Kind == zeitstrom.Unreachable && !e.Sent:
+		l.fails(e.Error(), 0)
 	}
-	u.open()
+	switch {
+	case u.everybodys(e, true):
+	case e.Kind == zeitstrom.Refused:
+		u.questionRefused(h, l, e)
+	case e.Kind == zeitstrom.Forbidden, e.Kind == zeitstrom.Unauthorized:
+		u.isBlind(h, l, e)
+	case e.Kind == zeitstrom.Incomparable:
+		l.incomparable(e)
+	default: // a question can do no harm, and is asked again
+		u.heads = nil
+		if further {
+			l.pause = pause{}
+		}
+		l.fails(e.Error(), 0)
+	}
+}
+
+// looked acts on the answer to a question about an employee, not about one of their next punches.
+func (u *Uplink) looked(who device.EmployeeID, err error) {
+	switch {
+	case err == nil:
+		u.spoke()
+		u.open()
+	case errors.Is(err, context.Canceled):
+	case !u.everybodys(asError(err), true):
+		u.sees(who, err)
+	}
 }
 
 // isKnown acts on an answer whether Zeitstrom has a punch.
-func (u *Uplink) isKnown(a answer, l *lane) {
+func (u *Uplink) isKnown(h device.Undelivered, l *lane, found bool) {
 	switch {
-	case a.found:
-		u.log.Info("punch found at Zeitstrom", "punch", a.ID)
+	case found:
+		u.log.Info("punch found at Zeitstrom", "punch", h.ID)
 		if l.unproven != nil {
 			u.proven(l.unproven)
 		}
-		u.delivered(a.Punch)
+		u.delivered(h.Punch)
 	case l.refused != nil:
-		u.quarantine(a.Punch, l, l.refused.Words())
+		u.quarantine(h.Punch, l, l.refused.Words())
+	case l.unproven != nil && l.unproven.denied():
+		l.unproven = nil
+		l.sends()
 	case l.unproven != nil:
-		l.absent = l.unproven.denied()
-		if l.question = nil; l.absent {
-			l.unproven, l.pause = nil, pause{}
-			return
-		}
+		l.question = nil
 		l.fails("Zeitstrom's answer looked like success, and the booking is not there", 0)
 	default:
-		l.absent, l.pause, l.problem = true, pause{}, ""
+		l.sends()
 	}
 }
 
@@ -155,26 +223,32 @@ func (u *Uplink) accepted() {
 // isRefused acts on a 400 or 422 of the API. If the words are not about one of the
 // punch's fields, or the punch may have arrived before, Zeitstrom is asked first:
 // "already checked in" may speak of this very punch.
-func (u *Uplink) isRefused(a answer, l *lane, e *zeitstrom.Error) {
+func (u *Uplink) isRefused(h device.Undelivered, l *lane, e *zeitstrom.Error) {
 	u.open()
-	switch {
-	case a.kind == asked && l.refused != nil && !a.Ambiguous: // not even the question is taken
-		u.quarantine(a.Punch, l, l.refused.Words())
-	case a.kind == asked:
-		u.log.Warn("Zeitstrom refuses to say whether it has a booking; asking again later", "punch", a.ID, "words", e.Words())
-		l.fails("Zeitstrom refuses to say whether it has the booking: "+e.Words(), 0)
-		l.hard = true
-	case a.Ambiguous || len(e.Fields) == 0:
-		l.refused, l.pause, l.question = e, pause{}, nil
-	default:
-		u.quarantine(a.Punch, l, e.Words())
+	if h.Ambiguous || len(e.Fields) == 0 {
+		l.refused = e
+		l.asks()
+		return
 	}
+	u.quarantine(h.Punch, l, e.Words())
+}
+
+// questionRefused acts on a refusal of the question itself.
+func (u *Uplink) questionRefused(h device.Undelivered, l *lane, e *zeitstrom.Error) {
+	u.open()
+	if l.refused != nil && !h.Ambiguous {
+		u.quarantine(h.Punch, l, l.refused.Words())
+		return
+	}
+	u.log.Warn("Zeitstrom refuses to say whether it has a booking; asking again later", "punch", h.ID, "words", e.Words())
+	l.fails("Zeitstrom refuses to say whether it has the booking: "+e.Words(), 0)
+	l.hard = true
 }
 
 // quarantine takes a refused punch out, unless everybody is refused alike. It is the
 // punch's own fault if others were accepted since it was first refused.
 func (u *Uplink) quarantine(p device.Punch, l *lane, words string) {
-	l.refused = nil
+	l.refused, l.step = nil, send
 	own := l.refusedAfter >= 0 && l.refusedAfter < u.deliveries
 	if !own {
 		l.refusedAfter = u.deliveries
@@ -201,12 +275,12 @@ func (u *Uplink) quarantine(p device.Punch, l *lane, words string) {
 
 // isBarred acts on a 403 to a post: the token may not post, or not for this employee. It
 // is the employee's alone if others are accepted.
-func (u *Uplink) isBarred(a answer, l *lane, e *zeitstrom.Error) {
+func (u *Uplink) isBarred(h device.Undelivered, l *lane, e *zeitstrom.Error) {
 	l.fails(e.Error(), 0)
 	l.wait(tokenPause)
 	u.heads = nil
-	u.barred.add(a.Employee, "")
-	if !u.barred.everyone() && u.othersWait(a.Employee) {
+	u.barred.add(h.Employee, "")
+	if !u.barred.everyone() && u.othersWait(h.Employee) {
 		return
 	}
 	u.barred.wait(tokenPause)
@@ -224,16 +298,16 @@ func (u *Uplink) othersWait(e device.EmployeeID) bool {
 	return false
 }
 
-// isBlind acts on a token that may not read timespans, or is not taken for that: what was refused or looked like
-// success counts as that, and what is ambiguous waits for a person.
-func (u *Uplink) isBlind(a answer, l *lane, e *zeitstrom.Error) {
-	u.sees(a.Employee, e)
+// isBlind acts on a token that may not read timespans, or is not taken for that: what was refused
+// or looked like success counts as that, and what is ambiguous waits for a person.
+func (u *Uplink) isBlind(h device.Undelivered, l *lane, e *zeitstrom.Error) {
+	u.sees(h.Employee, e)
 	switch {
-	case l.refused != nil && !a.Ambiguous:
-		u.quarantine(a.Punch, l, l.refused.Words())
+	case l.refused != nil && !h.Ambiguous:
+		u.quarantine(h.Punch, l, l.refused.Words())
 	case l.unproven != nil: // nobody can tell
 		u.accepted()
-		u.delivered(a.Punch)
+		u.delivered(h.Punch)
 	default:
 		l.problem = "whether it arrived is not known: " + e.Error()
 		l.wait(longest)
@@ -241,67 +315,10 @@ func (u *Uplink) isBlind(a answer, l *lane, e *zeitstrom.Error) {
 	u.open()
 }
 
-// badToken pauses everything until the token file changes.
-func (u *Uplink) badToken(e *zeitstrom.Error) {
-	u.token = u.currentToken()
-	u.pause.wait(tokenPause)
-	u.closed(e.Error(), true)
-}
-
-// currentToken is the token that there is now, "none" if there is none.
-func (u *Uplink) currentToken() string {
-	token, _ := u.api.Token()
-	return cmp.Or(token, "none")
-}
-
-// throttled pauses everything for as long as the server asks.
-func (u *Uplink) throttled(a answer, l *lane, e *zeitstrom.Error) {
-	switch {
-	case a.kind == posted && e.Ambiguous():
-		u.doubt(a, l, e)
-	case a.kind == posted || a.kind == asked:
-		l.failures++ // others are tried before it
-	}
-	u.pause.fail(e.RetryAfter)
-	u.pause.hard = true
-	u.heads = nil
-	u.closed(e.Error(), false)
-}
-
-// disconnected pauses everything: nothing was sent, so it is nobody's own.
-func (u *Uplink) disconnected(a answer, l *lane, e *zeitstrom.Error) {
-	u.way = suspect
-	u.heads = nil
-	if a.kind == posted || a.kind == asked {
-		l.fails(e.Error(), 0)
-	}
-	if time.Until(u.pause.until) <= 0 { // several may fail of one outage
-		u.pause.fail(0)
-	}
-	u.closed(e.Error(), false)
-}
-
-// unclear acts on an error that may be about this request or about everything. If it was a
-// post, a ping is to tell; a question can do no harm, and is asked again.
-func (u *Uplink) unclear(a answer, l *lane, e *zeitstrom.Error) {
-	if u.way == clearly && a.kind == posted {
-		u.way = suspect
-	}
-	u.heads = nil // they do not know yet
-	if a.kind == posted && e.Ambiguous() {
-		u.doubt(a, l, e)
-		return
-	}
-	if a.further {
-		l.pause = pause{}
-	}
-	l.fails(e.Error(), 0)
-}
-
 // doubt notes that a punch was sent and not clearly answered: it may still land.
-func (u *Uplink) doubt(a answer, l *lane, e *zeitstrom.Error) {
-	u.doubted(a.Punch)
-	l.ambiguous, l.absent, l.question, l.problem = true, false, nil, e.Error()
+func (u *Uplink) doubt(h device.Undelivered, l *lane, e *zeitstrom.Error) {
+	u.doubted(h.Punch)
+	l.step, l.ambiguous, l.question, l.problem = ask, true, nil, e.Error()
 	l.failures++
 	l.wait(max(u.settle, e.RetryAfter))
 }
@@ -314,46 +331,18 @@ func (u *Uplink) doubted(p device.Punch) {
 	}
 }
 
-// verdict acts on a ping that failed: it tells whether what failed before is everybody's
-// trouble.
-func (u *Uplink) verdict(e *zeitstrom.Error) {
-	switch {
-	case e.Kind == zeitstrom.Unauthorized, e.Kind == zeitstrom.NoToken:
-		u.badToken(e)
-		return
-	case e.Kind == zeitstrom.Throttled, e.RetryAfter > 0:
-		u.throttled(answer{}, nil, e)
-		return
-	case e.Own():
-		u.setTrust(true)
-		u.open()
-		return
-	}
-	// Somebody may answer who takes no such question, as a server that stands in for the API.
-	u.way = down
-	answers := e.Status >= http.StatusBadRequest && e.Status < http.StatusInternalServerError
-	if answers || e.Kind == zeitstrom.Unreachable && e.Sent {
-		u.way = odd
-		u.setTrust(answers)
-	} else {
-		u.setTrust(false)
-	}
-	u.pause.fail(0)
-	u.closed(e.Error(), false)
-}
-
 // stored ends a delivery. An outcome that cannot be stored is kept and tried
 // again by itself: sending the punch once more would book it twice.
-func (u *Uplink) stored(p device.Punch, save func() error) {
+func (u *Uplink) stored(p device.Punch, outcome func() error) {
 	l := u.lanes[p.Employee]
-	err := save()
+	err := outcome()
 	if err == nil || errors.Is(err, device.ErrNotPending) { // a person may have decided about it in the meantime
 		delete(u.lanes, p.Employee)
 		return
 	}
-	if l.save == nil {
+	if l.outcome == nil {
 		u.log.Error("outcome of a delivery not stored, trying again", "punch", p.ID, "error", err)
 	}
-	l.save = save
+	l.step, l.outcome = save, outcome
 	l.wait(storePause)
 }

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"timeclock/device"
@@ -14,20 +16,50 @@ import (
 
 var _ device.Elsewhere = (*Uplink)(nil)
 
+// Knowledge is what Zeitstrom said of the employees: what they did last, whether it has what this
+// clock booked, and for whom it does not say. Its methods may be called from any goroutine.
+type Knowledge struct {
+	api    API
+	watch  bool // ask about employees after their bookings have arrived: they may be deleted soon
+	log    *slog.Logger
+	asking chan struct{} // a place for each tap's question
+	found  chan struct{} // a question has found something out
+	// reached is told of each request whether it got an answer of the API's own.
+	reached func(own bool)
+
+	mu      sync.Mutex
+	trust   bool                            // taps may ask: a ping was answered since a question at the door failed
+	blind   map[device.EmployeeID]time.Time // for whom the token may not read timespans, and when that was found
+	isBlind bool                            // it was found, and nothing since says otherwise
+	people  map[device.EmployeeID]*person
+	watched map[device.EmployeeID]bool // whose booking arrived a moment ago
+	missed  []device.Punch             // taken for delivered, and not there
+	silent  int                        // questions at the door in a row that were not answered in time
+	why     string                     // the last of them was not
+}
+
+func newKnowledge(api API, watch bool, log *slog.Logger, reached func(bool)) *Knowledge {
+	return &Knowledge{
+		api: api, watch: watch, log: log, reached: reached,
+		asking: make(chan struct{}, questions), found: make(chan struct{}, 1),
+		blind: map[device.EmployeeID]time.Time{}, people: map[device.EmployeeID]*person{}, watched: map[device.EmployeeID]bool{},
+	}
+}
+
+// tell adds to a status what is known.
+func (k *Knowledge) tell(s *Status) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s.Blind, s.Silent, s.Why = k.isBlind, k.silent, k.why
+	s.Asks, s.Skews = k.trust && len(k.blind) < sameBar, k.skews()
+}
+
 // Reasons for not asking, or for not believing the answer.
 var (
 	errOffline = fmt.Errorf("%w: no way to Zeitstrom", device.ErrNotAsked)
 	errBlind   = errors.New("the token may not read timespans")
 	errBusy    = errors.New("earlier questions are not answered yet")
 	errLags    = errors.New("the answer lacks what was booked here a moment ago")
-)
-
-// Bounds of what is concluded from an answer that lacks a booking of this clock.
-const (
-	// replicas is how long Zeitstrom may take until it tells everywhere what it was told.
-	replicas = 5 * time.Minute
-	// twice is how far two answers must be apart that lack what an earlier one had.
-	twice = 30 * time.Second
 )
 
 // lookAfter says when, after a booking has arrived, Zeitstrom is asked about the employee:
@@ -41,175 +73,109 @@ type Skew struct {
 	Ahead    time.Duration // of this clock, when it was seen
 }
 
-// person is what Zeitstrom said of an employee.
-type person struct {
-	known    knowledge    // what was asked for last, other than for a tap
-	newest   device.Punch // of this clock, at Zeitstrom
-	arrived  time.Time
-	seen     bool      // an answer had it
-	missing  time.Time // since when answers lack it; zero: they do not
-	gone     bool      // it was deleted or changed: answers count though they lack it
-	looks    int       // made since it arrived
-	next     time.Time // when the next look is due; zero: none is
-	credited []credit  // that count as delivered only for the look of the answer
-	skew     Skew
-}
-
-// credit is a booking that counts as delivered only for the look of the answer.
-type credit struct {
-	device.Punch
-	at time.Time
-}
-
-// mostCredits bounds what is remembered of one employee.
-const mostCredits = 100
-
-// knowledge is what Zeitstrom said that an employee did last.
-type knowledge struct {
-	intent device.Intent
-	at     time.Time
-	asked  time.Time
-}
-
 // person returns what is known of an employee. The lock must be held.
-func (u *Uplink) person(e device.EmployeeID) *person {
-	p := u.people[e]
+func (k *Knowledge) person(e device.EmployeeID) *person {
+	p := k.people[e]
 	if p == nil {
 		p = &person{}
-		u.people[e] = p
+		k.people[e] = p
 	}
 	return p
 }
 
 // learn asks what an employee did last, and takes from the answer all that it says.
-func (u *Uplink) learn(ctx context.Context, e device.EmployeeID, before time.Time) (knowledge, error) {
+func (k *Knowledge) learn(ctx context.Context, e device.EmployeeID, before time.Time) (last, error) {
 	asked := time.Now()
-	record, err := u.api.Record(ctx, e, before)
+	record, err := k.api.Record(ctx, e, before)
 	var problem *zeitstrom.Error
 	own := err == nil || errors.As(err, &problem) && problem.Own()
 	if !errors.Is(err, context.Canceled) {
-		u.reached(own)
+		k.reached(own)
 	}
-	u.sees(e, err)
+	k.sees(e, err)
 	if err != nil {
-		return knowledge{}, err
+		return last{}, err
 	}
-	k := knowledge{asked: asked}
-	k.intent, k.at = record.Latest()
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	p := u.person(e)
+	l := last{asked: asked}
+	l.intent, l.at = record.Latest()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	p := k.person(e)
 	p.compare(record, asked)
 	if missed := p.judge(record, asked); len(missed) > 0 {
-		u.missed = append(u.missed, missed...)
-		u.signal()
+		k.missed = append(k.missed, missed...)
+		k.signal()
 	}
 	p.skew = Skew{}
 	if at := record.Ahead(); !at.IsZero() {
 		p.skew = Skew{e, at, at.Sub(before)}
 	}
-	return k, nil
-}
-
-// judge takes away the credits about which an answer says something, and returns those that
-// it lacks.
-func (p *person) judge(record zeitstrom.Record, asked time.Time) (missed []device.Punch) {
-	p.credited = slices.DeleteFunc(p.credited, func(c credit) bool {
-		if asked.Before(c.at) {
-			return false
-		}
-		if !record.Has(c.Punch) {
-			missed = append(missed, c.Punch)
-		}
-		return true
-	})
-	return missed
-}
-
-// compare looks for the newest booking of this clock in an answer.
-func (p *person) compare(record zeitstrom.Record, asked time.Time) {
-	switch {
-	case p.newest.ID == 0 || asked.Before(p.arrived):
-	case record.Has(p.newest):
-		p.seen, p.missing = true, time.Time{}
-	case p.seen && p.missing.IsZero():
-		p.missing = asked
-		if next := asked.Add(twice); !p.next.IsZero() && p.next.After(next) {
-			p.next = next
-		}
-	case p.seen && asked.Sub(p.missing) >= twice:
-		p.gone = true
-	}
-}
-
-// lags reports whether an answer has not caught up with what was booked here.
-func (p *person) lags(k knowledge, last device.Punch) bool {
-	return last.ID != 0 && !p.gone && k.at.Before(last.Time.Truncate(time.Second)) && k.asked.Sub(last.Time) < replicas
+	return l, nil
 }
 
 // Refresh asks what an employee did last, after a correction or for a roll-call: it
 // counts at the door, while there is no answer, until they book again.
-func (u *Uplink) Refresh(ctx context.Context, e device.EmployeeID) (device.Intent, time.Time, error) {
-	k, err := u.learn(ctx, e, time.Now())
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	switch p := u.person(e); {
+func (k *Knowledge) Refresh(ctx context.Context, e device.EmployeeID) (device.Intent, time.Time, error) {
+	l, err := k.learn(ctx, e, time.Now())
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch p := k.person(e); {
 	case err != nil:
-		p.known = knowledge{} // it may be older than what was changed just now
-	case k.asked.After(p.known.asked):
-		p.known = k
+		p.known = last{} // it may be older than what was changed just now
+	case l.asked.After(p.known.asked):
+		p.known = l
 	}
-	return k.intent, k.at, err
+	return l.intent, l.at, err
 }
 
 // Corrected says that somebody changed an employee's hours through this clock: what
 // Zeitstrom says counts from now on, though it lacks what was booked here.
-func (u *Uplink) Corrected(e device.EmployeeID) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	p := u.person(e)
+func (k *Knowledge) Corrected(e device.EmployeeID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	p := k.person(e)
 	p.gone, p.credited = true, nil
 }
 
 // forget forgets what was learned of an employee: they have booked since.
-func (u *Uplink) forget(e device.EmployeeID) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	p := u.person(e)
+func (k *Knowledge) forget(e device.EmployeeID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	p := k.person(e)
 	*p = person{credited: p.credited, skew: p.skew}
 }
 
 // expect notes that a booking of this clock is at Zeitstrom: answers have it from now on.
-func (u *Uplink) expect(punch device.Punch) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	p := u.person(punch.Employee)
+func (k *Knowledge) expect(punch device.Punch) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	p := k.person(punch.Employee)
 	*p = person{newest: punch, arrived: time.Now(), credited: p.credited, skew: p.skew}
-	if u.watch && (time.Since(punch.Time) < replicas || len(p.credited) > 0) {
+	if k.watch && (time.Since(punch.Time) < replicas || len(p.credited) > 0) {
 		p.next = p.arrived.Add(lookAfter[0])
-		u.watched[punch.Employee] = true
+		k.watched[punch.Employee] = true
 	}
 }
 
 // credit notes a booking that counts as delivered only for the look of the answer.
-func (u *Uplink) credit(punch device.Punch) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	p := u.person(punch.Employee)
+func (k *Knowledge) credit(punch device.Punch) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	p := k.person(punch.Employee)
 	p.credited = append(p.credited[max(0, len(p.credited)-mostCredits+1):], credit{punch, time.Now()})
 }
 
-// look asks about an employee whose booking arrived a moment ago, if one is due, and
-// returns when the next one is.
-func (u *Uplink) look(ctx context.Context, now time.Time) time.Duration {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	wait := longest
-	for e := range u.watched {
-		p := u.people[e]
-		if p.next.IsZero() || u.blindTo(e) || now.Sub(p.newest.Time) >= replicas && len(p.credited) == 0 {
+// nextLook returns an employee whose booking arrived a moment ago and who is to be asked about now;
+// or, if there is none, when the next one is.
+func (k *Knowledge) nextLook(now time.Time) (e device.EmployeeID, wait time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	wait = longest
+	for e := range k.watched {
+		p := k.people[e]
+		if p.next.IsZero() || k.blindTo(e) || now.Sub(p.newest.Time) >= replicas && len(p.credited) == 0 {
 			p.next = time.Time{}
-			delete(u.watched, e)
+			delete(k.watched, e)
 			continue
 		}
 		if left := p.next.Sub(now); left > 0 {
@@ -220,48 +186,44 @@ func (u *Uplink) look(ctx context.Context, now time.Time) time.Duration {
 		if p.looks++; p.looks < len(lookAfter) {
 			p.next = p.arrived.Add(lookAfter[p.looks])
 		}
-		u.ask(answer{kind: looked, Undelivered: device.Undelivered{Punch: device.Punch{Employee: e}}}, func(a *answer) {
-			_, _, a.err = u.Refresh(ctx, e)
-		})
-		return 0
+		return e, 0
 	}
-	return wait
+	return "", wait
 }
 
 // Remembered implements device.Elsewhere.
-func (u *Uplink) Remembered(e device.EmployeeID, last device.Punch) (intent device.Intent, at time.Time, known bool) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	p := u.person(e)
-	k := p.known
-	return k.intent, k.at, k.asked.After(last.Time) && !p.lags(k, last)
+func (k *Knowledge) Remembered(e device.EmployeeID, mine device.Punch) (intent device.Intent, at time.Time, known bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	p := k.person(e)
+	return p.known.intent, p.known.at, p.known.asked.After(mine.Time) && !p.lags(p.known, mine)
 }
 
 // Latest implements device.Elsewhere. A question that is not answered in time is
 // not broken off: that would close the connection that the next one needs.
-func (u *Uplink) Latest(ctx context.Context, e device.EmployeeID, last device.Punch, before time.Time) (device.Intent, time.Time, error) {
-	if err := u.mayAsk(e, last); err != nil {
+func (k *Knowledge) Latest(ctx context.Context, e device.EmployeeID, mine device.Punch, before time.Time) (device.Intent, time.Time, error) {
+	if err := k.mayAsk(e, mine); err != nil {
 		return "", time.Time{}, err
 	}
 	select {
-	case u.asking <- struct{}{}:
+	case k.asking <- struct{}{}:
 	default:
 		return "", time.Time{}, errBusy
 	}
 	type result struct {
-		knowledge
+		last
 		err error
 	}
 	done := make(chan result, 1)
 	go func() {
-		defer func() { <-u.asking }()
-		k, err := u.learn(context.WithoutCancel(ctx), e, before)
+		defer func() { <-k.asking }()
+		l, err := k.learn(context.WithoutCancel(ctx), e, before)
 		var problem *zeitstrom.Error
 		if err != nil && !(errors.As(err, &problem) && problem.Own()) {
-			u.setTrust(false)
-			u.signal()
+			k.setTrust(false)
+			k.signal()
 		}
-		done <- result{k, err}
+		done <- result{l, err}
 	}()
 	var r result
 	select {
@@ -269,108 +231,110 @@ func (u *Uplink) Latest(ctx context.Context, e device.EmployeeID, last device.Pu
 	case <-ctx.Done():
 		r.err = fmt.Errorf("it took too long: %w", ctx.Err())
 	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if r.err == nil && u.person(e).lags(r.knowledge, last) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if r.err == nil && k.person(e).lags(r.last, mine) {
 		r.err = errLags
 	}
-	s := &u.status
-	if s.Silent, s.Why = s.Silent+1, ""; r.err == nil || errors.Is(r.err, errLags) {
-		s.Silent = 0
+	if k.silent, k.why = k.silent+1, ""; r.err == nil || errors.Is(r.err, errLags) {
+		k.silent = 0
 	} else {
-		s.Why = r.err.Error()
+		k.why = r.err.Error()
 	}
 	return r.intent, r.at, r.err
 }
 
 // mayAsk says why no tap may ask about an employee.
-func (u *Uplink) mayAsk(e device.EmployeeID, last device.Punch) error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
+func (k *Knowledge) mayAsk(e device.EmployeeID, mine device.Punch) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	switch {
-	case !u.trust:
+	case !k.trust:
 		return errOffline
-	case u.blindTo(e):
+	case k.blindTo(e):
 		return errBlind
 	}
-	if p := u.person(e); p.newest.ID != last.ID && last.ID != 0 { // it was delivered before the program was started
-		p.newest, p.arrived, p.seen, p.missing = last, time.Time{}, false, time.Time{}
+	if p := k.person(e); p.newest.ID != mine.ID && mine.ID != 0 { // it was delivered before the program was started
+		p.newest, p.arrived, p.seen, p.missing = mine, time.Time{}, false, time.Time{}
 	}
 	return nil
 }
 
 // setTrust says whether taps may ask.
-func (u *Uplink) setTrust(yes bool) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.trust = yes
+func (k *Knowledge) setTrust(yes bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.trust = yes
 }
 
 // signal tells Run that a question has found something out.
-func (u *Uplink) signal() {
+func (k *Knowledge) signal() {
 	select {
-	case u.found <- struct{}{}:
+	case k.found <- struct{}{}:
 	default:
 	}
 }
 
-// act does what questions have found out: whether somebody is to be pinged, and which
-// punches were wrongly taken for delivered.
-func (u *Uplink) act() {
-	u.mu.Lock()
-	missed := u.missed
-	u.missed, u.probe = nil, u.probe || !u.trust
-	u.mu.Unlock()
-	for _, p := range missed {
-		u.log.Warn("a booking was taken for delivered and is not at Zeitstrom: it is looked for again", "punch", p.ID)
-		clear(u.shapes)
-		if err := u.queue.Doubt(p); err != nil {
-			u.log.Error("booking not taken back, trying again", "punch", p.ID, "error", err)
-			u.mu.Lock()
-			u.missed = append(u.missed, p)
-			u.mu.Unlock()
-			time.AfterFunc(storePause, u.signal)
-		}
-	}
-	u.heads = nil
+// findings returns the punches that were wrongly taken for delivered, and whether somebody is to
+// be pinged: a question at the door got no answer of the API's own.
+func (k *Knowledge) findings() (missed []device.Punch, ping bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	missed, k.missed = k.missed, nil
+	return missed, !k.trust
+}
+
+// missedStill keeps one that could not be taken back, until later.
+func (k *Knowledge) missedStill(p device.Punch) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.missed = append(k.missed, p)
+	time.AfterFunc(storePause, k.signal)
 }
 
 // sees notes what a question says about the token: whether it may read timespans.
-func (u *Uplink) sees(e device.EmployeeID, err error) {
+func (k *Knowledge) sees(e device.EmployeeID, err error) {
 	var problem *zeitstrom.Error
-	u.mu.Lock()
-	defer u.mu.Unlock()
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	switch {
 	case err == nil:
-		clear(u.blind)
-		u.status.Blind = false
+		clear(k.blind)
+		k.isBlind = false
 	case errors.As(err, &problem) && (problem.Kind == zeitstrom.Forbidden || problem.Kind == zeitstrom.Unauthorized):
-		u.blind[e] = time.Now()
-		if !u.status.Blind {
-			u.log.Warn("the token may not read timespans: bookings that were sent and not clearly answered wait for a person, " +
+		k.blind[e] = time.Now()
+		if !k.isBlind {
+			k.log.Warn("the token may not read timespans: bookings that were sent and not clearly answered wait for a person, " +
 				"whether an answer means success cannot be checked, and other doors and the app are not asked about")
 		}
-		u.status.Blind = true
+		k.isBlind = true
 	}
+}
+
+// isBlindTo is blindTo for whoever does not hold the lock.
+func (k *Knowledge) isBlindTo(e device.EmployeeID) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.blindTo(e)
 }
 
 // blindTo reports whether the token was found a short while ago not to read an employee's
 // timespans, or those of two, which is everybody's. The lock must be held.
-func (u *Uplink) blindTo(e device.EmployeeID) bool {
-	if len(u.blind) >= sameBar {
-		for _, at := range u.blind {
+func (k *Knowledge) blindTo(e device.EmployeeID) bool {
+	if len(k.blind) >= sameBar {
+		for _, at := range k.blind {
 			if time.Since(at) < longest {
 				return true
 			}
 		}
 	}
-	at, blind := u.blind[e]
+	at, blind := k.blind[e]
 	return blind && time.Since(at) < longest
 }
 
 // skews lists the bookings that are still ahead. The lock must be held.
-func (u *Uplink) skews() (all []Skew) {
-	for _, p := range u.people {
+func (k *Knowledge) skews() (all []Skew) {
+	for _, p := range k.people {
 		if p.skew.At.After(time.Now()) {
 			all = append(all, p.skew)
 		}

@@ -44,20 +44,38 @@ func (p *pause) cutShort() {
 	}
 }
 
+// step is what is done next about a punch, when its pause is over.
+type step uint8
+
+const (
+	send step = iota // it is posted
+	ask              // Zeitstrom is asked whether it has it
+	save             // what is known of it is stored: the queue could not yet
+	busy             // nothing: a request is under way
+)
+
 // lane is what is known of an employee's next punch.
 type lane struct {
 	pause
 	punch     device.PunchID
+	step      step
 	ambiguous bool
-	busy      bool                // a request is under way
-	absent    bool                // ambiguous, but Zeitstrom said that it does not have it
-	question  *zeitstrom.Question // whether Zeitstrom has it, as far as it was answered
-	refused   *zeitstrom.Error    // the refusal that asking is to settle
-	unproven  *unproven           // the answer that asking is to prove
-	save      func() error        // the outcome that the queue could not store yet
-	problem   string              // what its last request failed of
+	problem   string // what its last request failed of
+
+	question *zeitstrom.Question // whether Zeitstrom has it, as far as it was answered
+	refused  *zeitstrom.Error    // the refusal that asking is to settle
+	unproven *unproven           // the answer that asking is to prove
+	outcome  func() error        // that is to be saved
 
 	refusedAfter int // how many deliveries there had been when it was first refused; -1: it was not
+}
+
+func newLane(h device.Undelivered) *lane {
+	l := &lane{punch: h.ID, ambiguous: h.Ambiguous, refusedAfter: -1}
+	if h.Ambiguous {
+		l.step = ask
+	}
+	return l
 }
 
 // fails makes the lane's pause longer and notes why.
@@ -66,27 +84,36 @@ func (l *lane) fails(problem string, asked time.Duration) {
 	l.fail(asked)
 }
 
+// asks has Zeitstrom asked about the punch at once, from the beginning.
+func (l *lane) asks() { l.step, l.question, l.pause = ask, nil, pause{} }
+
+// sends has the punch sent at once.
+func (l *lane) sends() { l.step, l.pause, l.problem = send, pause{}, "" }
+
+// moves reports whether something is under way that the queue's state must not end.
+func (l *lane) moves() bool { return l.step == busy || l.step == save }
+
 // tidy makes the lanes those of the punches that are next now.
 func (u *Uplink) tidy(heads []device.Undelivered) {
 	for _, h := range heads {
 		l := u.lanes[h.Employee]
-		if l != nil && (l.busy || l.save != nil || l.punch == h.ID && l.ambiguous == h.Ambiguous) {
+		if l != nil && (l.moves() || l.punch == h.ID && l.ambiguous == h.Ambiguous) {
 			continue
 		}
-		l = &lane{punch: h.ID, ambiguous: h.Ambiguous, refusedAfter: -1}
+		l = newLane(h)
 		if h.Ambiguous { // since when is not known: after a restart, say
 			l.wait(u.settle)
 		}
 		u.lanes[h.Employee] = l
 	}
 	for e, l := range u.lanes { // a person may have decided about what was in trouble
-		if l.problem != "" && !l.busy && l.save == nil && !slices.ContainsFunc(heads, func(h device.Undelivered) bool { return h.Employee == e }) {
+		if l.problem != "" && !l.moves() && !slices.ContainsFunc(heads, func(h device.Undelivered) bool { return h.Employee == e }) {
 			delete(u.lanes, e)
 		}
 	}
 	if len(u.lanes) > 2*len(heads)+100 {
 		for e, l := range u.lanes {
-			if !l.busy && time.Since(l.until) > longest {
+			if l.step != busy && time.Since(l.until) > longest {
 				delete(u.lanes, e)
 			}
 		}
@@ -114,7 +141,7 @@ func (u *Uplink) due(heads []device.Undelivered, now time.Time, last bool) (next
 	wait, fewest := longest, -1
 	for _, h := range heads {
 		lane := u.lanes[h.Employee]
-		if lane == nil || lane.busy || lane.punch != h.ID && lane.save == nil {
+		if lane == nil || lane.step == busy || lane.punch != h.ID && lane.step != save {
 			continue
 		}
 		until := lane.until

@@ -3,6 +3,7 @@ package uplink
 import (
 	"time"
 
+	"timeclock/device"
 	"timeclock/sync/zeitstrom"
 )
 
@@ -31,27 +32,23 @@ func (p *unproven) denied() bool {
 
 // looksLikeSuccess acts on an answer that does not prove itself. Its shape counts if it
 // was proven a short while ago; else Zeitstrom is asked at once.
-func (u *Uplink) looksLikeSuccess(a answer, l *lane) {
-	at, proven := u.shapes[a.shape]
-	u.mu.Lock()
-	blind := u.blindTo(a.Employee)
-	u.mu.Unlock()
-	switch {
-	case proven && time.Since(at) < provenFor:
-		u.credit(a.Punch)
-		fallthrough
-	case blind: // nobody can tell
-		u.reached(true)
-		u.contact = time.Now()
-		u.accepted()
-		u.delivered(a.Punch)
-		u.open()
-	default:
-		u.doubted(a.Punch)
-		l.ambiguous, l.absent, l.question, l.pause = true, false, nil, pause{}
-		l.unproven = &unproven{shape: a.shape, once: !a.Ambiguous}
-		u.heads = nil
+func (u *Uplink) looksLikeSuccess(h device.Undelivered, l *lane, shape zeitstrom.Shape) {
+	at, known := u.shapes[shape]
+	proven := known && time.Since(at) < provenFor
+	if proven {
+		u.credit(h.Punch)
 	}
+	if proven || u.isBlindTo(h.Employee) { // else nobody can tell
+		u.spoke()
+		u.accepted()
+		u.delivered(h.Punch)
+		u.open()
+		return
+	}
+	u.doubted(h.Punch)
+	l.ambiguous, l.unproven = true, &unproven{shape: shape, once: !h.Ambiguous}
+	l.asks()
+	u.heads = nil
 }
 
 // proven notes that an answer meant success.
