@@ -162,7 +162,8 @@ func TestBoard(t *testing.T) {
 			t.Errorf("at %s times the bus clock not all badges were read %s", clock, got)
 		}
 	}
-	if !strings.Contains(says["early"], `"healthy":true`) || !strings.Contains(says["early"], "raspberrypi/linux issue 5655") {
+	if !strings.Contains(says["early"], `"healthy":true`) ||
+		!strings.Contains(says["early"], "raspberrypi/linux issue 5655") {
 		t.Errorf("chip-selects that end early: %s", says["early"])
 	}
 	var bookings []struct {
@@ -189,7 +190,8 @@ func TestBoard(t *testing.T) {
 func marks(console string) map[string]string {
 	says := map[string]string{}
 	parts := regexp.MustCompile(`(?m)^== (.*)\r?$`).Split(strings.ReplaceAll(console, "\r", ""), -1)
-	for i, m := range regexp.MustCompile(`(?m)^== (.*)$`).FindAllStringSubmatch(strings.ReplaceAll(console, "\r", ""), -1) {
+	for i, m := range regexp.MustCompile(`(?m)^== (.*)$`).FindAllStringSubmatch(strings.ReplaceAll(console, "\r", ""),
+		-1) {
 		says[m[1]] = strings.TrimPrefix(parts[i+1], "\n")
 	}
 	return says

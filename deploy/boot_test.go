@@ -56,7 +56,10 @@ func TestFirstBoot(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			work := t.TempDir()
-			card{settings: "reader.driver = \"simulated\"\ndisplay.driver = \"none\"\n", arch: "amd64", key: c.key, wifi: c.wifi}.write(t, work)
+			card{
+				settings: "reader.driver = \"simulated\"\ndisplay.driver = \"none\"\n", arch: "amd64", key: c.key,
+				wifi: c.wifi,
+			}.write(t, work)
 			m := newMachine(t, work, "amd64")
 			if !c.key {
 				m.network = []string{"-nic", "none"}
@@ -218,11 +221,15 @@ func TestLifeOfAClock(t *testing.T) {
 	away.Store(true)
 	m.says(`"outcome":"checkin"`, "sudo timeclock tap -json 01020304")
 	m.bring(filepath.Join(work, "new"), "/tmp/new")
-	m.says("", "echo 2.0 >/tmp/new/latest.txt; sudo systemd-run -q python3 -m http.server --bind 127.0.0.1 --directory /tmp/new 8000")
-	m.says("", `printf '[update]\nurl = "http://127.0.0.1:8000/"\nhours = "00:00-23:59"\nkey = "`+public+`"\n' | sudo tee -a /etc/timeclock/timeclock.toml`)
-	m.eventually(time.Minute, "", "sudo systemctl start timeclock-fetch") // which has the rest done by the unit for updates
+	m.says("", "echo 2.0 >/tmp/new/latest.txt; sudo systemd-run -q python3 -m http.server --bind 127.0.0.1 "+
+		"--directory /tmp/new 8000")
+	m.says("", `printf '[update]\nurl = "http://127.0.0.1:8000/"\nhours = "00:00-23:59"\nkey = "`+public+
+		`"\n' | sudo tee -a /etc/timeclock/timeclock.toml`)
+	// which has the rest done by the unit for updates
+	m.eventually(time.Minute, "", "sudo systemctl start timeclock-fetch")
 	m.eventually(5*time.Minute, `"version":"2.0"`,
-		"sudo timeclock status -json; sudo journalctl --no-pager -n 60 -u timeclock-fetch -u timeclock-stage -u timeclock-update")
+		"sudo timeclock status -json; sudo journalctl --no-pager -n 60 -u timeclock-fetch -u timeclock-stage -u "+
+			"timeclock-update")
 	m.eventually(5*time.Minute, "none", "sudo test -e /var/lib/timeclock-update/plan.json || echo none")
 	lap("updated")
 	m.says("version 2.0 runs and is healthy", "sudo journalctl -u timeclock-update")
@@ -232,7 +239,8 @@ func TestLifeOfAClock(t *testing.T) {
 	away.Store(false)
 	has(3)
 	lap("the booking before the update is at Zeitstrom")
-	if got := server.Timestamps(); got[0].Intent != "checkin" || got[1].Intent != "checkout" || got[2].Intent != "checkin" {
+	if got := server.Timestamps(); got[0].Intent != "checkin" || got[1].Intent != "checkout" ||
+		got[2].Intent != "checkin" {
 		t.Errorf("%+v", got)
 	}
 }

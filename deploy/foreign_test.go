@@ -33,8 +33,10 @@ func TestForeignProcessors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			needs(t, c.qemu)
 			dir := t.TempDir()
-			program, settings := devicetest.Program(t, append(c.env, "CGO_ENABLED=0")...), filepath.Join(dir, "timeclock.toml")
-			text := fmt.Sprintf("state_dir = %q\nzeitstrom.token_file = %q\nzeitstrom.url = \"http://127.0.0.1:1/\"\nreader.driver = \"simulated\"\ndisplay.driver = \"none\"\n",
+			program, settings := devicetest.Program(t, append(c.env, "CGO_ENABLED=0")...), filepath.Join(dir,
+				"timeclock.toml")
+			text := fmt.Sprintf("state_dir = %q\nzeitstrom.token_file = %q\nzeitstrom.url = "+
+				"\"http://127.0.0.1:1/\"\nreader.driver = \"simulated\"\ndisplay.driver = \"none\"\n",
 				filepath.Join(dir, "state"), filepath.Join(dir, "token"))
 			if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
@@ -50,7 +52,8 @@ func TestForeignProcessors(t *testing.T) {
 			}
 			says("linux/"+strings.TrimPrefix(c.env[0], "GOARCH="), "version")
 			says("is good", "config", "check", settings)
-			says("added", "badge", "add", "-config", settings, "01020304", "a1b2c3d4-e5f6-7890-abcd-ef1234567890", "Anna")
+			says("added", "badge", "add", "-config", settings, "01020304", "a1b2c3d4-e5f6-7890-abcd-ef1234567890",
+				"Anna")
 			daemon := command("run", "-config", settings)
 			var log bytes.Buffer
 			daemon.Stderr = &log

@@ -118,7 +118,9 @@ func (c card) write(t *testing.T, work string) {
 		mkdir bootfs; touch bootfs/config.txt bootfs/cmdline.txt
 		echo "instance-id: rpios-image" >bootfs/meta-data; printf '#network:\n' >bootfs/network-config`,
 		work, must(t)(filepath.Abs("..")), c.arch, devicetest.Program(t))
-	args := []string{"flash", "-boot", "bootfs", "-config", "door.toml", "-token", "token", "-package", "debs", "-name", "door-1"}
+	args := []string{
+		"flash", "-boot", "bootfs", "-config", "door.toml", "-token", "token", "-package", "debs", "-name", "door-1",
+	}
 	if c.key {
 		args = append(args, "-ssh-key", "key.pub")
 	}
@@ -158,7 +160,9 @@ type machine struct {
 
 func newMachine(t *testing.T, work, arch string) *machine {
 	m := &machine{t: t, work: work, arch: arch, ssh: freePort(t)}
-	m.network = []string{"-netdev", "user,id=n,hostfwd=tcp:127.0.0.1:" + m.ssh + "-:22", "-device", "virtio-net-pci,netdev=n"}
+	m.network = []string{
+		"-netdev", "user,id=n,hostfwd=tcp:127.0.0.1:" + m.ssh + "-:22", "-device", "virtio-net-pci,netdev=n",
+	}
 	return m
 }
 
@@ -173,8 +177,10 @@ func (m *machine) powerOn() {
 	// A kernel that panics starts anew: QEMU 7.2 without KVM lets one do so now and then, early.
 	kernel := "root=/dev/vda rw net.ifnames=0 quiet panic=3 console="
 	args := []string{
-		"-smp", "2", "-m", "1024", "-display", "none", "-serial", "stdio", "-kernel", root + ".vmlinuz", "-initrd", root + ".initrd",
-		"-drive", "file=" + m.work + "/root.qcow2,if=virtio,format=qcow2", "-drive", "file=" + m.work + "/boot.img,if=virtio,format=raw",
+		"-smp", "2", "-m", "1024", "-display", "none", "-serial", "stdio", "-kernel", root + ".vmlinuz", "-initrd",
+		root + ".initrd",
+		"-drive", "file=" + m.work + "/root.qcow2,if=virtio,format=qcow2", "-drive", "file=" + m.work +
+			"/boot.img,if=virtio,format=raw",
 	}
 	if m.arch == "arm64" {
 		m.qemu = exec.Command("qemu-system-aarch64", append(args, "-M", "virt,gic-version=2", "-cpu", "cortex-a53",
@@ -182,7 +188,8 @@ func (m *machine) powerOn() {
 	} else {
 		os.Remove(m.work + "/shell")
 		m.qemu = exec.Command("qemu-system-x86_64", append(args, "-M", "pc", "-cpu", "max", "-device", "i6300esb",
-			"-serial", "unix:"+m.work+"/shell,server=on,wait=off", "-append", kernel+"ttyS0 systemd.debug_shell=ttyS1")...)
+			"-serial", "unix:"+m.work+"/shell,server=on,wait=off", "-append", kernel+
+				"ttyS0 systemd.debug_shell=ttyS1")...)
 	}
 	m.qemu.Args = append(m.qemu.Args, m.network...)
 	m.qemu.Stdout, m.qemu.Stderr = console, console
@@ -289,7 +296,8 @@ func (m *machine) sshOptions() []string {
 // a moment: then it is tried once more.
 func (m *machine) try(command string) (string, error) {
 	for tries := 0; ; tries++ {
-		out, err := exec.Command("ssh", append(m.sshOptions(), "-p", m.ssh, "pi@127.0.0.1", command)...).CombinedOutput()
+		out, err := exec.Command("ssh",
+			append(m.sshOptions(), "-p", m.ssh, "pi@127.0.0.1", command)...).CombinedOutput()
 		const noConnection = 255 // ssh(1)
 		var exit *exec.ExitError
 		if tries == 10 || !errors.As(err, &exit) || exit.ExitCode() != noConnection {

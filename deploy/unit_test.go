@@ -47,9 +47,11 @@ func TestUnitsAreGood(t *testing.T) {
 	// the time; for what fetches updates, the network; for what stages them, that it is
 	// root. What installs them must be able to replace anything.
 	for name, most := range map[string]string{
-		"timeclock.service": "18", "timeclock-fetch.service": "12", "timeclock-stage.service": "12", "timeclock-update.service": "65",
+		"timeclock.service": "18", "timeclock-fetch.service": "12", "timeclock-stage.service": "12",
+		"timeclock-update.service": "65",
 	} {
-		out, err = exec.Command("systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold="+most, filepath.Join(dir, name)).CombinedOutput()
+		out, err = exec.Command("systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold="+most,
+			filepath.Join(dir, name)).CombinedOutput()
 		if err != nil {
 			t.Errorf("systemd-analyze security %s: %v\n%s", name, err, out)
 		}
@@ -86,7 +88,9 @@ func TestSystemCalls(t *testing.T) {
 	allowed := allowedCalls(t)
 	dir := t.TempDir()
 	program, settings, trace := devicetest.Program(t), filepath.Join(dir, "timeclock.toml"), filepath.Join(dir, "trace")
-	text := fmt.Sprintf("state_dir = %q\nzeitstrom.token_file = %q\nzeitstrom.url = \"http://127.0.0.1:1/\"\nreader.driver = \"simulated\"\ndisplay.driver = \"none\"\nclock.trust = \"auto\"\nweb.listen = \"127.0.0.1:0\"\n",
+	text := fmt.Sprintf("state_dir = %q\nzeitstrom.token_file = %q\nzeitstrom.url = "+
+		"\"http://127.0.0.1:1/\"\nreader.driver = \"simulated\"\ndisplay.driver = \"none\"\nclock.trust = "+
+		"\"auto\"\nweb.listen = \"127.0.0.1:0\"\n",
 		filepath.Join(dir, "state"), filepath.Join(dir, "token"))
 	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -105,7 +109,8 @@ func TestSystemCalls(t *testing.T) {
 		}
 		return err
 	})
-	if out, err := exec.Command(program, "tap", "-config", settings, "01020304").CombinedOutput(); !strings.Contains(string(out), "Unknown badge") {
+	if out, err := exec.Command(program, "tap", "-config", settings,
+		"01020304").CombinedOutput(); !strings.Contains(string(out), "Unknown badge") {
 		t.Errorf("tap: %v\n%s", err, out)
 	}
 	group(syscall.SIGTERM)

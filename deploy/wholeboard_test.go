@@ -69,7 +69,8 @@ func TestWholeBoard(t *testing.T) {
 	m.bring(filepath.Join(work, "chip"), ".")
 	m.bring(filepath.Join(kit, "spichip.ko"), ".")
 	m.says("", "until sudo rmmod spi_gpio 2>/dev/null; do sleep 0.1; done; sudo insmod spichip.ko")
-	m.says("", "sudo mkfifo /run/commands; sudo systemd-run -q --unit=chip sh -c 'exec 3<>/run/commands; exec /home/pi/chip </run/commands'")
+	m.says("", "sudo mkfifo /run/commands; sudo systemd-run -q --unit=chip sh -c 'exec 3<>/run/commands; "+
+		"exec /home/pi/chip </run/commands'")
 	m.eventually(2*time.Minute, `"reader":{"healthy":true`, "sudo timeclock status -json")
 	m.says("added", "sudo timeclock badge add 04112233445502 a1b2c3d4-e5f6-7890-abcd-ef1234567890 Anna")
 	m.says("added", "sudo timeclock badge add A1B2C301 a1b2c3d4-e5f6-7890-abcd-ef1234567891 Ben")
@@ -110,7 +111,8 @@ func TestWholeBoard(t *testing.T) {
 // of them.
 func (m *machine) openedNotForbidden() {
 	m.t.Helper()
-	status := m.eventually(2*time.Minute, "VersionReg reads 00: nothing is connected there", "sudo timeclock status -json")
+	status := m.eventually(2*time.Minute, "VersionReg reads 00: nothing is connected there",
+		"sudo timeclock status -json")
 	var s struct {
 		Display, Signal struct {
 			Healthy bool
@@ -129,7 +131,8 @@ func (m *machine) openedNotForbidden() {
 	if !regexp.MustCompile(`\(GPIO17 +\|timeclock@\d+ *\) out lo`).MatchString(lines) {
 		m.t.Errorf("the buzzer's pin is not driven:\n%s", lines)
 	}
-	if log, _ := m.try("sudo journalctl -b -u timeclock | grep -i -e 'operation not permitted' -e forbidden"); log != "" {
+	if log, _ := m.try("sudo journalctl -b -u timeclock | grep -i -e 'operation not permitted' -e " +
+		"forbidden"); log != "" {
 		m.t.Errorf("something is forbidden:\n%s", log)
 	}
 }

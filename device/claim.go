@@ -33,7 +33,8 @@ type Claim struct {
 // before the first tap; later says that they have punches after it.
 func (c Claim) Plan(taps []UnclaimedTap, before Punch, later bool) (plan []Punch, err error) {
 	if len(taps) > 0 && later && !c.Force {
-		return nil, &Refusal{fmt.Sprintf("this employee has bookings after the badge's first tap (%s): claiming it would put "+
+		return nil, &Refusal{fmt.Sprintf("this employee has bookings after the badge's first tap (%s): "+
+			"claiming it would put "+
 			"bookings before them", taps[0].Time.Local().Format(time.DateTime)), ClaimAnyway}
 	}
 	for _, t := range taps {

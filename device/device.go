@@ -19,7 +19,8 @@ type EmployeeID string
 func ParseEmployeeID(s string) (EmployeeID, error) {
 	id := strings.ToLower(strings.TrimSpace(s))
 	if len(id) != 36 {
-		return "", fmt.Errorf("employee id %q is not a UUID: copy it from Zeitstrom, it looks like a1b2c3d4-e5f6-7890-abcd-ef1234567890", s)
+		return "", fmt.Errorf("employee id %q is not a UUID: copy it from Zeitstrom, "+
+			"it looks like a1b2c3d4-e5f6-7890-abcd-ef1234567890", s)
 	}
 	for i, c := range []byte(id) {
 		hyphen := i == 8 || i == 13 || i == 18 || i == 23
@@ -65,6 +66,7 @@ type Tap struct {
 // unique on one clock.
 type PunchID uint64
 
+// String is the number in decimal digits.
 func (id PunchID) String() string { return fmt.Sprintf("%d", uint64(id)) }
 
 // Punch is a tap accepted for an employee: the event that is stored and

@@ -46,7 +46,9 @@ func TestParseUID(t *testing.T) {
 
 // What a number shows of its worth.
 func TestWeakness(t *testing.T) {
-	for hex, want := range map[string]Weakness{"A1B2C3D4": ShortUID, "08112233": RandomUID, "04112233445566": "", "04010203050607080909": ""} {
+	for hex, want := range map[string]Weakness{
+		"A1B2C3D4": ShortUID, "08112233": RandomUID, "04112233445566": "", "04010203050607080909": "",
+	} {
 		if got := uid(t, hex).Weakness(); got != want {
 			t.Errorf("%s is %q, want %q", hex, got, want)
 		}
@@ -56,7 +58,10 @@ func TestWeakness(t *testing.T) {
 // A badge goes to the operator as it is, and comes back so.
 func TestBadgeAsJSON(t *testing.T) {
 	for _, b := range []Badge{
-		{UID: uid(t, "A1B2C3D4"), Employee: Employee{"a1b2c3d4-e5f6-7890-abcd-ef1234567890", "Anna"}, Blocked: true, From: "2026-01-01", Origin: ByFile},
+		{
+			UID: uid(t, "A1B2C3D4"), Employee: Employee{"a1b2c3d4-e5f6-7890-abcd-ef1234567890", "Anna"}, Blocked: true,
+			From: "2026-01-01", Origin: ByFile,
+		},
 		{},
 	} {
 		text, err := json.Marshal(b)
@@ -121,7 +126,10 @@ func TestParseEmployeeID(t *testing.T) {
 	if err != nil || id != "a1b2c3d4-e5f6-7890-abcd-ef1234567890" {
 		t.Errorf("%q, %v", id, err)
 	}
-	for _, bad := range []string{"", "17", "a1b2c3d4-e5f6-7890-abcd-ef123456789", "a1b2c3d4-e5f6-7890-abcd-ef123456789g", "a1b2c3d4xe5f6-7890-abcd-ef1234567890", "a1b2c3d4-e5f6-7890-abcd-ef12345678-0"} {
+	for _, bad := range []string{
+		"", "17", "a1b2c3d4-e5f6-7890-abcd-ef123456789", "a1b2c3d4-e5f6-7890-abcd-ef123456789g",
+		"a1b2c3d4xe5f6-7890-abcd-ef1234567890", "a1b2c3d4-e5f6-7890-abcd-ef12345678-0",
+	} {
 		if id, err := ParseEmployeeID(bad); err == nil {
 			t.Errorf("%q became %q", bad, id)
 		}

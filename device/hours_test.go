@@ -40,7 +40,10 @@ func TestHoursBetween(t *testing.T) {
 func TestHours(t *testing.T) {
 	night := device.Hours{From: 22 * time.Hour, To: 6*time.Hour + 30*time.Minute}
 	day := device.Hours{From: 6 * time.Hour, To: 22 * time.Hour}
-	for clock, want := range map[string][2]bool{"21:59": {false, true}, "22:00": {true, false}, "00:00": {true, false}, "06:29": {true, true}, "06:30": {false, true}, "12:00": {false, true}} {
+	for clock, want := range map[string][2]bool{
+		"21:59": {false, true}, "22:00": {true, false}, "00:00": {true, false}, "06:29": {true, true},
+		"06:30": {false, true}, "12:00": {false, true},
+	} {
 		at, err := time.Parse("15:04", clock)
 		if err != nil {
 			t.Fatal(err)

@@ -64,7 +64,8 @@ func TestRooms(t *testing.T) {
 func checkImport(t *testing.T, room, imp string) {
 	theirs, ours := strings.CutPrefix(imp, "timeclock/")
 	if !ours {
-		if external := strings.Contains(strings.SplitN(imp, "/", 2)[0], "."); external && (room == "device" || room == "device/durable") {
+		if external := strings.Contains(strings.SplitN(imp, "/", 2)[0], "."); external &&
+			(room == "device" || room == "device/durable") {
 			t.Errorf("%s imports %s: the domain takes the standard library only", room, imp)
 		}
 		return

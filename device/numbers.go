@@ -14,10 +14,11 @@ type Numbers string
 
 // The ways in which badge numbers are written.
 const (
-	AnyNumbers      Numbers = ""                 // found out from the numbers themselves
-	Hex             Numbers = "hex"              // 8, 14 or 20 hex digits in the badge's own order
-	HexReversed     Numbers = "hex-reversed"     // the same, last byte first
-	CheckByte       Numbers = "check-byte"       // 4 bytes and their check byte (ISO/IEC 14443-3, clause 6.5.3.2), in hex or decimal, as SimpleMFRC522 writes them
+	AnyNumbers  Numbers = ""             // found out from the numbers themselves
+	Hex         Numbers = "hex"          // 8, 14 or 20 hex digits in the badge's own order
+	HexReversed Numbers = "hex-reversed" // the same, last byte first
+	// 4 bytes and their check byte (ISO/IEC 14443-3, clause 6.5.3.2), in hex or decimal, as SimpleMFRC522 writes them
+	CheckByte       Numbers = "check-byte"
 	Decimal         Numbers = "decimal"          // the hex number in decimal: readers call it 8H10D
 	DecimalReversed Numbers = "decimal-reversed" // the reversed one in decimal
 )
@@ -30,7 +31,8 @@ func ParseNumbers(s string) (Numbers, error) {
 	if n := Numbers(s); n == AnyNumbers || slices.Contains(AllNumbers, n) {
 		return n, nil
 	}
-	return AnyNumbers, fmt.Errorf("%q is no way to write badge numbers: use hex, hex-reversed, check-byte, decimal or decimal-reversed", s)
+	return AnyNumbers, fmt.Errorf("%q is no way to write badge numbers: use hex, hex-reversed, check-byte, "+
+		"decimal or decimal-reversed", s)
 }
 
 // Reading is what a badge number says if it is written in a certain way.
@@ -135,9 +137,11 @@ func (u UID) Check() error {
 	b := u.Bytes()
 	switch {
 	case u.Random():
-		return fmt.Errorf("UID %s begins with 08: such a badge (a phone, some passports) makes up a new number at every tap and can never identify anyone, use another badge", u.Hex())
+		return fmt.Errorf("UID %s begins with 08: such a badge (a phone, some passports) makes up a new number at "+
+			"every tap and can never identify anyone, use another badge", u.Hex())
 	case len(b) == 4 && b[0] == 0x88: // the cascade tag (ISO/IEC 14443-3, clause 6.5.4)
-		return fmt.Errorf("UID %s begins with 88: that is only the first half of a 7-byte number, read it again with a reader that gives all 14 digits", u.Hex())
+		return fmt.Errorf("UID %s begins with 88: that is only the first half of a 7-byte number, "+
+			"read it again with a reader that gives all 14 digits", u.Hex())
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ type Refusal struct {
 	Remedy Remedy
 }
 
+// Error is the cause alone: the remedy is in the words of the surface that shows it.
 func (r *Refusal) Error() string { return r.Cause }
 
 // Remedy is what one says then.

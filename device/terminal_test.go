@@ -128,13 +128,17 @@ func (d *desk) happened() (s string) {
 
 func newTerminal(t *testing.T) (*Terminal, *desk) {
 	d := &desk{badges: map[UID]Badge{}, waiting: map[EmployeeID]bool{}}
-	for badge, e := range map[string]EmployeeID{"A1B2C3D4": "anna", "04112233445566": "anna", "01020304": "ben", "0A0B0C0D": "blocked"} {
+	for badge, e := range map[string]EmployeeID{
+		"A1B2C3D4": "anna", "04112233445566": "anna", "01020304": "ben", "0A0B0C0D": "blocked",
+	} {
 		d.badges[uid(t, badge)] = Badge{UID: uid(t, badge), Employee: Employee{ID: e}, Blocked: e == "blocked"}
 	}
 	return &Terminal{
 		Roster: d, Queue: d, Clock: d, Elsewhere: d, Office: d, Field: d, Screen: d,
-		Rules: Rules{Zone: time.UTC, Lockout: 30 * time.Second, LongestShift: 14 * time.Hour, Ask: 200 * time.Millisecond},
-		Log:   slog.New(slog.DiscardHandler),
+		Rules: Rules{
+			Zone: time.UTC, Lockout: 30 * time.Second, LongestShift: 14 * time.Hour, Ask: 200 * time.Millisecond,
+		},
+		Log: slog.New(slog.DiscardHandler),
 	}, d
 }
 
@@ -163,8 +167,10 @@ func TestTerminal(t *testing.T) {
 		{"A1B2C3D4", 38*time.Hour + time.Second, CheckedIn, 8, 38*time.Hour + time.Second}, // yesterday is open
 	} {
 		o := term.Answer(Tap{UID: uid(t, step.uid), Time: eight.Add(step.after)})
-		if o.Kind != step.kind || o.Punch.ID != step.punch || !o.Punch.Time.Equal(eight.Add(step.at)) || o.Booked() && !o.Offline {
-			t.Errorf("step %d: %s, punch %d at %v; want %s, %d, %v", i+1, o.Kind, o.Punch.ID, o.Punch.Time, step.kind, step.punch, step.at)
+		if o.Kind != step.kind || o.Punch.ID != step.punch || !o.Punch.Time.Equal(eight.Add(step.at)) || o.Booked() &&
+			!o.Offline {
+			t.Errorf("step %d: %s, punch %d at %v; want %s, %d, %v", i+1, o.Kind, o.Punch.ID, o.Punch.Time, step.kind,
+				step.punch, step.at)
 		}
 		if o.Kind == Unknown && o.Claim != 17 {
 			t.Errorf("step %d: claim number %d", i+1, o.Claim)
@@ -172,7 +178,8 @@ func TestTerminal(t *testing.T) {
 		if o.Kind == Repeated && o.Punch.Intent != CheckIn {
 			t.Errorf("step %d: repeats %s", i+1, o.Punch.Intent)
 		}
-		if since, open := o.Punch.Forgotten(); open != (step.punch == 8) || open && !since.Equal(eight.Add(24*time.Hour)) {
+		if since, open := o.Punch.Forgotten(); open != (step.punch == 8) || open &&
+			!since.Equal(eight.Add(24*time.Hour)) {
 			t.Errorf("step %d: leaves %v open: %v", i+1, since, open)
 		}
 	}
@@ -219,17 +226,27 @@ func TestZeitstromIsAsked(t *testing.T) {
 		asked  int
 		silent bool
 	}{
-		"it agrees":               {nil, says(CheckIn, eight), CheckOut, Zeitstrom, 1, false},
-		"left by the app":         {nil, says(CheckOut, eight.Add(time.Hour)), CheckIn, Zeitstrom, 1, false},
-		"came by the app":         {func(d *desk) { d.stored = nil }, says(CheckIn, eight), CheckOut, Zeitstrom, 1, false},
-		"knows nobody":            {func(d *desk) { d.stored = nil }, says("", time.Time{}), CheckIn, Zeitstrom, 1, false},
+		"it agrees":       {nil, says(CheckIn, eight), CheckOut, Zeitstrom, 1, false},
+		"left by the app": {nil, says(CheckOut, eight.Add(time.Hour)), CheckIn, Zeitstrom, 1, false},
+		"came by the app": {
+			func(d *desk) { d.stored = nil }, says(CheckIn, eight), CheckOut, Zeitstrom, 1, false,
+		},
+		"knows nobody": {
+			func(d *desk) { d.stored = nil }, says("", time.Time{}), CheckIn, Zeitstrom, 1, false,
+		},
 		"deleted there":           {nil, says("", time.Time{}), CheckIn, Zeitstrom, 1, false},
 		"yesterday is open there": {nil, says(CheckIn, eight.Add(-24*time.Hour)), CheckIn, Zeitstrom, 1, false},
 		"it does not answer":      {nil, never, CheckOut, ThisClock, 1, true},
-		"it is offline":           {func(d *desk) { d.online = false }, says(CheckOut, eight), CheckOut, ThisClock, 0, false},
-		"something waits here":    {func(d *desk) { d.pending = true }, says(CheckOut, eight), CheckOut, ThisClock, 0, false},
+		"it is offline": {
+			func(d *desk) { d.online = false }, says(CheckOut, eight), CheckOut, ThisClock, 0, false,
+		},
+		"something waits here": {
+			func(d *desk) { d.pending = true }, says(CheckOut, eight), CheckOut, ThisClock, 0, false,
+		},
 		"the time is not certain": {unsure, says(CheckOut, eight), CheckOut, ThisClock, 0, false},
-		"the company says not to": {func(d *desk) { d.asked = -1 }, says(CheckOut, eight), CheckOut, ThisClock, -1, false},
+		"the company says not to": {
+			func(d *desk) { d.asked = -1 }, says(CheckOut, eight), CheckOut, ThisClock, -1, false,
+		},
 		"remembered, and silence": {
 			func(d *desk) { d.remembered, d.learned = CheckOut, eight.Add(time.Hour) },
 			never, CheckIn, Zeitstrom, 1, true,
@@ -255,8 +272,10 @@ func TestZeitstromIsAsked(t *testing.T) {
 				if took := time.Since(began); took > 200*time.Millisecond {
 					t.Errorf("the answer took %v", took)
 				}
-				if b := o.Punch.Basis; o.Punch.Intent != tc.want || b.Source != tc.source || d.asked != tc.asked || b.Silent != tc.silent {
-					t.Errorf("%s by %+v, asked %d times; want %s by %q, %d", o.Punch.Intent, b, d.asked, tc.want, tc.source, tc.asked)
+				if b := o.Punch.Basis; o.Punch.Intent != tc.want || b.Source != tc.source || d.asked != tc.asked ||
+					b.Silent != tc.silent {
+					t.Errorf("%s by %+v, asked %d times; want %s by %q, %d", o.Punch.Intent, b, d.asked, tc.want,
+						tc.source, tc.asked)
 				}
 				if o.Offline == d.online {
 					t.Error("whether it is sent at once is told wrongly")
@@ -284,9 +303,13 @@ func TestLockoutWithAWrongClock(t *testing.T) {
 		"rebooted, and decades later":     {BootID{2}, 5 * time.Second, time.Now(), false, CheckedOut},
 	} {
 		term, d := newTerminal(t)
-		d.stored = []Punch{{ID: 1, Employee: "anna", Intent: CheckIn, Time: time.Unix(60, 0), Stamp: Stamp{Boot: BootID{1}, Uptime: time.Minute, Uncertain: true}}}
+		d.stored = []Punch{{
+			ID: 1, Employee: "anna", Intent: CheckIn, Time: time.Unix(60, 0),
+			Stamp: Stamp{Boot: BootID{1}, Uptime: time.Minute, Uncertain: true},
+		}}
 		d.stamp = func(time.Time) Stamp { return Stamp{Boot: tc.boot, Uptime: tc.up, Uncertain: tc.doubt} }
-		if o := term.Answer(Tap{UID: uid(t, "A1B2C3D4"), Time: tc.wall}); o.Kind != tc.want || o.Booked() && o.Punch.Stamp != d.stamp(tc.wall) {
+		if o := term.Answer(Tap{UID: uid(t, "A1B2C3D4"), Time: tc.wall}); o.Kind != tc.want || o.Booked() &&
+			o.Punch.Stamp != d.stamp(tc.wall) {
 			t.Errorf("%s: %s, stamp %+v; want %s", name, o.Kind, o.Punch.Stamp, tc.want)
 		}
 	}
@@ -316,11 +339,22 @@ func TestSecondThoughts(t *testing.T) {
 		want string
 		free time.Duration // when the punch may be delivered, after the tap
 	}{
-		"a tap":             {50 * time.Millisecond, "stored checkin(4) checkin(0)", 200 * time.Millisecond},
-		"three seconds":     {2900 * time.Millisecond, "stored checkin(4) checkin(3) checkin(2) checkin(0)", 3100 * time.Millisecond},
-		"long enough":       {5 * time.Second, "stored checkin(4) checkin(3) checkin(2) checkin(1) stored checkout", 5100 * time.Millisecond},
-		"twenty seconds":    {20 * time.Second, "stored checkin(4) checkin(3) checkin(2) checkin(1) stored checkout", 20200 * time.Millisecond},
-		"it was left lying": {time.Hour, "stored checkin(4) checkin(3) checkin(2) checkin(1) stored checkout", thinking + leftLying + 200*time.Millisecond},
+		"a tap": {50 * time.Millisecond, "stored checkin(4) checkin(0)", 200 * time.Millisecond},
+		"three seconds": {
+			2900 * time.Millisecond, "stored checkin(4) checkin(3) checkin(2) checkin(0)", 3100 * time.Millisecond,
+		},
+		"long enough": {
+			5 * time.Second, "stored checkin(4) checkin(3) checkin(2) checkin(1) stored checkout",
+			5100 * time.Millisecond,
+		},
+		"twenty seconds": {
+			20 * time.Second, "stored checkin(4) checkin(3) checkin(2) checkin(1) stored checkout",
+			20200 * time.Millisecond,
+		},
+		"it was left lying": {
+			time.Hour, "stored checkin(4) checkin(3) checkin(2) checkin(1) stored checkout", thinking + leftLying +
+				200*time.Millisecond,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -365,7 +399,8 @@ func TestNextBadgeEndsSecondThoughts(t *testing.T) {
 		d.with(func() { d.broken = errors.New("no space left on device") })
 		time.Sleep(3500 * time.Millisecond) // ben's time is over, and nothing can be stored
 		synctest.Wait()
-		if got, want := d.happened(), "stored checkin(4) checkin(3) checkin(2) checkin(1) stored checkin(4) checkin(3) checkin(2) checkin(1) checkin(0)"; got != want {
+		if got, want := d.happened(), "stored checkin(4) checkin(3) checkin(2) checkin(1) stored checkin(4) "+
+			"checkin(3) checkin(2) checkin(1) checkin(0)"; got != want {
 			t.Errorf("happened %q, want %q", got, want)
 		}
 		if d.waits("ben") {
@@ -408,9 +443,13 @@ func TestBadgeDays(t *testing.T) {
 // in order; what it showed is kept. One that was wrong by far drags nobody along.
 func TestSteppedBack(t *testing.T) {
 	eight := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
-	for back, follows := range map[time.Duration]bool{45 * time.Second: true, 10 * time.Minute: false, 400 * 24 * time.Hour: false} {
+	for back, follows := range map[time.Duration]bool{
+		45 * time.Second: true, 10 * time.Minute: false, 400 * 24 * time.Hour: false,
+	} {
 		term, d := newTerminal(t)
-		d.stored = []Punch{{ID: 1, Employee: "anna", Intent: CheckIn, Time: eight, Stamp: Stamp{Boot: BootID{1}, Uptime: time.Hour}}}
+		d.stored = []Punch{{
+			ID: 1, Employee: "anna", Intent: CheckIn, Time: eight, Stamp: Stamp{Boot: BootID{1}, Uptime: time.Hour},
+		}}
 		d.stamp = func(time.Time) Stamp { return Stamp{Boot: BootID{1}, Uptime: time.Hour + 40*time.Second} }
 		shown := eight.Add(40*time.Second - back)
 		o := term.Answer(Tap{UID: uid(t, "A1B2C3D4"), Time: shown})

@@ -26,7 +26,8 @@ func NewUID(b []byte) (UID, error) {
 		copy(u.bytes[:], b)
 		return u, nil
 	}
-	return UID{}, fmt.Errorf("a UID of %d bytes does not exist: badges have 4, 7 or 10 bytes (8, 14 or 20 hex digits)", len(b))
+	return UID{}, fmt.Errorf("a UID of %d bytes does not exist: badges have 4, 7 or 10 bytes (8, 14 or 20 hex digits)",
+		len(b))
 }
 
 // ParseUID reads 8, 14 or 20 hex digits in either case; spaces, colons and

@@ -214,7 +214,8 @@ func (m *mailbox) serve(ctx context.Context, log *slog.Logger) {
 		if (err != nil) != broken {
 			broken = err != nil
 			if broken {
-				log.Error("display does not work, the clock goes on without it", "panel", m.panel.String(), "error", err)
+				log.Error("display does not work, the clock goes on without it", "panel", m.panel.String(), "error",
+					err)
 			} else {
 				log.Info("display works", "panel", m.panel.String())
 			}

@@ -102,7 +102,9 @@ func startWith(t *testing.T, care Care, log io.Writer, f *facts, panels ...Panel
 }
 
 func tapped(name string) device.Outcome {
-	return device.Outcome{Kind: device.CheckedIn, Employee: device.Employee{Name: name}, Punch: device.Punch{Time: time.Now()}}
+	return device.Outcome{
+		Kind: device.CheckedIn, Employee: device.Employee{Name: name}, Punch: device.Punch{Time: time.Now()},
+	}
 }
 
 func TestAnswerShowsAtOnceAndGoes(t *testing.T) {
@@ -179,7 +181,10 @@ func TestBrokenPanelsHoldUpNobody(t *testing.T) {
 func TestLight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		panel, facts := &fakePanel{}, &facts{}
-		care := Care{AnswerTime: 3 * time.Second, DimHours: device.Hours{From: 20 * time.Hour, To: 6 * time.Hour}, OffAfter: 10 * time.Minute}
+		care := Care{
+			AnswerTime: 3 * time.Second, DimHours: device.Hours{From: 20 * time.Hour, To: 6 * time.Hour},
+			OffAfter: 10 * time.Minute,
+		}
 		d := startWith(t, care, io.Discard, facts, panel) // a bubble begins at midnight
 		expect := func(when string, want Light) {
 			t.Helper()
@@ -261,7 +266,9 @@ func TestLocalTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o := device.Outcome{Kind: device.CheckedIn, Employee: device.Employee{Name: "Anna"}, Punch: device.Punch{Time: at}}
+		o := device.Outcome{
+			Kind: device.CheckedIn, Employee: device.Employee{Name: "Anna"}, Punch: device.Punch{Time: at},
+		}
 		if got := style.Line(o); got != "Kommen, Anna: "+want {
 			t.Errorf("%s is %q, want %s", utc, got, want)
 		}

@@ -110,7 +110,8 @@ var idles = map[string]Facts{
 func TestPictures(t *testing.T) {
 	pictures := map[string]*image1bit.VerticalLSB{
 		"checkin-long": english(t).Answer(device.Outcome{
-			Kind: device.CheckedIn, Employee: device.Employee{Name: "Maximiliane Freifrau von Wolkenstein-Trostburg"}, Punch: device.Punch{Time: sunday},
+			Kind: device.CheckedIn, Employee: device.Employee{Name: "Maximiliane Freifrau von Wolkenstein-Trostburg"},
+			Punch: device.Punch{Time: sunday},
 		}),
 	}
 	for _, l := range Languages() {
@@ -173,8 +174,12 @@ func TestTextsFit(t *testing.T) {
 			for _, f := range []Facts{{}, {Offline: true}} {
 				fits(now.Format(time.DateOnly), style.idle(now, f))
 			}
-			open := device.Punch{Intent: device.CheckIn, Time: now, Basis: device.Basis{Intent: device.CheckIn, Time: now.AddDate(0, 0, -2)}}
-			fits("open since "+now.Format(time.DateOnly), style.answer(device.Outcome{Kind: device.CheckedIn, Punch: open}))
+			open := device.Punch{
+				Intent: device.CheckIn, Time: now,
+				Basis: device.Basis{Intent: device.CheckIn, Time: now.AddDate(0, 0, -2)},
+			}
+			fits("open since "+now.Format(time.DateOnly),
+				style.answer(device.Outcome{Kind: device.CheckedIn, Punch: open}))
 		}
 	}
 }
@@ -209,7 +214,8 @@ func TestLanguagesAreComplete(t *testing.T) {
 				t.Errorf("%s has no text for %s", name, path)
 			}
 			dates := strings.HasPrefix(path, ".Date")
-			if got, want := verbs.FindAllString(text, -1), verbs.FindAllString(model[path], -1); !dates && !slices.Equal(got, want) {
+			if got, want := verbs.FindAllString(text, -1), verbs.FindAllString(model[path], -1); !dates &&
+				!slices.Equal(got, want) {
 				t.Errorf("%s fills %q into %s, English %q", name, got, path, want)
 			}
 		}

@@ -116,7 +116,8 @@ func TestOLEDOnSPI(t *testing.T) {
 	if err := o.Draw(picture, Bright); !errors.Is(err, dead) {
 		t.Errorf("without a bus: %v", err)
 	}
-	if err := (&OLED{where: "x", bus: closer{}}).failed(closer{}, conntest.Errorf("nack")); !strings.Contains(err.Error(), "does not answer x: ") {
+	if err := (&OLED{where: "x", bus: closer{}}).failed(closer{},
+		conntest.Errorf("nack")); !strings.Contains(err.Error(), "does not answer x: ") {
 		t.Errorf("%v", err)
 	}
 }
@@ -196,8 +197,10 @@ func TestPatternsDiffer(t *testing.T) {
 		var log strings.Builder
 		s := startSignal(t, l.pins(false), device.Hours{}, &log)
 		same := map[string]string{ // these are one to the employee
-			"checkin-older": "checkin-open", "checkin-turns": "checkin", "checkin-no-name": "checkin", "checkout-turns": "checkout",
-			"repeated-out": "repeated", "repeated-unsure": "repeated", "unknown-claim": "unknown", "unknown-long": "unknown",
+			"checkin-older": "checkin-open", "checkin-turns": "checkin", "checkin-no-name": "checkin",
+			"checkout-turns": "checkout",
+			"repeated-out":   "repeated", "repeated-unsure": "repeated", "unknown-claim": "unknown",
+			"unknown-long": "unknown",
 		}
 		sounds, lights := map[string]string{}, map[string]string{}
 		for name, o := range answers("Anna") {
@@ -259,7 +262,8 @@ func TestSignalEdges(t *testing.T) {
 		time.Sleep(22*time.Hour + time.Minute) // in the quiet hours there is only light
 		s.Show(in)
 		time.Sleep(5 * time.Second)
-		if sound, light := l.buzzer.taken(), l.light(); strings.Contains(sound, "High") || !strings.Contains(light, "High") {
+		if sound, light := l.buzzer.taken(), l.light(); strings.Contains(sound, "High") ||
+			!strings.Contains(light, "High") {
 			t.Errorf("in quiet hours: sound %q, light %q", sound, light)
 		}
 		l.buzzer.setFail(errors.New("no such pin"))

@@ -179,7 +179,12 @@ func (s *Signal) set(light colour, sound bool) {
 	for _, p := range []struct {
 		pin gpio.PinOut
 		on  bool
-	}{{s.pins.Buzzer, sound}, {s.pins.Red, light&red != 0}, {s.pins.Green, light&green != 0}, {s.pins.Blue, light&blue != 0}} {
+	}{
+		{s.pins.Buzzer, sound},
+		{s.pins.Red, light&red != 0},
+		{s.pins.Green, light&green != 0},
+		{s.pins.Blue, light&blue != 0},
+	} {
 		if p.pin == nil {
 			continue
 		}

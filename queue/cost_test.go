@@ -26,7 +26,8 @@ func fill(t testing.TB, n, pending int) *Store {
 			history.FillPercent = 1
 			st := &stage{Tx: tx, chain: s.chain}
 			for id := first; id < first+chunk && id <= n+pending; id++ {
-				p := punch(id%200, []device.Intent{device.CheckIn, device.CheckOut}[id/200%2], time.Unix(int64(id)*60, 0))
+				p := punch(id%200, []device.Intent{device.CheckIn, device.CheckOut}[id/200%2],
+					time.Unix(int64(id)*60, 0))
 				p.ID = device.PunchID(id)
 				if err := st.punch(historyBucket, p); err != nil {
 					return err

@@ -36,7 +36,9 @@ func (s *Store) Retry(by string, id device.PunchID) error {
 			return s.releasePair(st, p, by)
 		}
 	case device.Untimed:
-		return &device.Refusal{Cause: fmt.Sprintf("the time of punch %d is not certain", id), Remedy: device.SetTimeInstead}
+		return &device.Refusal{
+			Cause: fmt.Sprintf("the time of punch %d is not certain", id), Remedy: device.SetTimeInstead,
+		}
 	default:
 		return fmt.Errorf("punch %d is neither quarantined nor ambiguous nor held: there is nothing to retry", id)
 	}
@@ -199,7 +201,8 @@ func (st *stage) setTime(p device.Punch, f device.Fix) error {
 	st.attempted = st.attempted.minus(p.ID)
 	st.then(func(x *index) { x.timed(p) })
 	e := device.Event{Punch: p.ID, Kind: f.Kind, By: f.By}
-	e.Why = fmt.Sprintf("the clock showed %s, it was %s", p.Raw.UTC().Format(time.RFC3339), p.Time.UTC().Format(time.RFC3339))
+	e.Why = fmt.Sprintf("the clock showed %s, it was %s", p.Raw.UTC().Format(time.RFC3339),
+		p.Time.UTC().Format(time.RFC3339))
 	if p.Raw.Sub(p.Time).Abs() < time.Second {
 		e.Kind, e.Why = device.EventConfirmed, "the clock had shown the right time"
 	}

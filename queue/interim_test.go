@@ -38,7 +38,8 @@ func TestJoin(t *testing.T) {
 	check := func(when string) {
 		t.Helper()
 		st := s.Stats()
-		if taps, _ := s.Unclaimed(); st.Pending != 101 || st.Ambiguous != 100 || st.Quarantined != 1 || st.Delivered != 199 || len(taps) != 1 {
+		if taps, _ := s.Unclaimed(); st.Pending != 101 || st.Ambiguous != 100 || st.Quarantined != 1 ||
+			st.Delivered != 199 || len(taps) != 1 {
 			t.Errorf("%s: %+v, %d taps", when, st, len(taps))
 		}
 		if last, _, _ := s.Last(employee(3)); last.ID != p.ID {

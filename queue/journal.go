@@ -171,7 +171,8 @@ func (s *Store) VerifyJournal() (entries int, err error) {
 		}
 		end, err := walk(tx, nil, base, func(JournalEntry) bool { entries++; return true })
 		if err == nil && end.chain.head != want.head {
-			err = fmt.Errorf("the journal was changed: its %d entries have the hash %x, and it should be %x", entries, end.chain.head, want.head)
+			err = fmt.Errorf("the journal was changed: its %d entries have the hash %x, and it should be %x", entries,
+				end.chain.head, want.head)
 		}
 		return err
 	})
@@ -188,7 +189,9 @@ type place struct {
 // after it, until f returns false.
 func walk(tx *bolt.Tx, from []byte, at chain, f func(JournalEntry) bool) (place, error) {
 	here := place{from, at}
-	cursors := []*bolt.Cursor{tx.Bucket(historyBucket).Cursor(), tx.Bucket(tailBucket).Cursor(), tx.Bucket(eventsBucket).Cursor()}
+	cursors := []*bolt.Cursor{
+		tx.Bucket(historyBucket).Cursor(), tx.Bucket(tailBucket).Cursor(), tx.Bucket(eventsBucket).Cursor(),
+	}
 	keys, values := make([][]byte, len(cursors)), make([][]byte, len(cursors))
 	for i, c := range cursors {
 		if keys[i], values[i] = c.Seek(from); from != nil && bytes.Equal(keys[i], from) {

@@ -157,7 +157,8 @@ func TestPrune(t *testing.T) {
 	day := 24 * time.Hour
 	eight := time.Now().AddDate(0, 0, -300)
 	for i := range 100 {
-		p, err := s.Append(punch(i%7, []device.Intent{device.CheckIn, device.CheckOut}[i/7%2], eight.Add(time.Duration(i)*day)), false)
+		p, err := s.Append(punch(i%7, []device.Intent{device.CheckIn, device.CheckOut}[i/7%2],
+			eight.Add(time.Duration(i)*day)), false)
 		switch {
 		case err != nil:
 		case i == 3 || i == 50:

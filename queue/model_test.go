@@ -236,7 +236,9 @@ func (m *model) time(t *rapid.T) {
 	id := m.any(t, func(r row) bool { return r.untimed && !r.settled })
 	p := m.punch(id)
 	p.Stamp.Uncertain = true
-	n, err := m.store.SetTimes(device.Fix{Punches: []device.Punch{p.WithTime(p.Time)}, Kind: device.EventTimeSet, By: "eva"})
+	n, err := m.store.SetTimes(device.Fix{
+		Punches: []device.Punch{p.WithTime(p.Time)}, Kind: device.EventTimeSet, By: "eva",
+	})
 	if n != 1 || err != nil {
 		t.Fatalf("SetTimes = %d, %v", n, err)
 	}
@@ -283,7 +285,9 @@ func (m *model) fail(t *rapid.T) {
 	}
 	for i := range m.list {
 		p := m.punch(device.PunchID(i + 1))
-		for what, err := range map[string]error{"retry": m.store.Retry("eva", p.ID), "drop": m.store.Drop("ben", p.ID, "no")} {
+		for what, err := range map[string]error{
+			"retry": m.store.Retry("eva", p.ID), "drop": m.store.Drop("ben", p.ID, "no"),
+		} {
 			if err == nil {
 				t.Fatalf("%s of punch %d was stored", what, p.ID)
 			}

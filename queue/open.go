@@ -49,7 +49,8 @@ func Open(path string, recall Recall) (*Store, error) {
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
 		return nil, ErrInUse
-	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum),
+		errors.Is(err, berrors.ErrVersionMismatch):
 		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, path, err)
 	case err != nil:
 		return nil, fmt.Errorf("cannot open the queue: %w", err)
@@ -146,7 +147,8 @@ func (s *Store) load(tx *bolt.Tx) error {
 	case err != nil:
 		return err
 	case len(v) != 1 || v[0] != format:
-		return fmt.Errorf("the queue has format %v, this version of timeclock reads format %d: install the version that wrote it", v, format)
+		return fmt.Errorf("the queue has format %v, this version of timeclock reads format %d: "+
+			"install the version that wrote it", v, format)
 	}
 	var err error
 	if s.settled, err = getRanges(tx, settledKey); err != nil {

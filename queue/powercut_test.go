@@ -115,7 +115,8 @@ func record(t *testing.T) (ops []op) {
 	dir := t.TempDir()
 	trace := filepath.Join(dir, "trace")
 	cmd := exec.Command("strace", "-f", "-y", "-xx", "-s", "1000000", "-o", trace,
-		"-e", "trace=pwrite64,write,ftruncate,fdatasync,fsync,rename,renameat,renameat2", os.Args[0], "-test.run=^TestPowerCut$")
+		"-e", "trace=pwrite64,write,ftruncate,fdatasync,fsync,rename,renameat,renameat2", os.Args[0],
+		"-test.run=^TestPowerCut$")
 	cmd.Env = append(os.Environ(), powerCutEnv+"="+dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -57,19 +57,24 @@ func TestPunchesSurviveReopening(t *testing.T) {
 	s.Close()
 
 	s = open(t, path)
-	if got, want := s.Stats(), (Stats{Pending: 98, Delivered: 1, Quarantined: 1, OldestPending: made[2].Time}); got.Pending != want.Pending ||
-		got.Delivered != want.Delivered || got.Quarantined != want.Quarantined || !got.OldestPending.Equal(want.OldestPending) {
+	if got, want := s.Stats(), (Stats{
+		Pending: 98, Delivered: 1, Quarantined: 1, OldestPending: made[2].Time,
+	}); got.Pending != want.Pending ||
+		got.Delivered != want.Delivered || got.Quarantined != want.Quarantined ||
+		!got.OldestPending.Equal(want.OldestPending) {
 		t.Errorf("Stats = %+v, want %+v", got, want)
 	}
 	heads := s.Heads()
 	if len(heads) != 3 || heads[0].ID != made[2].ID || heads[1].ID != made[3].ID || heads[2].ID != made[4].ID {
 		t.Errorf("Heads = %v, want punches 3, 4 and 5", heads)
 	}
-	if last, pending, err := s.Last(employee(0)); !pending || err != nil || last.ID != made[99].ID || !last.Time.Equal(made[99].Time) {
+	if last, pending, err := s.Last(employee(0)); !pending || err != nil || last.ID != made[99].ID ||
+		!last.Time.Equal(made[99].Time) {
 		t.Errorf("Last = %v, %v, %v; want %v", last, pending, err, made[99])
 	}
 	entries, err := s.Undelivered()
-	if err != nil || len(entries) != 99 || entries[0].State != device.Quarantined || entries[0].Reason != "employee_id: unknown" || entries[1].State != device.Pending {
+	if err != nil || len(entries) != 99 || entries[0].State != device.Quarantined ||
+		entries[0].Reason != "employee_id: unknown" || entries[1].State != device.Pending {
 		t.Errorf("Undelivered begins with %+v (%d, %v)", entries[:2], len(entries), err)
 	}
 	newest, err := recent(s, 2)
@@ -85,7 +90,10 @@ func FuzzDecodePunch(f *testing.F) {
 	}
 	f.Add(key(1), v)
 	f.Fuzz(func(t *testing.T, k, v []byte) {
-		p, err := decodePunch(k, append([]byte{byte(checksum(k, v) >> 24), byte(checksum(k, v) >> 16), byte(checksum(k, v) >> 8), byte(checksum(k, v))}, v...))
+		p, err := decodePunch(k,
+			append([]byte{
+				byte(checksum(k, v) >> 24), byte(checksum(k, v) >> 16), byte(checksum(k, v) >> 8), byte(checksum(k, v)),
+			}, v...))
 		if err != nil {
 			return
 		}
@@ -97,7 +105,9 @@ func FuzzDecodePunch(f *testing.F) {
 
 func TestDamageIsNamed(t *testing.T) {
 	dir := t.TempDir()
-	for name, content := range map[string][]byte{"empty": nil, "short": make([]byte, 100), "zeros": make([]byte, 64<<10)} {
+	for name, content := range map[string][]byte{
+		"empty": nil, "short": make([]byte, 100), "zeros": make([]byte, 64<<10),
+	} {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)

@@ -112,7 +112,8 @@ func encodePunch(p device.Punch) ([]byte, error) {
 	if err != nil || len(employee) != 16 {
 		return nil, fmt.Errorf("employee id %q is not a UUID", p.Employee)
 	}
-	intent, known, source := slices.Index(intents, p.Intent), slices.Index(intents, p.Basis.Intent), slices.Index(sources, p.Basis.Source)
+	intent, known := slices.Index(intents, p.Intent), slices.Index(intents, p.Basis.Intent)
+	source := slices.Index(sources, p.Basis.Source)
 	if intent <= 0 || known < 0 || source < 0 {
 		return nil, fmt.Errorf("unknown intent %q, %q or source %q", p.Intent, p.Basis.Intent, p.Basis.Source)
 	}

@@ -98,29 +98,9 @@ func (w *wreck) build(path string) (found Salvaged, err error) {
 	return found, durable.Rename(temp, path)
 }
 
+// write writes what was found, a commit for every so many punches.
 func (w *wreck) write(db *bolt.DB, found *Salvaged) error {
-	for id, m := range w.marks {
-		if m.State == device.Dropped { // for good
-			w.settled = w.settled.with(id)
-		}
-	}
-	// A punch that was settled once and is not any more, by a person or since Zeitstrom did not
-	// show it: an older list of those settled may still have it. To ask is safe.
-	for id, e := range w.reopened {
-		if (e.Kind == device.EventReopened || e.Kind == device.EventReleased) && w.marks[id].State != device.Dropped {
-			w.settled = w.settled.minus(id)
-		}
-	}
-	if proven := w.provenWhere(w.newest); proven > 0 && w.newest > proven && !w.settled.has(w.newest) {
-		w.doubts[w.newest] = "whether this booking was confirmed at the door is not known: the damaged file ends with it"
-	}
-	for id, why := range w.doubts {
-		if !w.settled.has(id) {
-			w.marks[id] = newMark(device.Quarantined, why)
-			w.settled = w.settled.with(id)
-			found.Doubted++
-		}
-	}
+	w.judge(found)
 	var open ranges
 	var chain chain
 	booked := map[int64]bool{} // times of punches that had been unclaimed taps
@@ -160,23 +140,60 @@ func (w *wreck) write(db *bolt.DB, found *Salvaged) error {
 	found.Open = open.len()
 	return db.Update(func(tx *bolt.Tx) error {
 		st := &stage{Tx: tx, chain: chain}
-		taps := slices.SortedFunc(maps.Values(w.unclaimed), func(a, b device.UnclaimedTap) int { return a.Time.Compare(b.Time) })
-		for i, t := range taps {
-			// Pages that are no longer in use still hold those that had become punches.
-			if booked[t.Time.UnixNano()] {
-				continue
-			}
-			t.ID = uint64(i)
-			if err := st.putUnclaimed(t); err != nil {
-				return err
-			}
+		return errors.Join(
+			w.putUnclaimed(st, booked),
+			// The journal begins anew, and says so.
+			st.event(device.Event{
+				Kind: device.EventSalvaged, Why: fmt.Sprintf("%d punches were recovered", found.Punches),
+			}),
+			st.putRanges(settledKey, w.settled), st.putRanges(attemptedKey, open),
+			st.put(stateBucket, headKey, st.chain.encode()),
+		)
+	})
+}
+
+// judge decides what of the punches found is settled, and what goes to quarantine.
+func (w *wreck) judge(found *Salvaged) {
+	for id, m := range w.marks {
+		if m.State == device.Dropped { // for good
+			w.settled = w.settled.with(id)
 		}
-		// The journal begins anew, and says so.
-		if err := st.event(device.Event{Kind: device.EventSalvaged, Why: fmt.Sprintf("%d punches were recovered", found.Punches)}); err != nil {
+	}
+	// A punch that was settled once and is not any more, by a person or since Zeitstrom did not
+	// show it: an older list of those settled may still have it. To ask is safe.
+	for id, e := range w.reopened {
+		if (e.Kind == device.EventReopened || e.Kind == device.EventReleased) && w.marks[id].State != device.Dropped {
+			w.settled = w.settled.minus(id)
+		}
+	}
+	if proven := w.provenWhere(w.newest); proven > 0 && w.newest > proven && !w.settled.has(w.newest) {
+		w.doubts[w.newest] = "whether this booking was confirmed at the door is not known: " +
+			"the damaged file ends with it"
+	}
+	for id, why := range w.doubts {
+		if !w.settled.has(id) {
+			w.marks[id] = newMark(device.Quarantined, why)
+			w.settled = w.settled.with(id)
+			found.Doubted++
+		}
+	}
+}
+
+// putUnclaimed writes the unclaimed taps, without those that had become punches: pages that
+// are no longer in use still hold them.
+func (w *wreck) putUnclaimed(st *stage, booked map[int64]bool) error {
+	taps := slices.SortedFunc(maps.Values(w.unclaimed),
+		func(a, b device.UnclaimedTap) int { return a.Time.Compare(b.Time) })
+	for i, t := range taps {
+		if booked[t.Time.UnixNano()] {
+			continue
+		}
+		t.ID = uint64(i)
+		if err := st.putUnclaimed(t); err != nil {
 			return err
 		}
-		return errors.Join(st.putRanges(settledKey, w.settled), st.putRanges(attemptedKey, open), st.put(stateBucket, headKey, st.chain.encode()))
-	})
+	}
+	return nil
 }
 
 // put writes a punch with its mark and its true time.

@@ -21,7 +21,8 @@ func damaged(t *testing.T) (path, snapshot string, made []device.Punch) {
 	path, snapshot = filepath.Join(dir, "queue.db"), filepath.Join(dir, "queue.db.snapshot")
 	s := open(t, path)
 	for i := range 300 {
-		p, err := s.Append(punch(i%7, []device.Intent{device.CheckIn, device.CheckOut}[i/7%2], time.Unix(int64(i)*60, 0)), false)
+		p, err := s.Append(punch(i%7, []device.Intent{device.CheckIn, device.CheckOut}[i/7%2],
+			time.Unix(int64(i)*60, 0)), false)
 		if err == nil && i == 4 {
 			err = s.Quarantine(p, "refused: “no”")
 		} else if err == nil && i < 200 {
@@ -108,7 +109,8 @@ func TestSalvageOfADamagedFile(t *testing.T) {
 			t.Fatalf("damage %d: %d of %d, %v", n, len(entries), found.Punches, err)
 		}
 		for _, e := range entries {
-			if want := made[e.ID-1]; e.Employee != want.Employee || e.Intent != want.Intent || !e.Time.Equal(want.Time) {
+			if want := made[e.ID-1]; e.Employee != want.Employee || e.Intent != want.Intent ||
+				!e.Time.Equal(want.Time) {
 				t.Fatalf("damage %d: invented %+v", n, e)
 			}
 		}
@@ -306,7 +308,9 @@ func TestSalvageOfTheTapsOfTwoFiles(t *testing.T) {
 	for n, hex := range []string{"A1B2C3D4", "B1B2C3D4"} {
 		files = append(files, filepath.Join(dir, fmt.Sprint(n, ".db")))
 		s := open(t, files[n])
-		_, err := s.Keep(device.Tap{UID: badge(t, hex), Time: eight, Stamp: device.Stamp{Boot: bootA, Uptime: time.Hour}}, 0, true)
+		_, err := s.Keep(device.Tap{
+			UID: badge(t, hex), Time: eight, Stamp: device.Stamp{Boot: bootA, Uptime: time.Hour},
+		}, 0, true)
 		must(t, err, s.Close())
 	}
 	_, err := Salvage(filepath.Join(dir, "fresh"), func() {}, files...)

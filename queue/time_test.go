@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -96,10 +95,12 @@ func TestUncertainTimes(t *testing.T) {
 		if st := s.Stats(); st.Pending != 4 || st.Waiting != 2 || st.Untimed != 2 || !st.OldestPending.Equal(start) {
 			t.Errorf("%s: %+v", when, st)
 		}
-		if e, err := s.Find(in.ID); err != nil || e.State != device.Untimed || e.Reason != "its time is not certain yet" {
+		if e, err := s.Find(in.ID); err != nil || e.State != device.Untimed ||
+			e.Reason != "its time is not certain yet" {
 			t.Errorf("%s: %+v, %v", when, e, err)
 		}
-		if err := s.Retry("", in.ID); err == nil || !strings.Contains(err.Error(), "give it one") {
+		var refusal *device.Refusal
+		if err := s.Retry("", in.ID); !errors.As(err, &refusal) || refusal.Remedy != device.SetTimeInstead {
 			t.Errorf("%s: a punch without a time may be retried: %v", when, err)
 		}
 		if n, _ := s.Timing(); n.ID != later.ID {
@@ -123,7 +124,8 @@ func TestUncertainTimes(t *testing.T) {
 	for range 2 {
 		for id, want := range map[device.PunchID]time.Duration{in.ID: 10 * time.Second, out.ID: time.Hour} {
 			e, err := s.Find(id)
-			if err != nil || !e.Time.Equal(start.Add(want)) || !e.Raw.Equal(time.Unix(0, 0).Add(want)) || e.State == device.Untimed {
+			if err != nil || !e.Time.Equal(start.Add(want)) || !e.Raw.Equal(time.Unix(0, 0).Add(want)) ||
+				e.State == device.Untimed {
 				t.Errorf("after the repair: %+v, %v", e, err)
 			}
 		}
@@ -209,7 +211,10 @@ func TestUnclaimedTimes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "queue.db")
 	s := open(t, path)
 	eight := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
-	tap := device.Tap{UID: badge(t, "A1B2C3D4"), Time: time.Unix(9, 0), Stamp: device.Stamp{Boot: bootA, Uptime: 9 * time.Second, Uncertain: true}}
+	tap := device.Tap{
+		UID: badge(t, "A1B2C3D4"), Time: time.Unix(9, 0),
+		Stamp: device.Stamp{Boot: bootA, Uptime: 9 * time.Second, Uncertain: true},
+	}
 	if _, err := s.Keep(tap, 0, false); err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +258,8 @@ func TestTurn(t *testing.T) {
 		if ids := headIDs(s); !slices.Equal(ids, []device.PunchID{sent.ID, out.ID}) {
 			t.Errorf("%v may be delivered, want %d and %d", ids, sent.ID, out.ID)
 		}
-		if e, err := s.Find(in.ID); err != nil || e.State != device.Dropped || e.Reason != "the employee turned it round: punch 3" {
+		if e, err := s.Find(in.ID); err != nil || e.State != device.Dropped ||
+			e.Reason != "the employee turned it round: punch 3" {
 			t.Errorf("the first direction: %+v, %v", e, err)
 		}
 		if last, _, _ := s.Last(employee(0)); last.ID != out.ID {
@@ -312,7 +318,9 @@ func TestDroppedIsNotTheLast(t *testing.T) {
 		if last, _, _ := s.Last(employee(0)); last.ID != out.ID {
 			t.Errorf("last is punch %d, want %d", last.ID, out.ID)
 		}
-		days := device.OpenDays{Now: eight.AddDate(0, 0, 1), Since: eight.AddDate(0, 0, -9), LongestShift: 14 * time.Hour}
+		days := device.OpenDays{
+			Now: eight.AddDate(0, 0, 1), Since: eight.AddDate(0, 0, -9), LongestShift: 14 * time.Hour,
+		}
 		if err := s.Backward(days.Add); len(days.Days()) != 0 || err != nil {
 			t.Errorf("open days %v, %v", days.Days(), err)
 		}
@@ -328,9 +336,13 @@ func TestClaimsAmongOthers(t *testing.T) {
 	s := open(t, path)
 	eight := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
 	at := func(shown, uptime time.Duration) device.Tap {
-		return device.Tap{UID: badge(t, "A1B2C3D4"), Time: eight.Add(shown), Stamp: device.Stamp{Boot: bootA, Uptime: uptime}}
+		return device.Tap{
+			UID: badge(t, "A1B2C3D4"), Time: eight.Add(shown), Stamp: device.Stamp{Boot: bootA, Uptime: uptime},
+		}
 	}
-	for _, tap := range []device.Tap{at(-3*time.Hour, time.Hour), at(-3*time.Hour-time.Minute, time.Hour+2*time.Minute), at(-time.Hour, 3*time.Hour)} {
+	for _, tap := range []device.Tap{
+		at(-3*time.Hour, time.Hour), at(-3*time.Hour-time.Minute, time.Hour+2*time.Minute), at(-time.Hour, 3*time.Hour),
+	} {
 		if _, err := s.Keep(tap, 0, false); err != nil {
 			t.Fatal(err)
 		}
@@ -351,7 +363,8 @@ func TestClaimsAmongOthers(t *testing.T) {
 		if p, _, _ := s.Last(employee(0)); p.ID != last.ID {
 			t.Errorf("last is punch %d of %v, want %d", p.ID, p.Time, last.ID)
 		}
-		if a, b, err := judge(s).Bounds(unsure); !a.Equal(before.Time.Add(time.Minute)) || !b.Equal(last.Time) || err != nil {
+		if a, b, err := judge(s).Bounds(unsure); !a.Equal(before.Time.Add(time.Minute)) || !b.Equal(last.Time) ||
+			err != nil {
 			t.Errorf("it was between %v and %v, %v", a, b, err)
 		}
 		if e, err := s.Find(plan[1].ID); err != nil || e.Punch.Raw.IsZero() || !e.Claimed {

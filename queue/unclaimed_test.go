@@ -61,7 +61,8 @@ func TestUnclaimedTapsBecomePunches(t *testing.T) {
 		t.Fatalf("made %v, %v", made, err)
 	}
 	for i, want := range []device.Intent{device.CheckIn, device.CheckOut, device.CheckIn} {
-		if p := made[i]; p != plan[i] || p.Intent != want || !p.Time.Equal(eight.Add([]time.Duration{0, 4 * time.Hour, 5 * time.Hour}[i])) {
+		if p := made[i]; p != plan[i] || p.Intent != want ||
+			!p.Time.Equal(eight.Add([]time.Duration{0, 4 * time.Hour, 5 * time.Hour}[i])) {
 			t.Errorf("punch %d is %+v, planned %+v", i+1, p, plan[i])
 		}
 	}
@@ -99,7 +100,9 @@ func TestClaimKeepsTheRightDirection(t *testing.T) {
 	if _, err := s.Claim(device.Claim{Badge: badge(t, "A1B2C3D4"), Employee: employee(1), Rules: rules}); err == nil {
 		t.Error("claimed in front of later bookings")
 	}
-	if plan, err := s.Claim(device.Claim{Badge: badge(t, "A1B2C3D4"), Employee: employee(1), Rules: rules, Force: true}); err != nil || len(plan) != 1 {
+	if plan, err := s.Claim(device.Claim{
+		Badge: badge(t, "A1B2C3D4"), Employee: employee(1), Rules: rules, Force: true,
+	}); err != nil || len(plan) != 1 {
 		t.Errorf("forced: %v, %v", plan, err)
 	}
 }
@@ -116,7 +119,8 @@ func TestUnclaimedTapsAreBounded(t *testing.T) {
 		}
 		numbers[claim] = true
 	}
-	if taps, lost := s.Unclaimed(); len(taps) != maxUnclaimed || lost != 20 || !taps[0].Time.Equal(eight.Add(20*time.Minute)) {
+	if taps, lost := s.Unclaimed(); len(taps) != maxUnclaimed || lost != 20 ||
+		!taps[0].Time.Equal(eight.Add(20*time.Minute)) {
 		t.Errorf("%d kept, %d lost", len(taps), lost)
 	}
 }

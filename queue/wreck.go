@@ -52,8 +52,9 @@ const (
 func newWreck(alive func(), files []string) (*wreck, error) {
 	w := &wreck{
 		alive: alive, blocks: map[device.PunchID]*block{}, next: 1, doubts: map[device.PunchID]string{},
-		marks: map[device.PunchID]mark{}, times: map[device.PunchID][]byte{}, unclaimed: map[tapKey]device.UnclaimedTap{},
-		reopened: map[device.PunchID]device.Event{},
+		marks: map[device.PunchID]mark{}, times: map[device.PunchID][]byte{},
+		unclaimed: map[tapKey]device.UnclaimedTap{},
+		reopened:  map[device.PunchID]device.Event{},
 	}
 	for _, file := range files {
 		if err := w.add(file); err != nil {
@@ -102,7 +103,8 @@ func punchesIn(content []byte) iter.Seq2[device.Punch, int] {
 	return func(yield func(device.Punch, int) bool) {
 		for i := 0; i+recordSize <= len(content); i++ {
 			r := content[i : i+recordSize]
-			if kind, intent := r[keyLen+4], r[keyLen+5]; kind != kindPunch || intent == 0 || int(intent) >= len(intents) {
+			if kind, intent := r[keyLen+4], r[keyLen+5]; kind != kindPunch || intent == 0 ||
+				int(intent) >= len(intents) {
 				continue
 			}
 			if p, err := decodePunch(r[:keyLen], r[keyLen:]); err == nil && p.ID > 0 && !yield(p, i) {
@@ -157,7 +159,8 @@ func (w *wreck) search(content []byte, file int, at int64) {
 			continue
 		}
 		switch old := w.reopened[e.Punch]; e.Kind {
-		case device.EventReopened, device.EventReleased, device.EventQuarantined, device.EventDropped, device.EventDelivered:
+		case device.EventReopened, device.EventReleased, device.EventQuarantined, device.EventDropped,
+			device.EventDelivered:
 			if !e.At.Before(old.At) {
 				w.reopened[e.Punch] = e
 			}
@@ -186,12 +189,14 @@ func (w *wreck) found(p device.Punch, sum uint32, at uint64) {
 	}
 	if slot.at != 0 {
 		other, ok := w.read(slot.at)
-		oneBoot := ok && other.Stamp.Boot == p.Stamp.Boot && p.Stamp.Boot != device.BootID{} && other.Stamp.Uptime != p.Stamp.Uptime
+		oneBoot := ok && other.Stamp.Boot == p.Stamp.Boot && p.Stamp.Boot != device.BootID{} &&
+			other.Stamp.Uptime != p.Stamp.Uptime
 		switch {
 		case oneBoot && other.Stamp.Uptime > p.Stamp.Uptime, !oneBoot && slot.at>>fileShift < at>>fileShift:
 			return
 		case !oneBoot && ok:
-			w.doubts[p.ID] = fmt.Sprintf("the damaged file has two different bookings of this number, and nothing tells which counts: "+
+			w.doubts[p.ID] = fmt.Sprintf("the damaged file has two different bookings of this number, "+
+				"and nothing tells which counts: "+
 				"%s at %s, and %s at %s",
 				other.Intent, other.Time.UTC().Format(time.RFC3339), p.Intent, p.Time.UTC().Format(time.RFC3339))
 		default:

@@ -77,7 +77,8 @@ func TestReadsOnEveryBoard(t *testing.T) {
 						sim.Remove(card)
 						time.Sleep(time.Second + 60*b.delay)
 						if len(taps) != 1 {
-							t.Fatalf("a UID of %d bytes, %v into a poll: %d taps, want 1; %+v", len(uid), phase, len(taps), r.Health())
+							t.Fatalf("a UID of %d bytes, %v into a poll: %d taps, want 1; %+v", len(uid), phase,
+								len(taps), r.Health())
 						}
 						if tap := <-taps; tap.Time.Before(placed.Add(-period)) {
 							t.Errorf("read at %v, placed at %v", tap.Time, placed)
@@ -128,7 +129,8 @@ func TestNeverDeafNeverWrong(t *testing.T) {
 			seed := rapid.Uint64().Draw(rt, "seed")
 			source := rand.New(rand.NewPCG(seed, 1))
 			late := time.Duration(rapid.SampledFrom([]int{0, 0, 1, 5, 20}).Draw(rt, "host late, ms")) * time.Millisecond
-			slow, fast := rapid.Float64Range(0.25, 2.5).Draw(rt, "a clock"), rapid.Float64Range(0.25, 2.5).Draw(rt, "another")
+			slow, fast := rapid.Float64Range(0.25, 2.5).Draw(rt, "a clock"), rapid.Float64Range(0.25, 2.5).Draw(rt,
+				"another")
 			change := rapid.IntRange(1, 60).Draw(rt, "chip-selects between changes of the clock")
 			b := board{delay: late}
 			n := 0
@@ -220,7 +222,8 @@ func TestChipSelectsThatEndEarly(t *testing.T) {
 						sim.Place(card)
 						time.Sleep(soon)
 						if len(taps) != 1 {
-							t.Fatalf("badge %d, %v into a poll: %d taps in %v, want 1; %+v", n+1, phase, len(taps), soon, r.Health())
+							t.Fatalf("badge %d, %v into a poll: %d taps in %v, want 1; %+v", n+1, phase, len(taps),
+								soon, r.Health())
 						}
 						if tap := <-taps; fmt.Sprintf("%X", uid) != tap.UID.Hex() {
 							t.Errorf("read %s, not %X", tap.UID.Hex(), uid)

@@ -61,7 +61,9 @@ func launch(t *testing.T, change func(*mfrc522test.Chip), o reader.Options) (
 // everywhere runs a test on a plain board, on one whose bus clock jumps, and on one whose
 // host is late besides.
 func everywhere(t *testing.T, f func(t *testing.T, b board)) {
-	for _, b := range []board{{name: "plain"}, {"clock jumps", jumping(), 0}, {"host late", jumping(), 5 * time.Millisecond}} {
+	for _, b := range []board{
+		{name: "plain"}, {"clock jumps", jumping(), 0}, {"host late", jumping(), 5 * time.Millisecond},
+	} {
 		t.Run(b.name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { f(t, b) }) })
 	}
 }

@@ -36,9 +36,11 @@ func TestSoak(t *testing.T) {
 		s.life(*soak)
 		after := measure()
 		h := s.reader.Health()
-		t.Logf("%v: %d taps, %d read, %d of them through noise; %d faults, slowest recovery %v; %d restarts, %d bad reads",
+		t.Logf("%v: %d taps, %d read, %d of them through noise; %d faults, slowest recovery %v; %d restarts, "+
+			"%d bad reads",
 			time.Since(began).Round(time.Second), s.tapped, s.read, s.noisy, s.faults, s.slowest, h.Restarts, h.Errors)
-		t.Logf("heap %d → %d kB, goroutines %d → %d, open files %d → %d", before.heap>>10, after.heap>>10, before.goroutines, after.goroutines, before.files, after.files)
+		t.Logf("heap %d → %d kB, goroutines %d → %d, open files %d → %d", before.heap>>10, after.heap>>10,
+			before.goroutines, after.goroutines, before.files, after.files)
 		if grown := int(after.heap) - int(before.heap); grown > 1<<20 {
 			t.Errorf("the heap grew by %d bytes", grown)
 		}

@@ -129,7 +129,8 @@ func reason(said *strings.Builder) string {
 func (r results) judge(out io.Writer, known map[test]bool, strict bool) error {
 	byName := func(a, b test) int { return cmp.Or(cmp.Compare(a.pkg, b.pkg), cmp.Compare(a.name, b.name)) }
 	var unknown []string
-	fmt.Fprintf(out, "\n%d tests and parts of tests passed, %d failed, %d were not run", r.passed, len(r.failed), len(r.notRun))
+	fmt.Fprintf(out, "\n%d tests and parts of tests passed, %d failed, %d were not run", r.passed, len(r.failed),
+		len(r.notRun))
 	for n, who := range slices.SortedFunc(maps.Keys(r.notRun), byName) {
 		if n == 0 {
 			fmt.Fprint(out, ":")

@@ -59,7 +59,8 @@ func TestRun(t *testing.T) {
 			if err != nil {
 				wrong = err.Error()
 			}
-			if !strings.Contains(out.String(), tc.says) || (wrong == "") != (tc.wrong == "") || !strings.Contains(wrong, tc.wrong) {
+			if !strings.Contains(out.String(), tc.says) || (wrong == "") != (tc.wrong == "") ||
+				!strings.Contains(wrong, tc.wrong) {
 				t.Errorf("%v, printed:\n%s", err, &out)
 			}
 		})

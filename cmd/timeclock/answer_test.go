@@ -86,10 +86,14 @@ func TestRushHour(t *testing.T) {
 		at := newDoor(style)
 		chip := &mfrc522test.Chip{}
 		taps := make(chan device.Tap, people)
-		rd := reader.New(reader.Source{Fatal: mfrc522.Fatal, Open: func() (reader.Chip, error) { return mfrc522.New(chip, mfrc522.Opts{}) }}, reader.Options{Poll: 40 * time.Millisecond}, taps, log)
-		show := display.New(style, display.Care{AnswerTime: 3 * time.Second}, func() display.Facts { return display.Facts{} }, log, at)
+		rd := reader.New(reader.Source{
+			Fatal: mfrc522.Fatal, Open: func() (reader.Chip, error) { return mfrc522.New(chip, mfrc522.Opts{}) },
+		}, reader.Options{Poll: 40 * time.Millisecond}, taps, log)
+		show := display.New(style, display.Care{AnswerTime: 3 * time.Second},
+			func() display.Facts { return display.Facts{} }, log, at)
 		terminal := &device.Terminal{
-			Roster: badges, Queue: store, Clock: clock.New(clock.System{}, store, true, log), Elsewhere: alone{}, Office: roster.NewEnrolment(badges), Screen: audience{at, show},
+			Roster: badges, Queue: store, Clock: clock.New(clock.System{}, store, true, log), Elsewhere: alone{},
+			Office: roster.NewEnrolment(badges), Screen: audience{at, show},
 			Rules: device.Rules{Zone: time.UTC, Lockout: 30 * time.Second, LongestShift: shift}, Log: log, Taps: taps,
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -102,7 +106,9 @@ func TestRushHour(t *testing.T) {
 		time.Sleep(time.Second)
 		began := time.Now()
 		for n := range people {
-			if _, err := badges.Add(device.Badge{UID: badgeOf(n), Employee: device.Employee{ID: employeeOf(n), Name: fmt.Sprint("Employee ", n)}}, false); err != nil {
+			if _, err := badges.Add(device.Badge{
+				UID: badgeOf(n), Employee: device.Employee{ID: employeeOf(n), Name: fmt.Sprint("Employee ", n)},
+			}, false); err != nil {
 				t.Fatal(err)
 			}
 			card := &mfrc522test.Card{UID: badgeOf(n).Bytes()}

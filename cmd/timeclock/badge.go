@@ -225,7 +225,9 @@ func badgeUnblock() command {
 }
 
 // onBadge does something with the badge that the argument names, and says whose it is.
-func (c *call) onBadge(ctx context.Context, what string, do func(admin.Way, device.UID) (device.Employee, error)) error {
+func (c *call) onBadge(
+	ctx context.Context, what string, do func(admin.Way, device.UID) (device.Employee, error),
+) error {
 	uid, err := device.ParseUID(c.args[0])
 	if err != nil {
 		return err
@@ -242,7 +244,8 @@ func badgeExplain() command {
 		flags: simple(func(_ context.Context, c *call) error {
 			readings := device.Explain(c.args[0])
 			if len(readings) == 0 {
-				return fmt.Errorf("%q is no badge number in any way that is known: those have 8, 14 or 20 hex digits, or are decimal", c.args[0])
+				return fmt.Errorf("%q is no badge number in any way that is known: those have 8, "+
+					"14 or 20 hex digits, or are decimal", c.args[0])
 			}
 			w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "WRITTEN AS\tUID\t")

@@ -23,7 +23,8 @@ func badgeImport() command {
 		name: "badge import", args: "FILE", least: 1, most: 1,
 		help: "take over a list: CSV or Excel with columns uid,employee_id,name; -replace: and remove all others",
 		flags: func(f *flags) action {
-			numbers := f.text("numbers", "", "how badge numbers are `written`: hex, hex-reversed, check-byte, decimal or "+
+			numbers := f.text("numbers", "", "how badge numbers are `written`: hex, hex-reversed, check-byte, "+
+				"decimal or "+
 				"decimal-reversed; found out if it is not said")
 			replace := f.truth("replace", "remove the badges that the file does not name")
 			dry := f.truth("dry-run", "only show what would become of it")
@@ -89,7 +90,8 @@ func printImport(w io.Writer, r roster.Report, dry bool) error {
 		return out.Flush()
 	}
 	for _, l := range r.Lines {
-		fmt.Fprintf(out, "line %d: %s %s %s %s", l.Number, l.Action, l.Badge.UID.Hex(), l.Badge.Employee.ID, l.Badge.Employee.Name)
+		fmt.Fprintf(out, "line %d: %s %s %s %s", l.Number, l.Action, l.Badge.UID.Hex(), l.Badge.Employee.ID,
+			l.Badge.Employee.Name)
 		if l.Badge.Blocked {
 			fmt.Fprint(out, " (blocked)")
 		}
@@ -107,7 +109,8 @@ func printImport(w io.Writer, r roster.Report, dry bool) error {
 	if r.Numbers != device.Hex {
 		fmt.Fprintf(out, "badge numbers read as %s: %s\n", r.Numbers, r.Why)
 	}
-	fmt.Fprintf(out, "%d added, %d changed, %d kept, %d refused", count[roster.Added], count[roster.Changed], count[roster.Kept], count[roster.Refused])
+	fmt.Fprintf(out, "%d added, %d changed, %d kept, %d refused", count[roster.Added], count[roster.Changed],
+		count[roster.Kept], count[roster.Refused])
 	if n := count[roster.Moved]; n > 0 {
 		fmt.Fprintf(out, ", %d moved to somebody else", n)
 	}
@@ -156,7 +159,8 @@ func (c *call) printMerged(m roster.Merged, failed error) error {
 	if failed != nil {
 		return failed
 	}
-	_, err := fmt.Fprintf(c.stdout, "%d added, %d changed, %d removed, %d blocked, %d not taken over; numbers read as %s: %s\n",
+	_, err := fmt.Fprintf(c.stdout, "%d added, %d changed, %d removed, %d blocked, %d not taken over; "+
+		"numbers read as %s: %s\n",
 		len(m.Added), len(m.Changed), len(m.Removed), len(m.Blocked), len(m.Conflicts), m.Numbers, m.Why)
 	return err
 }
@@ -198,7 +202,8 @@ func (c *call) enroll(ctx context.Context, wish admin.Enrol) error {
 		return err
 	}
 	defer admin.DoEndEnrolment.On(context.WithoutCancel(ctx), clock, s.Number) // whoever is interrupted waits no more
-	fmt.Fprintf(c.stdout, "Hold the badge for %s %s to the reader, within %v.\n", s.For.ID, s.For.Name, time.Until(s.Until).Round(time.Second))
+	fmt.Fprintf(c.stdout, "Hold the badge for %s %s to the reader, within %v.\n", s.For.ID, s.For.Name,
+		time.Until(s.Until).Round(time.Second))
 	for number := s.Number; s.Waiting; {
 		was := s.Problem
 		if s, err = admin.DoAwaitEnrolment.On(ctx, clock, s); err != nil {

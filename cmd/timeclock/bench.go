@@ -67,7 +67,8 @@ func (c *call) bench(ctx context.Context, cfg config.Config, report string) (err
 	}()
 	d, done, err := wire(ctx, &cfg)
 	if errors.Is(err, errHeld) {
-		return errors.New("the clock is running: stop it first, with `systemctl stop timeclock`, so that nobody is booked")
+		return errors.New("the clock is running: stop it first, with `systemctl stop timeclock`, " +
+			"so that nobody is booked")
 	}
 	if err != nil {
 		return err
@@ -121,7 +122,8 @@ func (b *testBench) report(ctx context.Context) benchReport {
 		name = "?"
 	}
 	r := benchReport{
-		Passed: true, At: time.Now().UTC().Truncate(time.Second), Host: name, Model: host.Model(), Serial: host.Serial(), System: host.System(),
+		Passed: true, At: time.Now().UTC().Truncate(time.Second), Host: name, Model: host.Model(),
+		Serial: host.Serial(), System: host.System(),
 		Version: theVersion(), Go: runtime.Version(),
 	}
 	fmt.Fprintln(b.out, "Answer with Enter for yes, n for no, s to skip. What is shown is repeated until you do.")

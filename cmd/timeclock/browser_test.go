@@ -69,11 +69,13 @@ func play(ctx context.Context, t *testing.T, deeds []deed) {
 	t.Helper()
 	for _, d := range deeds {
 		for n, do := range d.do {
-			patient, stop := context.WithDeadline(ctx, devicetest.Deadline(t).Add(-10*time.Second)) // to say what the page shows
+			// to say what the page shows
+			patient, stop := context.WithDeadline(ctx, devicetest.Deadline(t).Add(-10*time.Second))
 			err := chromedp.Do(patient, do)
 			stop()
 			if err != nil {
-				page, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + " " + document.documentElement.outerHTML`))
+				page, _ := chromedp.Run(ctx,
+					chromedp.Evaluate[string](`location.href + " " + document.documentElement.outerHTML`))
 				t.Fatalf("%s, step %d: %v\n%s", d.what, n+1, err, page)
 			}
 		}
@@ -88,7 +90,8 @@ func visiting(address string) step {
 			try, stop := context.WithTimeout(ctx, 20*time.Second)
 			v, err = chromedp.Navigate(address)(try, target)
 			stop()
-			if err == nil || !strings.Contains(err.Error(), "ERR_ABORTED") && !errors.Is(err, context.DeadlineExceeded) {
+			if err == nil || !strings.Contains(err.Error(), "ERR_ABORTED") &&
+				!errors.Is(err, context.DeadlineExceeded) {
 				break
 			}
 		}
@@ -137,7 +140,9 @@ func accessible(ctx context.Context, t *testing.T, axe, page string) {
 	if axe == "" {
 		return
 	}
-	const ask = `axe.run({resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.filter(v => v.impact == "serious" || v.impact == "critical").map(v => v.id + ": " + v.nodes.map(n => n.html + " " + n.failureSummary).join(" | "))))`
+	const ask = `axe.run({resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.filter(v => v.impact ` +
+		`== "serious" || v.impact == "critical").map(v => v.id + ": " + v.nodes.map(n => n.html + " " + ` +
+		`n.failureSummary).join(" | "))))`
 	if err := chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](axe)); err != nil {
 		t.Fatal(page, err)
 	}

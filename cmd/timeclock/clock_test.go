@@ -71,8 +71,11 @@ func newPlace(t *testing.T) *place {
 		t.Fatal(err)
 	}
 	t.Cleanup(a.down)
-	cfg, err := config.Parse("test", fmt.Appendf(nil, "state_dir = %q\nzeitstrom = { url = %q, token_file = %q }\nreader.driver = \"simulated\"\ndisplay.driver = \"none\"\nterminal.lockout = \"0s\"\n",
-		filepath.Join(dir, "state"), a.url(), filepath.Join(dir, "token")))
+	cfg,
+		err := config.Parse("test",
+		fmt.Appendf(nil, "state_dir = %q\nzeitstrom = { url = %q, token_file = %q }\nreader.driver = "+
+			"\"simulated\"\ndisplay.driver = \"none\"\nterminal.lockout = \"0s\"\n",
+			filepath.Join(dir, "state"), a.url(), filepath.Join(dir, "token")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +99,9 @@ func (p *place) startOn(t *testing.T, k clock.Kernel, x extras) (d *daemon, stop
 		t.Fatal(err)
 	}
 	for n := range 3 {
-		if _, err := d.rooms.Roster.Add(device.Badge{UID: badgeOf(n), Employee: device.Employee{ID: employeeOf(n), Name: "Anna"}}, false); err != nil {
+		if _, err := d.rooms.Roster.Add(device.Badge{
+			UID: badgeOf(n), Employee: device.Employee{ID: employeeOf(n), Name: "Anna"},
+		}, false); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -140,10 +145,12 @@ func TestWakesWithAWrongClock(t *testing.T) {
 	tapped := time.Now()
 	o := p.tap(t, d, 0)
 	made := time.Now()
-	if a := admin.NewAnswer(o, d.rooms.Style); o.Kind != device.CheckedIn || !a.Doubt || a.Text != "Welcome, Anna: --:-- (the time follows as soon as it is certain)" {
+	if a := admin.NewAnswer(o, d.rooms.Style); o.Kind != device.CheckedIn || !a.Doubt ||
+		a.Text != "Welcome, Anna: --:-- (the time follows as soon as it is certain)" {
 		t.Errorf("answered %+v", a)
 	}
-	if s := d.status(t); s.Pending != 1 || s.Held != 1 || s.Uncertain != 1 || s.Clock.Trusted || s.OldestPending != nil {
+	if s := d.status(t); s.Pending != 1 || s.Held != 1 || s.Uncertain != 1 || s.Clock.Trusted ||
+		s.OldestPending != nil {
 		t.Errorf("status %+v", s)
 	}
 	if heads := d.queue.Heads(); len(heads) > 0 {
@@ -174,7 +181,8 @@ func TestWakesWithAWrongClock(t *testing.T) {
 	p.tap(t, d, 0)
 	devicetest.Eventually(t, func() error { return p.api.has([]string{"checkin:00", "checkin:01"}) })
 	held, err := client.Punch(lost.ID)
-	if err != nil || held.State != device.Held || !held.Uncertain || held.NotBefore == nil || held.NotAfter == nil || held.Raw != nil {
+	if err != nil || held.State != device.Held || !held.Uncertain || held.NotBefore == nil || held.NotAfter == nil ||
+		held.Raw != nil {
 		t.Fatalf("%+v, %v", held, err)
 	}
 	for _, at := range []time.Time{held.NotBefore.Add(-time.Minute), held.NotAfter.Add(time.Minute)} {
@@ -182,10 +190,12 @@ func TestWakesWithAWrongClock(t *testing.T) {
 			t.Errorf("%v was taken: %v", at, err)
 		}
 	}
-	if set, err := client.SetTime(lost.ID, *held.NotAfter); err != nil || set.State != device.Pending || set.Raw == nil {
+	if set, err := client.SetTime(lost.ID, *held.NotAfter); err != nil || set.State != device.Pending ||
+		set.Raw == nil {
 		t.Errorf("%+v, %v", set, err)
 	}
-	devicetest.Eventually(t, func() error { return p.api.has([]string{"checkin:00", "checkout:00", "checkin:00", "checkin:01"}) })
+	devicetest.Eventually(t,
+		func() error { return p.api.has([]string{"checkin:00", "checkout:00", "checkin:00", "checkin:01"}) })
 }
 
 // With second thoughts the badge that stays books the other direction; nothing is
@@ -234,7 +244,8 @@ func TestRefusedTokenIsTold(t *testing.T) {
 	}
 	d, _ := p.start(t)
 	devicetest.Eventually(t, func() error {
-		if f, s := d.facts(), d.status(t); !f.Token || !f.Offline || !strings.Contains(s.Uplink.Problem, "put a valid one into the token file") {
+		if f, s := d.facts(), d.status(t); !f.Token || !f.Offline ||
+			!strings.Contains(s.Uplink.Problem, "put a valid one into the token file") {
 			return fmt.Errorf("%+v, %+v", f, s.Uplink)
 		}
 		return nil
@@ -260,7 +271,8 @@ func TestParseTime(t *testing.T) {
 		"2027-02-29 08:00":          "",
 	} {
 		got, err := parseTime(in, berlin)
-		if want == "" && !errors.Is(err, errUsage) || want != "" && (err != nil || got.UTC().Format(time.RFC3339) != want) {
+		if want == "" && !errors.Is(err, errUsage) || want != "" &&
+			(err != nil || got.UTC().Format(time.RFC3339) != want) {
 			t.Errorf("%q is %v, %v; want %q", in, got, err, want)
 		}
 	}

@@ -54,12 +54,10 @@ func newClock(k clock.Kernel, cfg config.Config, d *disk, log *slog.Logger, x ex
 		return nil, err
 	}
 	r := admin.Rooms{
-		Version: theVersion(), Style: style, Rules: rulesOf(cfg), Settings: cfg.Settings(), Refused: x.settings, Log: x.tail,
+		Version: theVersion(), Style: style, Rules: rulesOf(cfg), Settings: cfg.Settings(), Refused: x.settings,
+		Log:   x.tail,
 		Queue: d.queue, Storage: d, Roster: roster.Open(rosterPath(cfg)), API: newClient(cfg, cfg.Zeitstrom.TokenFile),
 		AdminAPI: func(token string) (*zeitstrom.Client, error) { return adminClient(cfg, token) },
-	}
-	if r.Log == nil {
-		r.Log = func() []string { return nil }
 	}
 	if damage := r.Roster.Damage(); damage.Problem != "" {
 		log.Error("badge map", "problem", damage.Problem)
@@ -125,7 +123,9 @@ func (c *clockwork) compares(cfg config.Config, r admin.Rooms, log *slog.Logger)
 
 // shows wires display, sound and light.
 func (c *clockwork) shows(cfg config.Config, r *admin.Rooms, more []display.Panel, log *slog.Logger) audience {
-	care := display.Care{AnswerTime: cfg.Display.AnswerTime, DimHours: cfg.Display.DimHours, OffAfter: cfg.Display.OffAfter}
+	care := display.Care{
+		AnswerTime: cfg.Display.AnswerTime, DimHours: cfg.Display.DimHours, OffAfter: cfg.Display.OffAfter,
+	}
 	facts := func() display.Facts { return facts(c.admin.Glance()) }
 	r.Display = display.New(r.Style, care, facts, log, append(panels(cfg), more...)...)
 	pins, missing := signalPins(cfg)
@@ -218,7 +218,8 @@ func adminClient(cfg config.Config, token string) (*zeitstrom.Client, error) {
 func rulesOf(cfg config.Config) device.Rules {
 	t := cfg.Terminal
 	return device.Rules{
-		Zone: cfg.Clock.Zone, Lockout: t.Lockout, LongestShift: t.LongestShift, Ask: t.Ask, SecondThoughts: t.SecondThoughts,
+		Zone: cfg.Clock.Zone, Lockout: t.Lockout, LongestShift: t.LongestShift, Ask: t.Ask,
+		SecondThoughts: t.SecondThoughts,
 	}
 }
 

@@ -11,7 +11,8 @@ import (
 
 func completionCommand() command {
 	return command{
-		name: "completion", args: "SHELL", help: "print what bash, zsh or fish needs to complete commands and flags", least: 1, most: 1,
+		name: "completion", args: "SHELL", help: "print what bash, zsh or fish needs to complete commands and flags",
+		least: 1, most: 1,
 		flags: simple(func(_ context.Context, c *call) error {
 			print, known := map[string]func(io.Writer) error{"bash": bash, "zsh": zsh, "fish": fish}[c.args[0]]
 			if !known {
@@ -132,11 +133,13 @@ func fish(out io.Writer) (err error) {
 	for _, name := range w.first {
 		say("__fish_use_subcommand", "-f -a "+name)
 		for _, verb := range w.verbs[name] {
-			say("__fish_seen_subcommand_from "+name+"; and not __fish_seen_subcommand_from "+strings.Join(w.verbs[name], " "), "-f -a "+verb)
+			say("__fish_seen_subcommand_from "+name+"; and not __fish_seen_subcommand_from "+
+				strings.Join(w.verbs[name], " "), "-f -a "+verb)
 		}
 	}
 	for _, cmd := range forPeople() {
-		condition := "__fish_seen_subcommand_from " + strings.ReplaceAll(cmd.name, " ", "; and __fish_seen_subcommand_from ")
+		condition := "__fish_seen_subcommand_from " +
+			strings.ReplaceAll(cmd.name, " ", "; and __fish_seen_subcommand_from ")
 		for _, f := range w.flags[cmd.name] {
 			_, usage := flag.UnquoteUsage(f)
 			say(condition, "-o "+f.Name+" -d "+quoted(usage))

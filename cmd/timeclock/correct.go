@@ -116,13 +116,15 @@ func (d *desk) add(ctx context.Context, workday, whose string, day, in, out time
 
 func timespanProject() command {
 	return command{
-		name: "timespan assign-project", args: "ID", help: "assign a project by its -code or its -id", least: 1, most: 1,
+		name: "timespan assign-project", args: "ID", help: "assign a project by its -code or its -id", least: 1,
+		most: 1,
 		flags: corrects(func(f *flags) change {
 			code, id := f.text("code", "", "the project's `code`"), f.text("id", "", "the project's `id`")
 			return func(ctx context.Context, d *desk) (admin.Done, error) {
 				if (*code == "") == (*id == "") || len([]rune(*code)) > zeitstrom.MaxProjectCode {
-					return admin.Done{}, fmt.Errorf("%w: name the project by -code, of at most %d characters, or by -id",
-						errUsage, zeitstrom.MaxProjectCode)
+					return admin.Done{},
+						fmt.Errorf("%w: name the project by -code, of at most %d characters, or by -id",
+							errUsage, zeitstrom.MaxProjectCode)
 				}
 				return d.Assign(ctx, d.args[0], admin.Project{Code: *code, ID: *id})
 			}
@@ -139,8 +141,10 @@ func timespanTags() command {
 				for _, arg := range d.args[1:] {
 					parts := strings.Split(arg, ":")
 					if len(parts) != 3 || !isNumber(parts[2]) {
-						return admin.Done{}, fmt.Errorf("%w: %q is no TAG:TYPE:VALUE, such as 1a2b3c4d-5e6f-7890-abcd-ef1234567890:relative:60",
-							errUsage, arg)
+						return admin.Done{},
+							fmt.Errorf("%w: %q is no TAG:TYPE:VALUE, "+
+								"such as 1a2b3c4d-5e6f-7890-abcd-ef1234567890:relative:60",
+								errUsage, arg)
 					}
 					tags = append(tags, admin.Tag{ID: parts[0], Type: parts[1], Value: json.Number(parts[2])})
 				}
@@ -159,7 +163,9 @@ func timespanComment() command {
 	return command{
 		name: "timespan comment", args: "ID TEXT", help: "set its comment", least: 2, most: 2,
 		flags: corrects(func(*flags) change {
-			return func(ctx context.Context, d *desk) (admin.Done, error) { return d.Comment(ctx, d.args[0], d.args[1]) }
+			return func(ctx context.Context, d *desk) (admin.Done, error) {
+				return d.Comment(ctx, d.args[0], d.args[1])
+			}
 		}),
 	}
 }

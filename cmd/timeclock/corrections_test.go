@@ -43,14 +43,18 @@ func TestCorrectionsInBrowser(t *testing.T) {
 	d, address := startPage(t, p)
 	monday := time.Date(2026, 6, 1, 8, 0, 0, 0, time.UTC)
 	e := string(employeeOf(0))
-	p.api.server.Put(zeitstromtest.Timespan{ID: "span-1", Employee: e, CheckIn: monday, CheckOut: monday.Add(9 * time.Hour)})
+	p.api.server.Put(zeitstromtest.Timespan{
+		ID: "span-1", Employee: e, CheckIn: monday, CheckOut: monday.Add(9 * time.Hour),
+	})
 	p.api.server.Put(zeitstromtest.Timespan{ID: "span-2", Employee: e, CheckIn: monday.AddDate(0, 0, 1)})
 	week := address + "/corrections?e=" + e + "&week=2026-06-03"
 
 	admin := visit(t, address)
 	admin.pair(d.page.Code())
 	csrf := admin.csrf()
-	if _, body := admin.post("/corrections/times", url.Values{"csrf": {csrf}, "id": {"span-1"}, "checkin": {"2026-06-01T09:00"}}); !strings.Contains(body, "changes nobody&#39;s hours") {
+	if _, body := admin.post("/corrections/times",
+		url.Values{"csrf": {csrf}, "id": {"span-1"}, "checkin": {"2026-06-01T09:00"}}); !strings.Contains(body,
+		"changes nobody&#39;s hours") {
 		t.Errorf("without an admin's token: %s", body)
 	}
 	if status, _ := admin.get("/pictures/week.svg?e=" + e); status != http.StatusNotFound {
@@ -60,18 +64,72 @@ func TestCorrectionsInBrowser(t *testing.T) {
 	click, see, set := chromedp.Click[string], visible, chromedp.SetValue[string]
 	within := func(id, css string) string { return fmt.Sprintf(`[id=%q] %s`, id, css) }
 	play(ctx, t, []deed{
-		{"log in", []step{visiting(address + "/login"), set(`input[name=name]`, "admin"), set(`input[name=password]`, password), click(`button.main`), says("Health")}},
-		{"bring a token", []step{visiting(address + "/corrections"), set(`input[name=token]`, "good"), click(`#token button`), says("The token is kept until you log out.")}},
-		{"a week", []step{visiting(week), says("2026-06-01 08:00:00 – 2026-06-01 17:00:00"), says("2026-06-02 08:00:00 – still open"), see(`img[src^="/pictures/week.svg"]`)}},
-		{"close a forgotten check-out", []step{set(within("span-2", `input[name=checkout]`), "2026-06-02T16:30"), click(within("span-2", `form[action="/corrections/times"] button`)), says("Corrected."), says("2026-06-02 08:00:00 – 2026-06-02 16:30:00")}},
+		{
+			"log in",
+			[]step{
+				visiting(address + "/login"), set(`input[name=name]`, "admin"), set(`input[name=password]`, password),
+				click(`button.main`), says("Health"),
+			},
+		},
+		{
+			"bring a token",
+			[]step{
+				visiting(address + "/corrections"), set(`input[name=token]`, "good"), click(`#token button`),
+				says("The token is kept until you log out."),
+			},
+		},
+		{
+			"a week",
+			[]step{
+				visiting(week), says("2026-06-01 08:00:00 – 2026-06-01 17:00:00"),
+				says("2026-06-02 08:00:00 – still open"), see(`img[src^="/pictures/week.svg"]`),
+			},
+		},
+		{
+			"close a forgotten check-out",
+			[]step{
+				set(within("span-2", `input[name=checkout]`), "2026-06-02T16:30"),
+				click(within("span-2", `form[action="/corrections/times"] button`)), says("Corrected."),
+				says("2026-06-02 08:00:00 – 2026-06-02 16:30:00"),
+			},
+		},
 		{"its history", []step{click(within("span-2", `p a`)), see(`//td[.="Admin User"]`)}},
-		{"a comment", []step{set(within("span-1", `input[name=comment]`), "late train"), click(within("span-1", `form[action="/corrections/comment"] button`)), see(`input[value="late train"]`)}},
-		{"a project", []step{set(within("span-1", `input[name=code]`), "P-101"), click(within("span-1", `form[action="/corrections/project"] button`)), see(within("span-1", `form[action="/corrections/project"] .hint`))}},
-		{"split", []step{set(within("span-1", `input[name=at]`), "2026-06-01T12:00"), click(within("span-1", `form[action="/corrections/split"] button`)), says("2026-06-01 08:00:00 – 2026-06-01 12:00:00"), says("2026-06-01 12:00:00 – 2026-06-01 17:00:00")}},
-		{"something that Zeitstrom refuses", []step{set(within("span-2", `input[name=checkout]`), "2026-06-02T06:00"), click(within("span-2", `form[action="/corrections/times"] button`)), says("Check-out must not be before check-in.")}},
+		{
+			"a comment",
+			[]step{
+				set(within("span-1", `input[name=comment]`), "late train"),
+				click(within("span-1", `form[action="/corrections/comment"] button`)), see(`input[value="late train"]`),
+			},
+		},
+		{
+			"a project",
+			[]step{
+				set(within("span-1", `input[name=code]`), "P-101"),
+				click(within("span-1", `form[action="/corrections/project"] button`)),
+				see(within("span-1", `form[action="/corrections/project"] .hint`)),
+			},
+		},
+		{
+			"split",
+			[]step{
+				set(within("span-1", `input[name=at]`), "2026-06-01T12:00"),
+				click(within("span-1", `form[action="/corrections/split"] button`)),
+				says("2026-06-01 08:00:00 – 2026-06-01 12:00:00"), says("2026-06-01 12:00:00 – 2026-06-01 17:00:00"),
+			},
+		},
+		{
+			"something that Zeitstrom refuses",
+			[]step{
+				set(within("span-2", `input[name=checkout]`), "2026-06-02T06:00"),
+				click(within("span-2", `form[action="/corrections/times"] button`)),
+				says("Check-out must not be before check-in."),
+			},
+		},
 	})
 	accessible(ctx, t, axe, "/corrections")
-	if broken, err := chromedp.Run(ctx, chromedp.Evaluate[int](`Array.from(document.images).filter(i => i.complete && i.naturalWidth == 0).length`)); err != nil || broken > 0 {
+	if broken, err := chromedp.Run(ctx,
+		chromedp.Evaluate[int](`Array.from(document.images).filter(i => i.complete && i.naturalWidth == `+
+			`0).length`)); err != nil || broken > 0 {
 		t.Errorf("%d pictures are broken, %v", broken, err)
 	}
 
@@ -85,9 +143,13 @@ func TestCorrectionsInBrowser(t *testing.T) {
 		return nil
 	})
 	admin.post("/corrections/token", url.Values{"csrf": {csrf}, "token": {"good"}})
-	if _, body := admin.post("/corrections/times", url.Values{"csrf": {csrf}, "id": {"span-2"}, "checkin": {"2026-06-02T08:15"}}); !strings.Contains(body, "this clock has 1 bookings of this employee that Zeitstrom does not have") {
+	if _, body := admin.post("/corrections/times",
+		url.Values{"csrf": {csrf}, "id": {"span-2"}, "checkin": {"2026-06-02T08:15"}}); !strings.Contains(body,
+		"this clock has 1 bookings of this employee that Zeitstrom does not have") {
 		t.Errorf("with a booking in quarantine: %s", body)
 	}
-	want := []string{"paired: admin set", "times corrected", "comment set", "project assigned", "timespan split", "times corrected"}
+	want := []string{
+		"paired: admin set", "times corrected", "comment set", "project assigned", "timespan split", "times corrected",
+	}
 	devicetest.Eventually(t, func() error { return journalSays(d, want...) })
 }

@@ -27,7 +27,9 @@ func newDaemon(ctx context.Context, cfg config.Config, log *slog.Logger, x extra
 }
 
 // newDaemonOn wires it on a computer whose kernel says what time it is.
-func newDaemonOn(ctx context.Context, k clock.Kernel, cfg config.Config, log *slog.Logger, x extras) (d *daemon, err error) {
+func newDaemonOn(
+	ctx context.Context, k clock.Kernel, cfg config.Config, log *slog.Logger, x extras,
+) (d *daemon, err error) {
 	d = &daemon{log: log}
 	defer func() {
 		if err != nil {

@@ -77,7 +77,8 @@ func (f *clockFiles) make(api string) {
 	t.Helper()
 	text := fmt.Sprintf("state_dir = %q\n[zeitstrom]\nurl = %q\ntoken_file = %q\nca_file = %q\n"+
 		"[reader]\ndriver = \"simulated\"\npoll = \"20ms\"\n"+
-		"[display]\ndriver = \"none\"\n[terminal]\nlockout = \"0s\"\n[web]\nlisten = \"127.0.0.1:0\"\ncert_file = %q\nkey_file = %q\n",
+		"[display]\ndriver = \"none\"\n[terminal]\nlockout = \"0s\"\n[web]\nlisten = \"127.0.0.1:0\"\ncert_file = "+
+		"%q\nkey_file = %q\n",
 		f.state, api, filepath.Join(f.dir, "etc", "token"), filepath.Join(f.dir, "etc", "ca.pem"),
 		filepath.Join(f.dir, "etc", "page-cert.pem"), filepath.Join(f.dir, "etc", "page-key.pem"))
 	badges := "uid,employee_id,name\n"
@@ -222,10 +223,13 @@ func (f *clockFiles) start() (stop func()) {
 }
 
 var fileDamages = map[string]func(path string) error{
-	"missing":       os.Remove,
-	"empty":         func(path string) error { return os.Truncate(path, 0) },
-	"half":          func(path string) error { return changed(path, func(b []byte) []byte { return b[:len(b)/2] }) },
-	"zeros":         func(path string) error { return changed(path, func(b []byte) []byte { return make([]byte, len(b)) }) },
+	"missing": os.Remove,
+	"empty":   func(path string) error { return os.Truncate(path, 0) },
+	"half":    func(path string) error { return changed(path, func(b []byte) []byte { return b[:len(b)/2] }) },
+	"zeros": func(path string) error {
+		return changed(path,
+			func(b []byte) []byte { return make([]byte, len(b)) })
+	},
 	"a flipped bit": func(path string) error { return changed(path, flip) },
 	"a directory":   func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) },
 	"no permission": func(path string) error { return os.Chmod(path, 0) },
@@ -250,7 +254,9 @@ func selfSigned(t *testing.T) (cert, key []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{
+		Type: "PRIVATE KEY", Bytes: keyDER,
+	})
 }
 
 func flip(b []byte) []byte {
@@ -316,10 +322,12 @@ func TestDamagedFiles(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if booked := answer.Outcome == device.CheckedIn || answer.Outcome == device.CheckedOut; !booked || answer.Employee != employeeOf(1) {
+				if booked := answer.Outcome == device.CheckedIn || answer.Outcome == device.CheckedOut; !booked ||
+					answer.Employee != employeeOf(1) {
 					t.Errorf("a tap: %+v\n%+v", answer, s)
 				}
-				if said := whatItSays(s); said == "" && needed[file] && name != "no permission" && !unseen[file+" "+name] {
+				if said := whatItSays(s); said == "" && needed[file] && name != "no permission" &&
+					!unseen[file+" "+name] {
 					t.Errorf("nothing is said of it: %+v", s)
 				}
 				if p, err := client.Pair(); err == nil && file == "state/accounts.json" && name != "no permission" {
@@ -331,14 +339,18 @@ func TestDamagedFiles(t *testing.T) {
 }
 
 // needed are the files without which something is amiss.
-var needed = map[string]bool{"state/roster.csv": true, "state/accounts.json": true, "etc/timeclock.toml": true, "state/queue.db": true}
+var needed = map[string]bool{
+	"state/roster.csv": true, "state/accounts.json": true, "etc/timeclock.toml": true, "state/queue.db": true,
+}
 
 // unseen are damages of which nothing is to be seen: pages that are not in use.
 var unseen = map[string]bool{"state/queue.db half": true, "state/queue.db a flipped bit": true}
 
 // whatItSays is all that a status has of trouble.
 func whatItSays(s admin.Status) string {
-	return strings.Join([]string{s.Storage.Problem, s.Storage.Notice, s.Roster.Damage, s.Page.Problem, s.Settings.Problem}, "")
+	return strings.Join([]string{
+		s.Storage.Problem, s.Storage.Notice, s.Roster.Damage, s.Page.Problem, s.Settings.Problem,
+	}, "")
 }
 
 // A disk that takes nothing is said at each tap and in between, and once it is well again
@@ -395,7 +407,8 @@ func TestDiskThatTakesNothing(t *testing.T) {
 					os.WriteFile(filepath.Join(c.state, "ballast"), make([]byte, 60<<10), 0o600))
 			},
 			end: func(c *clockFiles) error {
-				return errors.Join(os.Remove(filepath.Join(c.state, "ballast")), syscall.Mount("none", c.state, "tmpfs", syscall.MS_REMOUNT, "size=8m"),
+				return errors.Join(os.Remove(filepath.Join(c.state, "ballast")),
+					syscall.Mount("none", c.state, "tmpfs", syscall.MS_REMOUNT, "size=8m"),
 					os.CopyFS(filepath.Join(c.state, "."), os.DirFS(c.state+".away")))
 			},
 		},

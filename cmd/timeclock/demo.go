@@ -185,7 +185,8 @@ func newDemo(ctx context.Context, dir string, c *call) (_ *demo, err error) {
 		return nil, err
 	}
 	log := slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	if d.daemon, err = newDaemon(ctx, cfg, log, extras{screens: []device.Screen{d}, panels: []display.Panel{d}}); err != nil {
+	if d.daemon, err = newDaemon(ctx, cfg, log,
+		extras{screens: []device.Screen{d}, panels: []display.Panel{d}}); err != nil {
 		return nil, err
 	}
 	for _, b := range demoBadges {
@@ -194,7 +195,9 @@ func newDemo(ctx context.Context, dir string, c *call) (_ *demo, err error) {
 		}
 		uid, err := device.ParseUID(b.UID)
 		if err == nil {
-			_, err = d.daemon.rooms.Roster.Add(device.Badge{UID: uid, Employee: device.Employee{ID: device.EmployeeID(b.Employee), Name: b.Name}}, false)
+			_, err = d.daemon.rooms.Roster.Add(device.Badge{
+				UID: uid, Employee: device.Employee{ID: device.EmployeeID(b.Employee), Name: b.Name},
+			}, false)
 		}
 		if err != nil {
 			d.daemon.Close()

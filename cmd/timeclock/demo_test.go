@@ -128,7 +128,9 @@ func TestDemoInBrowser(t *testing.T) {
 	if !strings.Contains(out.String(), "no answer: the reader is dead") {
 		t.Error("a dead reader answers")
 	}
-	play(ctx, t, []deed{{"mend the reader", []step{gone(annaOut), click(`[data-switch="reader"]`), see(`#reader:not(.dead)`)}}})
+	play(ctx, t, []deed{
+		{"mend the reader", []step{gone(annaOut), click(`[data-switch="reader"]`), see(`#reader:not(.dead)`)}},
+	})
 	// The reader needs a moment to come back, and the lock-out one to pass. Then the badge
 	// books the other way.
 	devicetest.Eventually(t, func() error {
@@ -141,7 +143,9 @@ func TestDemoInBrowser(t *testing.T) {
 	if *takePictures {
 		takePicture(ctx, t, "demo.png")
 	}
-	for _, line := range []string{"Welcome, Anna Müller", "Unknown badge", "Welcome, Jörg Weiß", "Goodbye, Anna Müller"} {
+	for _, line := range []string{
+		"Welcome, Anna Müller", "Unknown badge", "Welcome, Jörg Weiß", "Goodbye, Anna Müller",
+	} {
 		if n := strings.Count(out.String(), line); n != 1 {
 			t.Errorf("%q was printed %d times, want once:\n%s", line, n, out)
 		}

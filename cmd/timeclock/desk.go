@@ -122,7 +122,8 @@ func (d *desk) done(done admin.Done, err error, show func() error) error {
 		return err
 	}
 	if done.Pending > 0 {
-		fmt.Fprintf(d.stderr, "Mind: this clock has %d bookings of this employee that Zeitstrom does not have (timeclock queue list).\n", done.Pending)
+		fmt.Fprintf(d.stderr, "Mind: this clock has %d bookings of this employee that Zeitstrom does not have "+
+			"(timeclock queue list).\n", done.Pending)
 	}
 	if err := show(); err != nil {
 		fmt.Fprintf(d.stderr, "Done, but it cannot be shown: %v\n", err)

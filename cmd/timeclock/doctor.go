@@ -24,7 +24,8 @@ func doctorCommand() command {
 		name: "doctor", help: "examine device, network, token and bookings, and say what to do",
 		flags: func(f *flags) action {
 			asJSON := f.json()
-			bench := f.truth("bench", "lead through display, light, sound and a tap, and write a report for the delivery note")
+			bench := f.truth("bench", "lead through display, light, sound and a tap, "+
+				"and write a report for the delivery note")
 			report := f.text("report", "", "with -bench: the report's `name`, without .json and .txt")
 			return func(ctx context.Context, c *call) error {
 				cfg, err := c.load()
@@ -120,6 +121,7 @@ func printFindings(w io.Writer, x admin.Examination) error {
 			fmt.Fprintf(w, "%-5s %-12s → %s\n", "", "", f.Do)
 		}
 	}
-	_, err := fmt.Fprintf(w, "\n%d faults, %d warnings\n", doctor.Count(x.Findings, doctor.Fail), doctor.Count(x.Findings, doctor.Warn))
+	_, err := fmt.Fprintf(w, "\n%d faults, %d warnings\n", doctor.Count(x.Findings, doctor.Fail),
+		doctor.Count(x.Findings, doctor.Warn))
 	return err
 }

@@ -78,7 +78,8 @@ func (l *listener) listen(ctx context.Context, lasting time.Duration) error {
 	if err != nil {
 		return err
 	}
-	l.say("reader  %s\ngain    %d dB; SPI %d kHz; a look every %v\n", before.Chip, l.cfg.Reader.Gain, l.cfg.Reader.SPIKHz, l.cfg.Reader.Poll)
+	l.say("reader  %s\ngain    %d dB; SPI %d kHz; a look every %v\n", before.Chip, l.cfg.Reader.Gain,
+		l.cfg.Reader.SPIKHz, l.cfg.Reader.Poll)
 	for _, odd := range []string{before.Note, speedWarning(l.cfg)} {
 		if odd != "" {
 			l.say("NOTICE  %s\n", odd)
@@ -172,7 +173,8 @@ func bar(s hearing) string {
 	}
 	share := s.share()
 	full := int(share*20 + 0.5)
-	return fmt.Sprintf("  %s%s  %3.0f %%  %d of %d answers, %d bad reads", strings.Repeat("█", full), strings.Repeat("·", 20-full), 100*share, s.Answered, s.Asked, s.Errors)
+	return fmt.Sprintf("  %s%s  %3.0f %%  %d of %d answers, %d bad reads", strings.Repeat("█", full),
+		strings.Repeat("·", 20-full), 100*share, s.Answered, s.Asked, s.Errors)
 }
 
 // share is how many of the resting badge's answers were heard. The misses by
@@ -202,9 +204,11 @@ func (l *listener) verdict(s hearing) error {
 		word, advice = "no badge", "nothing was held to the reader, or it is not heard at all: "+
 			"try another badge, the flat side of the antenna, and no metal behind it (the Pi is metal too)"
 	case s.Reads == 0 && s.Asked == 0:
-		word, advice = "unreadable", "something is there but cannot be read: bring it nearer; is there metal behind the antenna, or are there several badges?"
+		word, advice = "unreadable", "something is there but cannot be read: bring it nearer; "+
+			"is there metal behind the antenna, or are there several badges?"
 	case share < weakShare:
-		word, advice = "weak", "the antenna hears badly: no metal within two centimetres of it, a higher gain in [reader], a shorter distance, a supply of 3.3 V that holds"
+		word, advice = "weak", "the antenna hears badly: no metal within two centimetres of it, "+
+			"a higher gain in [reader], a shorter distance, a supply of 3.3 V that holds"
 	case share < goodShare || s.Errors > s.Reads:
 		word, advice = "fair", "it works with retries: a higher gain in [reader] or a shorter distance would help"
 	}

@@ -55,7 +55,8 @@ func (x examination) here(s admin.Status) []doctor.Finding {
 		all = append(all, updates(update.ReadChannel(shownDir), s))
 	}
 	if s.Settings.Problem != "" {
-		all = append(all, judge("settings", s.Settings.Problem, "", "timeclock config check, then sudo systemctl restart timeclock"))
+		all = append(all,
+			judge("settings", s.Settings.Problem, "", "timeclock config check, then sudo systemctl restart timeclock"))
 	}
 	if x.cfg.Web.Listen != "" {
 		all = append(all, judge("page", s.Page.Problem, "https://"+s.Page.Address, "see [web] in the settings"))
@@ -93,12 +94,17 @@ func judge(check, problem, fine, do string) doctor.Finding {
 
 func storage(s admin.Status) doctor.Finding {
 	if s.Storage.Problem == "" && s.Storage.Notice != "" {
-		return doctor.Finding{Check: "storage", Verdict: doctor.Warn, Found: s.Storage.Notice, Do: "if it happens again, put in a new card"}
+		return doctor.Finding{
+			Check: "storage", Verdict: doctor.Warn, Found: s.Storage.Notice,
+			Do: "if it happens again, put in a new card",
+		}
 	}
-	return judge("storage", s.Storage.Problem, "the last write succeeded", "bookings are not saved: see what is said of the disk; a card that takes no writes is worn out")
+	return judge("storage", s.Storage.Problem, "the last write succeeded",
+		"bookings are not saved: see what is said of the disk; a card that takes no writes is worn out")
 }
 
-const wires = "check supply (3.3 V) and wires against the table in deploy/README.md; `timeclock doctor reader` shows how well it hears"
+const wires = "check supply (3.3 V) and wires against the table in deploy/README.md; " +
+	"`timeclock doctor reader` shows how well it hears"
 
 func (x examination) reader(s admin.Status) (all []doctor.Finding) {
 	if x.cfg.Reader.Driver == config.Simulated {
@@ -109,7 +115,9 @@ func (x examination) reader(s admin.Status) (all []doctor.Finding) {
 		return all
 	}
 	if warning := speedWarning(x.cfg); warning != "" {
-		all = append(all, doctor.Finding{Check: "spi speed", Verdict: doctor.Warn, Found: warning, Do: "set spi_khz to 4000 or less"})
+		all = append(all, doctor.Finding{
+			Check: "spi speed", Verdict: doctor.Warn, Found: warning, Do: "set spi_khz to 4000 or less",
+		})
 	}
 	if s.Reader.Problem == "" && s.Reader.Note != "" {
 		return append(all, doctor.Finding{
@@ -130,7 +138,9 @@ func (x examination) display(s admin.Status) (all []doctor.Finding) {
 		all = append(all, x.host.Node("i2c", x.cfg.Display.I2C, doctor.I2C))
 	}
 	if x.cfg.Display.Driver != config.NoDisplay && all[0].Verdict == doctor.OK {
-		all = append(all, judge("display", s.Display.Problem, "it takes pictures", "check its wires; on the I2C bus it has the address 3C (i2cdetect -y 1 shows what is there)"))
+		all = append(all,
+			judge("display", s.Display.Problem, "it takes pictures",
+				"check its wires; on the I2C bus it has the address 3C (i2cdetect -y 1 shows what is there)"))
 	}
 	return append(all, judge("signal", s.Signal.Problem, "no trouble", "see [signal] in the settings, and the wires"))
 }
@@ -138,7 +148,9 @@ func (x examination) display(s admin.Status) (all []doctor.Finding) {
 // clockChip judges what goes on without power. Setting says how a wired one is enabled.
 func clockChip(chip clock.Chip, err error, setting string) doctor.Finding {
 	warn := func(found, do string) doctor.Finding {
-		return doctor.Finding{Check: "rtc", Verdict: doctor.Warn, Found: found, Do: do + "; or see that a time server is always reached"}
+		return doctor.Finding{
+			Check: "rtc", Verdict: doctor.Warn, Found: found, Do: do + "; or see that a time server is always reached",
+		}
 	}
 	switch {
 	case err != nil:
@@ -152,12 +164,17 @@ func clockChip(chip clock.Chip, err error, setting string) doctor.Finding {
 	case chip.Battery == clock.BatteryHolds:
 		return doctor.Good("rtc", "%s, the Pi's own: its battery holds", chip.Name)
 	}
-	return doctor.Good("rtc", "%s, the Pi's own: whether it has a battery is unknown until the Pi has been without power", chip.Name)
+	return doctor.Good("rtc", "%s, the Pi's own: whether it has a battery is unknown until the Pi has been without "+
+		"power", chip.Name)
 }
 
 func systemTime(s admin.Status) doctor.Finding {
 	if !s.Clock.Trusted {
-		return doctor.Finding{Check: "time", Verdict: doctor.Warn, Found: s.Clock.Source, Do: "see with `timedatectl` whether a time server is reached (UDP port 123); bookings wait for the time until then"}
+		return doctor.Finding{
+			Check: "time", Verdict: doctor.Warn, Found: s.Clock.Source,
+			Do: "see with `timedatectl` whether a time server is reached (UDP port 123); " +
+				"bookings wait for the time until then",
+		}
 	}
 	return doctor.Good("time", "%s: %s", time.Now().Format(time.DateTime), s.Clock.Source)
 }
@@ -165,13 +182,21 @@ func systemTime(s admin.Status) doctor.Finding {
 func holders(s admin.Status) doctor.Finding {
 	switch {
 	case s.Roster.Lost:
-		return doctor.Finding{Check: "badges", Verdict: doctor.Fail, Found: s.Roster.Damage, Do: "timeclock badge import FILE"}
+		return doctor.Finding{
+			Check: "badges", Verdict: doctor.Fail, Found: s.Roster.Damage, Do: "timeclock badge import FILE",
+		}
 	case s.Roster.Damage != "":
 		return doctor.Finding{Check: "badges", Verdict: doctor.Warn, Found: s.Roster.Damage}
 	case s.Badges == 0:
-		return doctor.Finding{Check: "badges", Verdict: doctor.Warn, Found: "nobody has a badge", Do: "take over a list: timeclock badge import FILE"}
+		return doctor.Finding{
+			Check: "badges", Verdict: doctor.Warn, Found: "nobody has a badge",
+			Do: "take over a list: timeclock badge import FILE",
+		}
 	case s.Roster.Problem != "":
-		return doctor.Finding{Check: "badges", Verdict: doctor.Warn, Found: "not compared with Zeitstrom: " + s.Roster.Problem, Do: "timeclock badge sync"}
+		return doctor.Finding{
+			Check: "badges", Verdict: doctor.Warn, Found: "not compared with Zeitstrom: " + s.Roster.Problem,
+			Do: "timeclock badge sync",
+		}
 	}
 	return doctor.Good("badges", "%d badges", s.Badges)
 }
@@ -186,11 +211,14 @@ func bookings(s admin.Status) doctor.Finding {
 	}
 	switch {
 	case s.Quarantined > 0:
-		return warn("Zeitstrom has refused some: `timeclock queue list` says why, `timeclock queue retry` and `drop` decide")
+		return warn("Zeitstrom has refused some: `timeclock queue list` says why, " +
+			"`timeclock queue retry` and `drop` decide")
 	case s.Stranded > 0:
-		return warn(fmt.Sprintf("of %d nobody knows the time: `timeclock queue list`, `timeclock queue time`", s.Stranded))
+		return warn(fmt.Sprintf("of %d nobody knows the time: `timeclock queue list`, `timeclock queue time`",
+			s.Stranded))
 	case s.OldestPending != nil && time.Since(*s.OldestPending) > tooLong:
-		return warn("the oldest is of " + s.OldestPending.Local().Format(time.DateTime) + ": see what is said of the way to Zeitstrom")
+		return warn("the oldest is of " + s.OldestPending.Local().Format(time.DateTime) +
+			": see what is said of the way to Zeitstrom")
 	}
 	return doctor.Good("bookings", "%s", found)
 }
@@ -218,7 +246,10 @@ func (x examination) uplink(ctx context.Context, s admin.Status, ask bool) (all 
 	}
 	switch {
 	case !answers:
-		return append(all, doctor.Finding{Check: "token", Verdict: doctor.Warn, Found: "nobody could be asked whether it is good", Do: "mend the way to Zeitstrom first"})
+		return append(all, doctor.Finding{
+			Check: "token", Verdict: doctor.Warn, Found: "nobody could be asked whether it is good",
+			Do: "mend the way to Zeitstrom first",
+		})
 	case !ask:
 		return append(all, judge("token", u.Problem, "Zeitstrom takes it", "see `timeclock doctor`"))
 	}
@@ -230,7 +261,8 @@ func (x examination) token(ctx context.Context) []doctor.Finding {
 	defer stop()
 	may, err := x.api.Rights(ctx)
 	if err != nil {
-		return []doctor.Finding{judge("token", err.Error(), "", "compare zeitstrom.url and the token with what Zeitstrom's administrator says")}
+		return []doctor.Finding{judge("token", err.Error(), "",
+			"compare zeitstrom.url and the token with what Zeitstrom's administrator says")}
 	}
 	var lacks []string
 	if !may.Timespans {
@@ -240,9 +272,13 @@ func (x examination) token(ctx context.Context) []doctor.Finding {
 		lacks = append(lacks, "employees, so that the badge map cannot follow Zeitstrom")
 	}
 	if len(lacks) > 0 {
-		return []doctor.Finding{{Check: "token", Verdict: doctor.Warn, Found: "it may not read " + strings.Join(lacks, "; nor "), Do: "give it the permission at Zeitstrom"}}
+		return []doctor.Finding{{
+			Check: "token", Verdict: doctor.Warn, Found: "it may not read " + strings.Join(lacks, "; nor "),
+			Do: "give it the permission at Zeitstrom",
+		}}
 	}
-	return []doctor.Finding{doctor.Good("token", "Zeitstrom takes it; it may read timespans%s", map[bool]string{true: " and employees"}[may.Employees])}
+	return []doctor.Finding{doctor.Good("token", "Zeitstrom takes it; it may read timespans%s",
+		map[bool]string{true: " and employees"}[may.Employees])}
 }
 
 // startCheck examines the clock once after its start, for the log and the display.

@@ -32,7 +32,8 @@ func TestTokenRights(t *testing.T) {
 	p.api.server.WriteOnly = true
 	d, _ := p.start(t)
 	f := finding(t, d.examine(t).Findings, "token")
-	if f.Verdict != doctor.Warn || !strings.Contains(f.Found, "may not read timespans, so that ambiguous bookings wait") || f.Do == "" {
+	if f.Verdict != doctor.Warn ||
+		!strings.Contains(f.Found, "may not read timespans, so that ambiguous bookings wait") || f.Do == "" {
 		t.Errorf("%+v", f)
 	}
 }
@@ -52,7 +53,8 @@ func TestStartCheck(t *testing.T) {
 		return nil
 	})
 	x := d.admin.Examination()
-	if f := finding(t, x.Findings, "i2c"); f.Verdict != doctor.Fail || !strings.Contains(f.Do, "dtparam=i2c_arm=on") || x.Verdict != doctor.Fail {
+	if f := finding(t, x.Findings, "i2c"); f.Verdict != doctor.Fail || !strings.Contains(f.Do, "dtparam=i2c_arm=on") ||
+		x.Verdict != doctor.Fail {
 		t.Errorf("%+v", x)
 	}
 	if f := finding(t, x.Findings, "token"); f.Verdict != doctor.OK {
@@ -72,7 +74,8 @@ func TestReaderNote(t *testing.T) {
 	p := newPlace(t)
 	d, _ := p.start(t)
 	settings := filepath.Join(t.TempDir(), "timeclock.toml")
-	if err := os.WriteFile(settings, fmt.Appendf(nil, "state_dir = %q\nreader.driver = \"simulated\"\n", p.cfg.StateDir), 0o600); err != nil {
+	if err := os.WriteFile(settings,
+		fmt.Appendf(nil, "state_dir = %q\nreader.driver = \"simulated\"\n", p.cfg.StateDir), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	devicetest.Eventually(t, func() error {
@@ -87,7 +90,8 @@ func TestReaderNote(t *testing.T) {
 	d.chip.EndChipSelectsEarly(true)
 	p.tap(t, d, 0)
 	devicetest.Eventually(t, func() error {
-		if s := d.status(t); !s.Reader.Healthy || !strings.Contains(s.Reader.Note, "register by register") || s.Reader.LastRead == nil {
+		if s := d.status(t); !s.Reader.Healthy || !strings.Contains(s.Reader.Note, "register by register") ||
+			s.Reader.LastRead == nil {
 			return fmt.Errorf("on that bus: %+v", s.Reader)
 		}
 		return nil

@@ -28,7 +28,8 @@ func flashCommand() command {
 				}
 			}
 			user := f.text("user", "pi", "`who` may log in by the SSH key")
-			devices := f.text("devices", "", "a CSV `file` with a device to a line: name, and if they differ boot, config, token, wifi, "+
+			devices := f.text("devices", "", "a CSV `file` with a device to a line: name, and if they differ boot, "+
+				"config, token, wifi, "+
 				"timezone, package, ssh-key")
 			dry := f.truth("dry-run", "only show what would change")
 			return func(_ context.Context, c *call) error {
@@ -81,7 +82,9 @@ func (c *flasher) run(flags card) error {
 	for i, k := range cards {
 		var err error
 		ready[i], err = c.device(k)
-		if first := slices.IndexFunc(cards, func(o card) bool { return o["boot"] == k["boot"] }); err == nil && first == i { // the others are not in yet
+		// the others are not in yet
+		if first := slices.IndexFunc(cards, func(o card) bool { return o["boot"] == k["boot"] }); err == nil &&
+			first == i {
 			_, err = flash.Plan(k["boot"], ready[i])
 		}
 		if err != nil {
@@ -169,7 +172,8 @@ func (c *flasher) device(k card) (d flash.Device, err error) {
 			return d, err
 		}
 		d.SSHKey = strings.TrimSpace(string(text))
-		if !strings.HasPrefix(d.SSHKey, "ssh-") && !strings.HasPrefix(d.SSHKey, "ecdsa-") && !strings.HasPrefix(d.SSHKey, "sk-") || strings.Contains(d.SSHKey, "\n") {
+		if !strings.HasPrefix(d.SSHKey, "ssh-") && !strings.HasPrefix(d.SSHKey, "ecdsa-") &&
+			!strings.HasPrefix(d.SSHKey, "sk-") || strings.Contains(d.SSHKey, "\n") {
 			return d, fmt.Errorf("%s is no public SSH key: it has one line and begins with ssh-ed25519, say", path)
 		}
 	}
@@ -188,7 +192,8 @@ func furtherFiles(cfg config.Config, folder string) (map[string][]byte, error) {
 			continue
 		}
 		if filepath.Dir(path) != filepath.Dir(config.DefaultPath) {
-			return nil, fmt.Errorf("%s names %s, which will not be on a new device: use a name in %s, and put the file beside the settings", key, path, filepath.Dir(config.DefaultPath))
+			return nil, fmt.Errorf("%s names %s, which will not be on a new device: use a name in %s, "+
+				"and put the file beside the settings", key, path, filepath.Dir(config.DefaultPath))
 		}
 		text, err := os.ReadFile(filepath.Join(folder, filepath.Base(path)))
 		if err != nil {
@@ -236,7 +241,8 @@ func (c *flasher) prepare(boot string, d flash.Device) error {
 		err = flash.Apply(boot, changes)
 	}
 	if err == nil {
-		_, err = fmt.Fprintf(c.stdout, "%s: the card is ready. Eject it, put it into the Pi, and give it power: after some minutes the display shows the time\n", d.Name)
+		_, err = fmt.Fprintf(c.stdout, "%s: the card is ready. Eject it, put it into the Pi, and give it power: "+
+			"after some minutes the display shows the time\n", d.Name)
 	}
 	return err
 }
@@ -257,7 +263,8 @@ func readCards(path string, flags card) ([]card, error) {
 	}
 	for _, column := range header {
 		if _, known := flags[column]; !known {
-			return nil, fmt.Errorf("%s: there is no column %q: use name, boot, config, token, wifi, timezone, package, ssh-key", path, column)
+			return nil, fmt.Errorf("%s: there is no column %q: use name, boot, config, token, wifi, timezone, "+
+				"package, ssh-key", path, column)
 		}
 	}
 	var cards []card

@@ -66,7 +66,9 @@ func tapToAnswer(t *testing.T) (p99 time.Duration) {
 		t.Fatal(err)
 	}
 	at := newDoor(style)
-	d, err := newDaemon(t.Context(), p.cfg, slog.New(slog.DiscardHandler), extras{screens: []device.Screen{at}, panels: []display.Panel{at}})
+	d, err := newDaemon(t.Context(), p.cfg, slog.New(slog.DiscardHandler), extras{
+		screens: []device.Screen{at}, panels: []display.Panel{at},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,9 @@ func TestGateFootprint(t *testing.T) {
 	best := costOf(t, program)
 	for range 2 {
 		c := costOf(t, program)
-		best = cost{min(best.ready, c.ready), min(best.stop, c.stop), min(best.memory, c.memory), min(best.idle, c.idle)}
+		best = cost{
+			min(best.ready, c.ready), min(best.stop, c.stop), min(best.memory, c.memory), min(best.idle, c.idle),
+		}
 	}
 	t.Logf("ready after %v, stopped after %v, %.1f MB of anonymous memory, idle at %.2f %% of one core",
 		best.ready.Round(time.Millisecond), best.stop.Round(time.Millisecond), float64(best.memory)/1e6, 100*best.idle)

@@ -39,7 +39,8 @@ func TestGateBacklogSpeed(t *testing.T) {
 	for range rounds {
 		bare, ours = min(bare, postBare(t, backlog, connections)), min(ours, drain(t, backlog))
 		share = bare.Seconds() / ours.Seconds()
-		t.Logf("%d punches: %v, bare client %v: %.0f %% of its rate", backlog, ours.Round(time.Millisecond), bare.Round(time.Millisecond), 100*share)
+		t.Logf("%d punches: %v, bare client %v: %.0f %% of its rate", backlog, ours.Round(time.Millisecond),
+			bare.Round(time.Millisecond), 100*share)
 	}
 	if share < minSpeed {
 		t.Errorf("a backlog drains at %.0f %% of a bare client's rate, less than %.0f", 100*share, 100*minSpeed)
@@ -66,8 +67,10 @@ func postBare(t *testing.T, n, connections int) time.Duration {
 	for w := range connections {
 		workers.Go(func() {
 			for i := w; i < n; i += connections {
-				body := fmt.Sprintf(`{"intent":"checkin","employee_id":"%s","time":"2026-11-23T08:00:%02dZ"}`, employeeOf(i%200), i%60)
-				req, _ := http.NewRequest(http.MethodPost, a.url()+"devices/app-timestamps/", bytes.NewReader([]byte(body)))
+				body := fmt.Sprintf(`{"intent":"checkin","employee_id":"%s","time":"2026-11-23T08:00:%02dZ"}`,
+					employeeOf(i%200), i%60)
+				req, _ := http.NewRequest(http.MethodPost, a.url()+"devices/app-timestamps/",
+					bytes.NewReader([]byte(body)))
 				req.Header.Set("Authorization", "Token good")
 				req.Header.Set("Content-Type", "application/json")
 				resp, err := client.Do(req)
@@ -101,7 +104,9 @@ func drain(t *testing.T, n int) time.Duration {
 	}
 	defer q.Close()
 	for i := range n {
-		if _, err := q.Append(device.Punch{Employee: employeeOf(i % 200), Intent: device.CheckIn, Time: time.Unix(int64(i), 0)}, false); err != nil {
+		if _, err := q.Append(device.Punch{
+			Employee: employeeOf(i % 200), Intent: device.CheckIn, Time: time.Unix(int64(i), 0),
+		}, false); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -92,7 +92,9 @@ func TestWhatScriptsRead(t *testing.T) {
 	p.cfg.Zeitstrom.URL = "http://127.0.0.1:1" + zeitstromtest.Base // nobody listens there
 	d, address := monitored(t, p)
 	for n, name := range []string{"Anna Müller", "Jörg Weiß", ""} {
-		if _, err := d.rooms.Roster.Add(device.Badge{UID: badgeOf(n), Employee: device.Employee{ID: employeeOf(n), Name: name}}, false); err != nil {
+		if _, err := d.rooms.Roster.Add(device.Badge{
+			UID: badgeOf(n), Employee: device.Employee{ID: employeeOf(n), Name: name},
+		}, false); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -121,7 +123,8 @@ func steady(metrics string) string {
 	var out strings.Builder
 	changes := regexp.MustCompile(`(seconds|bytes|_bucket|_info|_findings|unreachable).* \S+$`)
 	for line := range strings.Lines(metrics) {
-		if name := strings.TrimPrefix(strings.TrimPrefix(line, "# HELP "), "# TYPE "); !strings.HasPrefix(name, "timeclock_") {
+		if name := strings.TrimPrefix(strings.TrimPrefix(line, "# HELP "), "# TYPE "); !strings.HasPrefix(name,
+			"timeclock_") {
 			continue
 		}
 		if !strings.HasPrefix(line, "#") && changes.MatchString(strings.TrimSpace(line)) {

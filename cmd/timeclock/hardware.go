@@ -123,7 +123,12 @@ func signalPins(cfg config.Config) (pins display.Pins, missing error) {
 	for _, p := range []struct {
 		name, key string
 		to        *gpio.PinOut
-	}{{s.BuzzerPin, "buzzer_pin", &pins.Buzzer}, {s.RedPin, "red_pin", &pins.Red}, {s.GreenPin, "green_pin", &pins.Green}, {s.BluePin, "blue_pin", &pins.Blue}} {
+	}{
+		{s.BuzzerPin, "buzzer_pin", &pins.Buzzer},
+		{s.RedPin, "red_pin", &pins.Red},
+		{s.GreenPin, "green_pin", &pins.Green},
+		{s.BluePin, "blue_pin", &pins.Blue},
+	} {
 		found, err := pin(p.name, "signal."+p.key)
 		if err != nil {
 			missing = errors.Join(missing, err)

@@ -65,7 +65,8 @@ func group(about []string) []command {
 	if len(about) == 0 {
 		return all
 	}
-	some := slices.DeleteFunc(slices.Clone(all), func(c command) bool { return !strings.HasPrefix(c.name, about[0]+" ") })
+	some := slices.DeleteFunc(slices.Clone(all),
+		func(c command) bool { return !strings.HasPrefix(c.name, about[0]+" ") })
 	if len(some) == 0 {
 		return all
 	}

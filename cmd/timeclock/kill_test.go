@@ -73,7 +73,9 @@ func newKillHarness(t *testing.T) *killHarness {
 		t.Fatal(err)
 	}
 	t.Cleanup(h.api.down)
-	text := fmt.Sprintf("state_dir = %q\nzeitstrom.url = %q\nzeitstrom.token_file = %q\nzeitstrom.timeout = \"1s\"\nreader.driver = \"simulated\"\nreader.poll = \"20ms\"\ndisplay.driver = \"none\"\nterminal.lockout = \"0s\"\nuplink.settle = \"1s\"\n",
+	text := fmt.Sprintf("state_dir = %q\nzeitstrom.url = %q\nzeitstrom.token_file = %q\nzeitstrom.timeout = "+
+		"\"1s\"\nreader.driver = \"simulated\"\nreader.poll = \"20ms\"\ndisplay.driver = \"none\"\nterminal.lockout "+
+		"= \"0s\"\nuplink.settle = \"1s\"\n",
 		h.state, h.api.url(), filepath.Join(dir, "token"))
 	roster := "uid,employee_id,name\n"
 	for n := range people {
@@ -113,7 +115,8 @@ func (h *killHarness) fault(*http.Request) zeitstromtest.Fault {
 	case 2:
 		return zeitstromtest.HTML(502)
 	case 3:
-		return zeitstromtest.Fault{Delay: time.Duration(rand.IntN(1300)) * time.Millisecond} // some land after the time-out
+		// some land after the time-out
+		return zeitstromtest.Fault{Delay: time.Duration(rand.IntN(1300)) * time.Millisecond}
 	case 4:
 		return zeitstromtest.Fault{Status: 429}
 	case 5:
@@ -220,7 +223,8 @@ func (h *killHarness) check() {
 		}
 	}
 	h.t.Logf("%d kills, %d confirmed, %d arrived in %d requests and %d questions: %d lost, %d doubled",
-		*kills, len(h.confirmed), len(h.api.server.Timestamps()), h.api.server.Requests(), h.api.server.Questions(), lost, doubled)
+		*kills, len(h.confirmed), len(h.api.server.Timestamps()), h.api.server.Requests(), h.api.server.Questions(),
+		lost, doubled)
 	if lost+doubled > 0 || len(h.confirmed) < *kills/5 {
 		h.t.Error("that is not nothing lost and nothing doubled, or too few taps to tell")
 	}

@@ -32,7 +32,8 @@ func TestCompletion(t *testing.T) {
 		"timeclock status -j":        {"-json"},
 		"timeclock config check mai": {"main.go"},
 	} {
-		cmd := exec.Command(bash, "-c", script+"\nCOMP_WORDS=($0); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _timeclock; printf '%s\\n' \"${COMPREPLY[@]}\"", line)
+		cmd := exec.Command(bash, "-c", script+"\nCOMP_WORDS=($0); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _timeclock; "+
+			"printf '%s\\n' \"${COMPREPLY[@]}\"", line)
 		out, err := cmd.CombinedOutput()
 		if got := strings.Fields(string(out)); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%q is completed to %q, %v, want %q", line, got, err, want)

@@ -88,7 +88,8 @@ func (m *monitor) String() string { return "monitor" }
 // from booking.
 func (m *monitor) Run(ctx context.Context) error {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 2, Timeout: 10 * time.Second}))
+	mux.Handle("GET /metrics",
+		promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 2, Timeout: 10 * time.Second}))
 	mux.HandleFunc("GET /healthz", m.health)
 	l, err := net.Listen("tcp", m.cfg.Monitor.Listen)
 	if err != nil {
@@ -139,7 +140,8 @@ func (present) Describe(chan<- *prometheus.Desc) {}
 // Collect implements prometheus.Collector.
 func (c present) Collect(out chan<- prometheus.Metric) {
 	for _, g := range c.numbers() {
-		out <- prometheus.MustNewConstMetric(prometheus.NewDesc("timeclock_"+g.name, g.help, nil, g.labels), g.kind, g.value)
+		out <- prometheus.MustNewConstMetric(prometheus.NewDesc("timeclock_"+g.name, g.help, nil, g.labels), g.kind,
+			g.value)
 	}
 }
 
@@ -170,7 +172,10 @@ func (c present) numbers() []gauge {
 	all := []gauge{
 		{"info", "The version that runs.", now, 1, prometheus.Labels{"version": s.Version}},
 		{"pending_punches", "Bookings that Zeitstrom does not have yet.", now, float64(s.Pending), nil},
-		{"ambiguous_punches", "Pending bookings that were sent and not clearly answered.", now, float64(s.Ambiguous), nil},
+		{
+			"ambiguous_punches", "Pending bookings that were sent and not clearly answered.",
+			now, float64(s.Ambiguous), nil,
+		},
 		{"held_punches", "Pending bookings that wait for a person or for the time.", now, float64(s.Held), nil},
 		{"oldest_pending_age_seconds", "Age of the oldest pending booking; 0 if none is pending.", now, age, nil},
 		{"quarantined_punches", "Bookings that Zeitstrom has refused for good.", now, float64(s.Quarantined), nil},
@@ -179,11 +184,20 @@ func (c present) numbers() []gauge {
 		{"badges", "Badges in the badge map.", now, float64(s.Badges), nil},
 		{"storage_healthy", "Whether the last write succeeded.", now, is(s.Storage.Healthy), nil},
 		{"reader_healthy", "Whether the reader works.", now, is(s.Reader.Healthy), nil},
-		{"reader_restarts_total", "How often a reader that had worked was set up again.", ever, float64(s.Reader.Restarts), nil},
+		{
+			"reader_restarts_total", "How often a reader that had worked was set up again.", ever,
+			float64(s.Reader.Restarts), nil,
+		},
 		{"reader_reads_total", "Badges that were read.", ever, float64(s.Reader.Reads), nil},
 		{"reader_errors_total", "Badges that were read badly, and tried again.", ever, float64(s.Reader.Errors), nil},
-		{"reader_silent_seconds", "Time within [monitor] hours since a badge was read, or since the start.", now, c.silent(s).Seconds(), nil},
-		{"reader_silent_after_seconds", "[monitor] silent_after: when that is odd; 0: never.", now, c.cfg.Monitor.SilentAfter.Seconds(), nil},
+		{
+			"reader_silent_seconds", "Time within [monitor] hours since a badge was read, or since the start.", now,
+			c.silent(s).Seconds(), nil,
+		},
+		{
+			"reader_silent_after_seconds", "[monitor] silent_after: when that is odd; 0: never.", now,
+			c.cfg.Monitor.SilentAfter.Seconds(), nil,
+		},
 		{"display_healthy", "Whether the display works.", now, is(s.Display.Healthy), nil},
 		{"uplink_online", "Whether the last request got an answer of Zeitstrom's own.", now, is(s.Uplink.Online), nil},
 		{
@@ -193,8 +207,17 @@ func (c present) numbers() []gauge {
 		{"uplink_stuck_punches", "Bookings that wait though others are sent.", now, float64(s.Uplink.Stuck), nil},
 		{"badges_lost", "Whether part of the badge map is missing.", now, is(s.Roster.Lost), nil},
 		{"clock_trusted", "Whether the system clock is believed.", now, is(s.Clock.Trusted), nil},
-		{"clock_offset_seconds", "How far the system clock is from the time server's, as far as the kernel knows.", now, s.Clock.Offset.Seconds(), nil},
+		{
+			"clock_offset_seconds", "How far the system clock is from the time server's, as far as the kernel knows.",
+			now, s.Clock.Offset.Seconds(), nil,
+		},
 	}
+	return append(all, c.mayLack(s)...)
+}
+
+// mayLack are the numbers that are not always there, or there several times.
+func (c present) mayLack(s admin.Status) (all []gauge) {
+	const now, ever = prometheus.GaugeValue, prometheus.CounterValue
 	if read := s.Reader.LastRead; read != nil {
 		all = append(all, gauge{
 			"reader_last_read_timestamp_seconds",
@@ -203,17 +226,27 @@ func (c present) numbers() []gauge {
 		})
 	}
 	for kind, n := range s.Uplink.Errors {
-		all = append(all, gauge{"uplink_errors_total", "Requests to Zeitstrom that failed, by kind.", ever, float64(n), prometheus.Labels{"kind": zeitstrom.Kind(kind).String()}})
+		all = append(all, gauge{
+			"uplink_errors_total", "Requests to Zeitstrom that failed, by kind.", ever, float64(n),
+			prometheus.Labels{"kind": zeitstrom.Kind(kind).String()},
+		})
 	}
 	x := s.Examination
 	for _, v := range []doctor.Verdict{doctor.Warn, doctor.Fail} {
-		all = append(all, gauge{"self_check_findings", "What the last examination has found, by verdict.", now, float64(doctor.Count(x.Findings, v)), prometheus.Labels{"verdict": string(v)}})
+		all = append(all, gauge{
+			"self_check_findings", "What the last examination has found, by verdict.", now,
+			float64(doctor.Count(x.Findings, v)),
+			prometheus.Labels{"verdict": string(v)},
+		})
 	}
 	var disk syscall.Statfs_t
 	if syscall.Statfs(c.cfg.StateDir, &disk) == nil {
 		all = append(all,
 			gauge{"disk_free_bytes", "Room for bookings.", now, float64(disk.Bavail) * float64(disk.Bsize), nil},
-			gauge{"disk_size_bytes", "Size of the disk that has the bookings.", now, float64(disk.Blocks) * float64(disk.Bsize), nil})
+			gauge{
+				"disk_size_bytes", "Size of the disk that has the bookings.", now,
+				float64(disk.Blocks) * float64(disk.Bsize), nil,
+			})
 	}
 	return all
 }

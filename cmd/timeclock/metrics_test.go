@@ -70,7 +70,8 @@ func TestMetrics(t *testing.T) {
 		t.Fatal(status, text)
 	}
 	for _, want := range []string{
-		`timeclock_taps_total{answer="unknown"} 1`, `timeclock_taps_total{answer="checkin"} 0`, `timeclock_tap_answer_seconds_count 1`,
+		`timeclock_taps_total{answer="unknown"} 1`, `timeclock_taps_total{answer="checkin"} 0`,
+		`timeclock_tap_answer_seconds_count 1`,
 		`timeclock_pending_punches 0`, `timeclock_unclaimed_taps 1`, `timeclock_reader_healthy 1`,
 		`timeclock_reader_silent_after_seconds 14400`, `timeclock_clock_trusted 1`,
 		`timeclock_self_check_findings{verdict="fail"} 1`, `timeclock_uplink_errors_total{kind="unauthorized"} 0`,
@@ -100,7 +101,11 @@ func judged(t *testing.T, text string) {
 		t.Skip("SKIPPED: there is no promtool on this computer, so the metrics were not judged")
 	}
 	rules := filepath.Join("..", "..", "deploy", "monitoring")
-	for _, args := range [][]string{{"check", "metrics"}, {"check", "rules", filepath.Join(rules, "alerts.yml")}, {"test", "rules", filepath.Join(rules, "alerts_test.yml")}} {
+	for _, args := range [][]string{
+		{"check", "metrics"},
+		{"check", "rules", filepath.Join(rules, "alerts.yml")},
+		{"test", "rules", filepath.Join(rules, "alerts_test.yml")},
+	} {
 		cmd := exec.Command("promtool", args...)
 		cmd.Stdin = strings.NewReader(text)
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -48,14 +48,16 @@ func TestWholeClockModel(t *testing.T) {
 				"night": func(*rapid.T) { time.Sleep(15 * time.Hour) },
 				"app": func(t *rapid.T) {
 					time.Sleep(time.Second)
-					w.book(rapid.IntRange(0, 4).Draw(t, "employee"), rapid.SampledFrom([]device.Intent{device.CheckIn, device.CheckOut}).Draw(t, "intent"))
+					w.book(rapid.IntRange(0, 4).Draw(t, "employee"),
+						rapid.SampledFrom([]device.Intent{device.CheckIn, device.CheckOut}).Draw(t, "intent"))
 					time.Sleep(time.Second)
 				},
 				"fault": func(t *rapid.T) {
 					w.server.plan(rapid.SampledFrom(badDays).Draw(t, "fault"))
 				},
 				"trouble": func(t *rapid.T) {
-					w.server.trouble(employeeOf(rapid.IntRange(0, 4).Draw(t, "employee")), rapid.SampledFrom(ownTroubles).Draw(t, "fault"))
+					w.server.trouble(employeeOf(rapid.IntRange(0, 4).Draw(t, "employee")),
+						rapid.SampledFrom(ownTroubles).Draw(t, "fault"))
 				},
 				"another clock": func(t *rapid.T) {
 					time.Sleep(time.Second)
@@ -197,7 +199,9 @@ type world struct {
 
 // there is what Zeitstrom has of an employee: it is asked beside all faults.
 func (w *world) there(t *rapid.T, e device.EmployeeID) (device.Intent, time.Time) {
-	sound := zeitstrom.New(zeitstrom.Config{URL: "http://zeitstrom.test" + zeitstromtest.Base, Secret: "x", Transport: w.server.Sound()})
+	sound := zeitstrom.New(zeitstrom.Config{
+		URL: "http://zeitstrom.test" + zeitstromtest.Base, Secret: "x", Transport: w.server.Sound(),
+	})
 	record, err := sound.Record(context.Background(), e, time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -334,7 +338,9 @@ func (w *world) start(t *rapid.T) {
 	w.terminal = &device.Terminal{
 		Roster: w.roster, Queue: w.queue, Clock: clock.New(bubble{}, w.queue, true,
 			log), Elsewhere: up, Office: roster.NewEnrolment(w.roster), Screen: audience{},
-		Rules: device.Rules{Zone: time.UTC, Lockout: 30 * time.Second, LongestShift: shift, Ask: 200 * time.Millisecond}, Log: log,
+		Rules: device.Rules{
+			Zone: time.UTC, Lockout: 30 * time.Second, LongestShift: shift, Ask: 200 * time.Millisecond,
+		}, Log: log,
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel, w.done = cancel, make(chan struct{})
@@ -426,7 +432,8 @@ func (w *world) check(t *rapid.T) {
 	for n := range 5 {
 		id := employeeOf(n)
 		if len(arrived[id]) != len(w.confirmed[id]) {
-			t.Fatalf("employee %d: %d confirmed, %d arrived: %v", n, len(w.confirmed[id]), len(arrived[id]), arrived[id])
+			t.Fatalf("employee %d: %d confirmed, %d arrived: %v", n, len(w.confirmed[id]), len(arrived[id]),
+				arrived[id])
 		}
 		for i, p := range w.confirmed[id] {
 			if ts := arrived[id][i]; ts.Intent != string(p.Intent) || !ts.Time.Equal(p.Time.Truncate(time.Second)) {

@@ -83,5 +83,6 @@ func noChips() error {
 	if err := openable(nodes[0], doctor.GPIO); err != nil {
 		return err
 	}
-	return errors.New("GPIO could not be used when the clock was started: restart it (sudo systemctl restart timeclock)")
+	return errors.New("GPIO could not be used when the clock was started: restart it (sudo systemctl restart " +
+		"timeclock)")
 }

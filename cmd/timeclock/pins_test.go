@@ -41,7 +41,9 @@ func TestChoosePin(t *testing.T) {
 	unnamed := make([]string, 54)
 	named := make([]string, 54)
 	named[25], named[8], named[27] = "GPIO25", "SPI_CE0_N", "gpiochip0-GPIO27"
-	expander := &chipOf{name: "gpiochip2", label: "raspberrypi-exp-gpio", lines: []string{"BT_ON", "WL_ON", "2712_WAKE"}}
+	expander := &chipOf{
+		name: "gpiochip2", label: "raspberrypi-exp-gpio", lines: []string{"BT_ON", "WL_ON", "2712_WAKE"},
+	}
 	for name, c := range map[string]struct {
 		header   *chipOf
 		spelling string
@@ -56,7 +58,9 @@ func TestChoosePin(t *testing.T) {
 		"a function":              {&chipOf{name: "gpiochip0", label: "pinctrl-rp1", lines: unnamed}, "PWM0", 12},
 		"nothing of the kind":     {&chipOf{name: "gpiochip0", label: "pinctrl-rp1", lines: unnamed}, "P1_1", -1},
 		"another computer's chip": {&chipOf{name: "gpiochip0", label: "9030000.pl061", lines: unnamed}, "GPIO5", -1},
-		"fewer lines":             {&chipOf{name: "gpiochip0", label: "pinctrl-rp1", lines: unnamed[:20]}, "GPIO25", -1},
+		"fewer lines": {
+			&chipOf{name: "gpiochip0", label: "pinctrl-rp1", lines: unnamed[:20]}, "GPIO25", -1,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := choosePin([]gpioChip{expander, c.header}, c.spelling)

@@ -46,7 +46,8 @@ func (c *call) list(ctx context.Context, all, asJSON bool) error {
 		return err
 	}
 	if len(s.Wrong) > 0 {
-		fmt.Fprintf(c.stdout, "These have a wrong time, as later ones show, and are to be corrected at Zeitstrom: %s\n", listed(s.Wrong))
+		fmt.Fprintf(c.stdout, "These have a wrong time, as later ones show, and are to be corrected at Zeitstrom: %s\n",
+			listed(s.Wrong))
 	}
 	for _, skew := range s.Uplink.Skews {
 		fmt.Fprintln(c.stdout, skewText(skew))
@@ -90,7 +91,8 @@ func queueShow() command {
 
 func queueRetry() command {
 	return command{
-		name: "queue retry", args: "PUNCH", help: "send a quarantined, held or doubtful booking again", least: 1, most: 1,
+		name: "queue retry", args: "PUNCH", help: "send a quarantined, held or doubtful booking again", least: 1,
+		most: 1,
 		flags: onPunch(func(ctx context.Context, w admin.Way, id device.PunchID) (admin.Punch, error) {
 			return admin.DoRetry.On(ctx, w, id)
 		}),
@@ -105,7 +107,8 @@ func queueDrop() command {
 			asJSON, reason := f.json(), f.text("reason", "", "`why`, kept with the booking")
 			return func(ctx context.Context, c *call) error {
 				if *reason == "" {
-					return fmt.Errorf("%w: -reason is missing: why is this booking never to be sent? It is kept with it", errUsage)
+					return fmt.Errorf("%w: -reason is missing: why is this booking never to be sent? It is kept "+
+						"with it", errUsage)
 				}
 				return c.decide(*asJSON, func(w admin.Way, id device.PunchID) (admin.Punch, error) {
 					return admin.DoDrop.On(ctx, w, admin.Drop{Punch: id, Reason: *reason})
@@ -153,7 +156,8 @@ func onPunch(do func(context.Context, admin.Way, device.PunchID) (admin.Punch, e
 	return func(f *flags) action {
 		asJSON := f.json()
 		return func(ctx context.Context, c *call) error {
-			return c.decide(*asJSON, func(w admin.Way, id device.PunchID) (admin.Punch, error) { return do(ctx, w, id) })
+			return c.decide(*asJSON,
+				func(w admin.Way, id device.PunchID) (admin.Punch, error) { return do(ctx, w, id) })
 		}
 	}
 }

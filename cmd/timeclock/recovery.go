@@ -113,7 +113,8 @@ func (r *recovery) all() []string { return append(append([]string{}, r.Files...)
 func (r *recovery) notice() string {
 	switch {
 	case r.Failed >= mostFailures:
-		return fmt.Sprintf("%s, and could not be recovered: %s. Bookings are saved, and not sent before it is tried again, "+
+		return fmt.Sprintf("%s, and could not be recovered: %s. Bookings are saved, and not sent before it is tried "+
+			"again, "+
 			"or given up: `timeclock queue salvage`, or with -give-up", r.Why, r.Last)
 	default:
 		return r.Why + "; what can be read of it is being recovered, and bookings are saved, and not sent before that"
@@ -135,7 +136,8 @@ func (r *recovery) run(ctx context.Context, q *queue.Store, say func(string), jo
 			if err == nil {
 				r.forget()
 				joined()
-				say(fmt.Sprintf("%s; %d bookings were recovered at %s, %d of them not known to be at Zeitstrom, which is asked about them%s",
+				say(fmt.Sprintf("%s; %d bookings were recovered at %s, %d of them not known to be at Zeitstrom, "+
+					"which is asked about them%s",
 					r.Why, found.Punches, time.Now().Format(time.DateTime), found.Open, doubted(found)))
 				log.Warn("queue rebuilt", "bookings", found.Punches, "open", found.Open, "doubted", found.Doubted)
 				return nil

@@ -51,7 +51,8 @@ func (c *call) reset(ctx context.Context, export string, sure bool) error {
 	if !sure {
 		return fmt.Errorf("this forgets all bookings and badges in %s: call it with -yes", cfg.StateDir)
 	}
-	for _, kind := range []string{"queue.db*", "roster.csv*", "accounts*", "logins*", "web-*"} { // whoever had the clock has it no more
+	// whoever had the clock has it no more
+	for _, kind := range []string{"queue.db*", "roster.csv*", "accounts*", "logins*", "web-*"} {
 		files, err := filepath.Glob(filepath.Join(cfg.StateDir, kind))
 		if err != nil {
 			return err
@@ -62,7 +63,8 @@ func (c *call) reset(ctx context.Context, export string, sure bool) error {
 			}
 		}
 	}
-	_, err = fmt.Fprintln(c.stdout, "The clock has forgotten everything, accounts of its page included; settings and token are as they were.")
+	_, err = fmt.Fprintln(c.stdout, "The clock has forgotten everything, accounts of its page included; "+
+		"settings and token are as they were.")
 	return err
 }
 
@@ -78,7 +80,8 @@ func (c *call) mayReset(ctx context.Context, cfg config.Config, export string) e
 		return errRecovering
 	}
 	if err := checkQueue(ctx, queuePath(cfg)); err != nil {
-		return fmt.Errorf("the queue file is damaged, so nobody knows what it holds; start the clock once, it recovers what can be read: %w", err)
+		return fmt.Errorf("the queue file is damaged, so nobody knows what it holds; start the clock once, "+
+			"it recovers what can be read: %w", err)
 	}
 	s, err := queue.Open(queuePath(cfg), nil)
 	if err != nil {
@@ -87,7 +90,8 @@ func (c *call) mayReset(ctx context.Context, cfg config.Config, export string) e
 	defer s.Close()
 	st := s.Stats()
 	if st.Pending+st.Quarantined > 0 && export == "" {
-		return fmt.Errorf("%d bookings are pending and %d quarantined, and would be lost: deliver them first, or keep them with -export FILE", st.Pending, st.Quarantined)
+		return fmt.Errorf("%d bookings are pending and %d quarantined, and would be lost: deliver them first, "+
+			"or keep them with -export FILE", st.Pending, st.Quarantined)
 	}
 	if export == "" {
 		return nil
@@ -108,7 +112,9 @@ func (c *call) mayReset(ctx context.Context, cfg config.Config, export string) e
 // undelivered prints how many bookings, and taps that may become some, Zeitstrom does
 // not have, for the package's scripts: they run when the clock has stopped.
 func undeliveredCommand() command {
-	return command{name: "undelivered", flags: simple(func(_ context.Context, c *call) error { return c.undelivered() })}
+	return command{
+		name: "undelivered", flags: simple(func(_ context.Context, c *call) error { return c.undelivered() }),
+	}
 }
 
 func (c *call) undelivered() error {
@@ -130,7 +136,8 @@ func (c *call) undelivered() error {
 	}
 	if _, err := os.Stat(queuePath(cfg)); errors.Is(err, os.ErrNotExist) {
 		if _, err := os.Stat(snapshotPath(cfg)); err == nil {
-			return fmt.Errorf("%s is gone, what it had is in %s as far as it goes: start the clock once", queuePath(cfg), snapshotPath(cfg))
+			return fmt.Errorf("%s is gone, what it had is in %s as far as it goes: start the clock once",
+				queuePath(cfg), snapshotPath(cfg))
 		}
 		_, err = fmt.Fprintln(c.stdout, 0)
 		return err

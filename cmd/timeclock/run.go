@@ -41,7 +41,8 @@ func runDaemon(ctx context.Context, c *call) error {
 		log.Warn("bus speed", "problem", warning)
 	}
 	s := d.admin.Glance()
-	log.Info("timeclock runs", "version", s.Version, "badges", s.Badges, "pending", s.Pending, "reader", cfg.Reader.Driver)
+	log.Info("timeclock runs", "version", s.Version, "badges", s.Badges, "pending", s.Pending, "reader",
+		cfg.Reader.Driver)
 	defer log.Info("timeclock stopped")
 	return d.Run(ctx)
 }

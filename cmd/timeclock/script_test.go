@@ -147,7 +147,9 @@ func cmdEmployees(ts *testscript.TestScript, _ bool, args []string) {
 func cmdBooks(ts *testscript.TestScript, _ bool, args []string) {
 	ago, err := time.ParseDuration(args[2])
 	ts.Check(err)
-	ts.Value(apiKey{}).(*api).server.Book(zeitstromtest.Timestamp{Intent: args[0], Employee: args[1], Time: time.Now().Add(-ago)})
+	ts.Value(apiKey{}).(*api).server.Book(zeitstromtest.Timestamp{
+		Intent: args[0], Employee: args[1], Time: time.Now().Add(-ago),
+	})
 }
 
 // people ID:FIRST:LAST:TOKEN:archived... says who stands at Zeitstrom.
@@ -155,7 +157,9 @@ func cmdPeople(ts *testscript.TestScript, _ bool, args []string) {
 	var people []zeitstromtest.Employee
 	for _, arg := range args {
 		f := strings.Split(arg, ":")
-		people = append(people, zeitstromtest.Employee{ID: f[0], FirstName: f[1], LastName: f[2], Token: f[3], Archived: f[4] != ""})
+		people = append(people, zeitstromtest.Employee{
+			ID: f[0], FirstName: f[1], LastName: f[2], Token: f[3], Archived: f[4] != "",
+		})
 	}
 	ts.Value(apiKey{}).(*api).server.SetPeople(people)
 }

@@ -67,7 +67,8 @@ func (s *stateDir) Close() error { return s.dir.Close() }
 func (s *stateDir) writable() error {
 	f, err := os.CreateTemp(s.path, ".writable-*")
 	if err != nil {
-		return fmt.Errorf("state directory %s takes no files: %w: give it to the user that runs the clock (chown), and see that its disk is not full", s.path, errors.Unwrap(err))
+		return fmt.Errorf("state directory %s takes no files: %w: give it to the user that runs the clock (chown), "+
+			"and see that its disk is not full", s.path, errors.Unwrap(err))
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }

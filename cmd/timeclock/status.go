@@ -56,7 +56,9 @@ func (c *call) printStatus(s admin.Status) error {
 	}
 	l.bookings(s)
 	l.badges(s)
-	l.part("storage", "%s", describe(s.Storage.Healthy, "the last write succeeded", s.Storage.Problem+": bookings are NOT saved until that is mended"))
+	l.part("storage", "%s",
+		describe(s.Storage.Healthy, "the last write succeeded", s.Storage.Problem+
+			": bookings are NOT saved until that is mended"))
 	l.more(s.Storage.Notice != "", "NOTICE: %s", s.Storage.Notice)
 	l.reader(s.Reader)
 	l.uplink(s.Uplink)
@@ -71,23 +73,28 @@ func (c *call) printStatus(s admin.Status) error {
 
 func (l lines) bookings(s admin.Status) {
 	l.part("bookings", "%d pending, %d delivered, %d quarantined", s.Pending, s.Delivered, s.Quarantined)
-	l.more(s.Ambiguous+s.Held > s.Uncertain, "of those pending %d may be at Zeitstrom already, %d are held with their quarantined check-ins",
+	l.more(s.Ambiguous+s.Held > s.Uncertain, "of those pending %d may be at Zeitstrom already, "+
+		"%d are held with their quarantined check-ins",
 		s.Ambiguous, s.Held-s.Uncertain)
 	if s.OldestPending != nil {
 		l.more(true, "the oldest pending one is of %s", s.OldestPending.Local().Format(time.DateTime))
 	}
 	n := s.Uncertain - s.Stranded
 	l.more(n > 0, "%d get their time as soon as the system clock is trusted", n)
-	l.more(s.Stranded > 0, "%d wait for somebody to tell their time: `timeclock queue list` says what is known, `timeclock queue time` sets it", s.Stranded)
-	l.more(len(s.Wrong) > 0, "%d have a wrong time, as later ones show: correct them at Zeitstrom (punches %s)", len(s.Wrong), listed(s.Wrong))
+	l.more(s.Stranded > 0, "%d wait for somebody to tell their time: `timeclock queue list` says what is known, "+
+		"`timeclock queue time` sets it", s.Stranded)
+	l.more(len(s.Wrong) > 0, "%d have a wrong time, as later ones show: correct them at Zeitstrom (punches %s)",
+		len(s.Wrong), listed(s.Wrong))
 }
 
 func (l lines) badges(s admin.Status) {
 	l.part("badges", "%d", s.Badges)
 	l.more(s.Roster.Damage != "", "NOTICE: %s", s.Roster.Damage)
 	l.more(s.Roster.Problem != "", "not compared with Zeitstrom: %s", s.Roster.Problem)
-	l.more(s.Roster.Conflicts > 0, "%d badge numbers at Zeitstrom were not taken over: `timeclock badge sync` says why", s.Roster.Conflicts)
-	l.more(s.Unclaimed > 0, "%d unclaimed taps of badges that belong to nobody: `timeclock badge unclaimed`", s.Unclaimed)
+	l.more(s.Roster.Conflicts > 0, "%d badge numbers at Zeitstrom were not taken over: `timeclock badge sync` says why",
+		s.Roster.Conflicts)
+	l.more(s.Unclaimed > 0, "%d unclaimed taps of badges that belong to nobody: `timeclock badge unclaimed`",
+		s.Unclaimed)
 }
 
 func (l lines) reader(r admin.ReaderStatus) {
@@ -104,7 +111,8 @@ func (l lines) reader(r admin.ReaderStatus) {
 func (l lines) uplink(u admin.UplinkStatus) {
 	l.part("uplink", "%s", describe(u.Online && u.Problem == "", "online", u.Problem))
 	l.more(u.Stuck > 0, "%d bookings wait though others are sent (`timeclock queue list`): %s", u.Stuck, u.Reason)
-	l.more(u.Blind, "the token may not read timespans: success cannot be checked where Zeitstrom's answers do not prove it,")
+	l.more(u.Blind, "the token may not read timespans: success cannot be checked where Zeitstrom's answers do not "+
+		"prove it,")
 	l.more(u.Blind, "and bookings that may be at Zeitstrom already wait for `timeclock queue retry` or `drop`")
 	for _, skew := range u.Skews {
 		l.more(true, "%s", skewText(skew))
@@ -112,11 +120,13 @@ func (l lines) uplink(u admin.UplinkStatus) {
 	if u.Retry != nil {
 		l.more(true, "next try at %s", u.Retry.Local().Format(time.DateTime))
 	}
-	l.more(u.Silent > 0, "the last %d questions at the door went unanswered, so other doors and the app did not count: %s", u.Silent, u.Why)
+	l.more(u.Silent > 0, "the last %d questions at the door went unanswered, so other doors and the app did not "+
+		"count: %s", u.Silent, u.Why)
 }
 
 func skewText(s admin.Skew) string {
-	return fmt.Sprintf("%s (%s) has a booking of %s, which is %v ahead of this clock: was it made by a clock that is wrong? "+
+	return fmt.Sprintf("%s (%s) has a booking of %s, which is %v ahead of this clock: "+
+		"was it made by a clock that is wrong? "+
 		"It does not decide the direction here",
 		s.Name, s.Employee, s.Time.Local().Format(time.DateTime), time.Duration(s.Seconds)*time.Second)
 }

@@ -22,7 +22,8 @@ func TestInterruptedRecovery(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Append(device.Punch{Employee: employeeOf(1), Intent: device.CheckIn, Time: time.Now()}, false); err != nil {
+	if _, err := s.Append(device.Punch{Employee: employeeOf(1), Intent: device.CheckIn, Time: time.Now()},
+		false); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
@@ -52,13 +53,15 @@ func TestInterruptedRecovery(t *testing.T) {
 	}
 	// The power goes before it is done, and the next start goes on.
 	must(t, s.Close())
-	if s, r, err = openQueue(t.Context(), cfg, slog.New(slog.DiscardHandler)); err != nil || r == nil || !s.Stats().Awaiting {
+	if s, r, err = openQueue(t.Context(), cfg, slog.New(slog.DiscardHandler)); err != nil || r == nil ||
+		!s.Stats().Awaiting {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	defer func() { s.Close() }()
 	notice := ""
 	must(t, r.run(t.Context(), s, func(text string) { notice = text }, func() {}, slog.New(slog.DiscardHandler)))
-	if got := s.Stats(); got.Pending != 2 || got.Ambiguous != 1 || !strings.Contains(notice, "1 bookings were recovered") {
+	if got := s.Stats(); got.Pending != 2 || got.Ambiguous != 1 ||
+		!strings.Contains(notice, "1 bookings were recovered") {
 		t.Errorf("%+v, %q", got, notice)
 	}
 	if heads := s.Heads(); len(heads) != 1 || heads[0].ID != 1 || !heads[0].Ambiguous {

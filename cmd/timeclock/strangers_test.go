@@ -34,7 +34,9 @@ func TestLongNamesTakeNoMemory(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	for n := range 990 {
 		eve := visitFrom(t, address, fmt.Sprint("127.0.1.", n%200+1))
-		status, body := eve.post("/login", url.Values{"name": {strings.Repeat("x", 60<<10) + fmt.Sprint(n)}, "password": {"guess"}})
+		status, body := eve.post("/login", url.Values{
+			"name": {strings.Repeat("x", 60<<10) + fmt.Sprint(n)}, "password": {"guess"},
+		})
 		if status != http.StatusForbidden || strings.Contains(body, "xxxxx") {
 			t.Fatalf("%d %.300s", status, body)
 		}
@@ -73,7 +75,8 @@ func TestNobodyLocksTheAdminOut(t *testing.T) {
 		t.Errorf("the admin: %d %.300s", status, body)
 	}
 	other := visitFrom(t, address, "127.0.4.1")
-	if status, _ := other.post("/login", url.Values{"name": {"admin"}, "password": {password}}); status != http.StatusOK {
+	if status, _ := other.post("/login",
+		url.Values{"name": {"admin"}, "password": {password}}); status != http.StatusOK {
 		t.Errorf("the admin at another computer: %d", status)
 	}
 }
@@ -90,7 +93,9 @@ func TestOneCodeOneAdmin(t *testing.T) {
 			defer v.CloseIdleConnections()
 			resp, err := v.PostForm(
 				address+"/pair",
-				url.Values{"code": {code}, "name": {fmt.Sprint("admin", n)}, "password": {password}, "again": {password}},
+				url.Values{
+					"code": {code}, "name": {fmt.Sprint("admin", n)}, "password": {password}, "again": {password},
+				},
 			)
 			if err != nil {
 				t.Error(err)
@@ -159,7 +164,8 @@ func TestExportIsHarmless(t *testing.T) {
 	d, _ := p.start(t)
 	d.queue.Note(device.Event{Kind: "=1+1", Why: "\t=2", By: "@admin"})
 	settings := filepath.Join(t.TempDir(), "timeclock.toml")
-	text := fmt.Sprintf("state_dir = %q\nzeitstrom = { url = %q, token_file = %q }\n", p.cfg.StateDir, p.api.url(), p.cfg.Zeitstrom.TokenFile)
+	text := fmt.Sprintf("state_dir = %q\nzeitstrom = { url = %q, token_file = %q }\n", p.cfg.StateDir, p.api.url(),
+		p.cfg.Zeitstrom.TokenFile)
 	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

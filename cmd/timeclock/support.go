@@ -60,7 +60,8 @@ func (c *call) support(ctx context.Context) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
-	_, err = fmt.Fprintf(c.stdout, "%s\nhas state, examination, settings, logs and parts of the journal; names, badge numbers and tokens are masked. Employees' ids are in it.\n", path)
+	_, err = fmt.Fprintf(c.stdout, "%s\nhas state, examination, settings, logs and parts of the journal; names, "+
+		"badge numbers and tokens are masked. Employees' ids are in it.\n", path)
 	return err
 }
 
@@ -109,7 +110,9 @@ func gather(ctx context.Context, cfg config.Config) ([]byte, error) {
 			text += "\nnot to be had: " + err.Error()
 		}
 		text = mask.Replace(text)
-		if err := files.WriteHeader(&tar.Header{Name: part.name, Mode: 0o600, Size: int64(len(text)), ModTime: time.Now()}); err != nil {
+		if err := files.WriteHeader(&tar.Header{
+			Name: part.name, Mode: 0o600, Size: int64(len(text)), ModTime: time.Now(),
+		}); err != nil {
 			return nil, err
 		}
 		if _, err := files.Write([]byte(text)); err != nil {
@@ -162,7 +165,8 @@ func newMask(cfg config.Config) (*strings.Replacer, error) {
 		hide(strings.TrimSpace(string(token)), "TOKEN", i+1)
 	}
 	var pairs []string
-	for _, secret := range slices.SortedFunc(maps.Keys(secrets), func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) }) {
+	for _, secret := range slices.SortedFunc(maps.Keys(secrets),
+		func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) }) {
 		pairs = append(pairs, secret, secrets[secret])
 	}
 	return strings.NewReplacer(pairs...), nil
@@ -201,7 +205,8 @@ func journalOf(ctx context.Context, clock admin.Way) (string, error) {
 // systemLog is what the system has kept of the clock's log; empty if it has not, or may
 // not be asked.
 func systemLog(ctx context.Context) string {
-	kept, err := exec.CommandContext(ctx, "journalctl", "--unit=timeclock", "--unit=timeclock-update", "--unit=timeclock-fetch", "--lines=2000", "--no-pager", "--output=short-iso-precise").Output()
+	kept, err := exec.CommandContext(ctx, "journalctl", "--unit=timeclock", "--unit=timeclock-update",
+		"--unit=timeclock-fetch", "--lines=2000", "--no-pager", "--output=short-iso-precise").Output()
 	if err != nil || bytes.Count(kept, []byte("\n")) < 2 {
 		return ""
 	}

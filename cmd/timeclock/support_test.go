@@ -21,7 +21,9 @@ func TestMask(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := d.rooms.Roster.Add(device.Badge{UID: uid, Employee: device.Employee{ID: employeeOf(7), Name: name}}, false); err != nil {
+		if _, err := d.rooms.Roster.Add(device.Badge{
+			UID: uid, Employee: device.Employee{ID: employeeOf(7), Name: name},
+		}, false); err != nil {
 			t.Fatal(err)
 		}
 	}

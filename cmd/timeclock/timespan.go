@@ -69,7 +69,8 @@ func (d *desk) print(ctx context.Context, spans []admin.Timespan) error {
 			hours = fmt.Sprintf("%.2f", t.CheckOut.Sub(t.CheckIn).Hours())
 		}
 		who := cmp.Or(names[t.Employee], string(t.Employee))
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", t.ID, d.when(t.CheckIn), d.when(t.CheckOut), hours, who, t.ProjectID,
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", t.ID, d.when(t.CheckIn), d.when(t.CheckOut), hours, who,
+			t.ProjectID,
 			zeitstrom.Sanitize(t.Comment))
 	}
 	return w.Flush()
@@ -77,7 +78,8 @@ func (d *desk) print(ctx context.Context, spans []admin.Timespan) error {
 
 func timespanList() command {
 	return command{
-		name: "timespan list", help: "list working times at Zeitstrom, of the last week unless -from and -to say otherwise",
+		name: "timespan list", help: "list working times at Zeitstrom, of the last week unless -from and -to say " +
+			"otherwise",
 		flags: func(f *flags) action {
 			at := f.desk()
 			whose := f.text("employee", "", "`whose`: id, name or badge; else everybody's")
@@ -183,7 +185,8 @@ func (d *desk) printHistory(changes []admin.Change) error {
 	w := tabwriter.NewWriter(d.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "CHANGED\tBY\tHAD BEEN\tUNTIL\tREASON")
 	for _, x := range changes {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", d.when(x.At), zeitstrom.Sanitize(x.Originator), d.when(x.CheckIn), d.when(x.CheckOut),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", d.when(x.At), zeitstrom.Sanitize(x.Originator), d.when(x.CheckIn),
+			d.when(x.CheckOut),
 			zeitstrom.Sanitize(x.Reason))
 	}
 	return w.Flush()

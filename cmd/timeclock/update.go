@@ -37,7 +37,8 @@ func updateCommand() command {
 		flags: func(f *flags) action {
 			var u updateFlags
 			f.StringVar(&u.file, "file", "", "the `package`; its signature is beside it, with .minisig")
-			f.BoolVar(&u.fetch, "fetch", false, "look for a newer one at [update] url and download it, as the timer does")
+			f.BoolVar(&u.fetch, "fetch", false, "look for a newer one at [update] url and download it, "+
+				"as the timer does")
 			f.BoolVar(&u.stage, "stage", false, "check what was downloaded, and have it installed, as the unit does")
 			f.BoolVar(&u.resume, "resume", false, "go on with an update that was interrupted, as the unit does")
 			return func(ctx context.Context, c *call) error { return c.update(ctx, u) }
@@ -68,7 +69,8 @@ func (c *call) update(ctx context.Context, way updateFlags) error {
 		}
 	}
 	u := &update.Updater{
-		Dir: updateDir, Key: cfg.Update.Key, StateDir: cfg.StateDir, Log: newLog(c.stderr), Restart: restartClock, Ask: askHealth,
+		Dir: updateDir, Key: cfg.Update.Key, StateDir: cfg.StateDir, Log: newLog(c.stderr), Restart: restartClock,
+		Ask: askHealth,
 	}
 	unlock, err := u.Lock(way.resume)
 	if err != nil {
@@ -113,7 +115,8 @@ func (c *call) stageFile(ctx context.Context, u *update.Updater, file string) er
 	}
 	version, err := u.Stage(ctx, pkg, signature, "")
 	if err == nil {
-		fmt.Fprintf(c.stdout, "Installing version %s; if it is not healthy within %v, version %s returns.\n", version, update.Probation, theVersion())
+		fmt.Fprintf(c.stdout, "Installing version %s; if it is not healthy within %v, version %s returns.\n", version,
+			update.Probation, theVersion())
 	}
 	return err
 }

@@ -33,7 +33,8 @@ func versionCommand() command {
 						"version": theVersion(), "go": runtime.Version(), "arch": runtime.GOARCH,
 					})
 				}
-				_, err = fmt.Fprintf(c.stdout, "timeclock %s, %s %s/%s\n", theVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+				_, err = fmt.Fprintf(c.stdout, "timeclock %s, %s %s/%s\n", theVersion(), runtime.Version(),
+					runtime.GOOS, runtime.GOARCH)
 				return err
 			}
 		},

@@ -110,7 +110,12 @@ func headline(s admin.Status) string {
 	}
 	for _, p := range []struct {
 		name, problem string
-	}{{"storage", s.Storage.Problem}, {"reader", s.Reader.Problem}, {"uplink", s.Uplink.Problem}, {"display", s.Display.Problem}} {
+	}{
+		{"storage", s.Storage.Problem},
+		{"reader", s.Reader.Problem},
+		{"uplink", s.Uplink.Problem},
+		{"display", s.Display.Problem},
+	} {
 		if p.problem != "" {
 			parts = append(parts, p.name+": "+p.problem)
 		}

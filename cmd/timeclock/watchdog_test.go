@@ -80,7 +80,8 @@ func TestWatchdog(t *testing.T) {
 	p := newPlace(t)
 	var log output
 	stuck := stuckScreen{make(chan struct{})}
-	d, err := newDaemon(t.Context(), p.cfg, slog.New(slog.NewTextHandler(&log, nil)), extras{screens: []device.Screen{stuck}})
+	d, err := newDaemon(t.Context(), p.cfg, slog.New(slog.NewTextHandler(&log, nil)),
+		extras{screens: []device.Screen{stuck}})
 	if err != nil {
 		t.Fatal(err)
 	}

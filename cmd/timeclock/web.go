@@ -52,7 +52,8 @@ func webReset() command {
 			if _, err := admin.DoNoteReset.On(ctx, w, admin.None{}); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(c.stdout, "The page has no accounts any more. When the clock is started its display shows a code, for ten minutes.")
+			_, err = fmt.Fprintln(c.stdout, "The page has no accounts any more. When the clock is started its "+
+				"display shows a code, for ten minutes.")
 			return err
 		}),
 	}

@@ -23,7 +23,8 @@ import (
 func startPage(t *testing.T, p *place) (d *daemon, address string) {
 	t.Helper()
 	p.cfg.Web.Listen = "127.0.0.1:0"
-	d, _ = p.startOn(t, clock.System{}, extras{tail: func() []string { return []string{"level=INFO msg=<b>started</b>"} }})
+	d, _ = p.startOn(t, clock.System{},
+		extras{tail: func() []string { return []string{"level=INFO msg=<b>started</b>"} }})
 	devicetest.Eventually(t, func() error {
 		if !d.rooms.Reader.Health().Healthy || !d.rooms.Uplink.Online() || d.page.Address() == "" {
 			return errors.New("not ready")
@@ -56,7 +57,10 @@ func visitFrom(t *testing.T, address, computer string) *visitor {
 	}
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(computer)}}
 	return &visitor{t: t, address: address, Client: http.Client{
-		Jar: jar, Transport: &http.Transport{DialContext: dialer.DialContext, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
+		Jar: jar,
+		Transport: &http.Transport{
+			DialContext: dialer.DialContext, TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+		},
 	}}
 }
 
@@ -109,14 +113,23 @@ func TestPageIsClosed(t *testing.T) {
 	d, address := startPage(t, p)
 	stranger := visit(t, address)
 	stranger.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	pages := []string{"/", "/in", "/badges", "/unclaimed", "/bookings", "/days", "/device", "/corrections", "/pictures/week.svg", "/display.png", "/pictures/day.svg", "/pictures/queue.svg", "/events", "/nothing", "/static/../device", "/%2e%2e/etc/passwd"}
+	pages := []string{
+		"/", "/in", "/badges", "/unclaimed", "/bookings", "/days", "/device", "/corrections", "/pictures/week.svg",
+		"/display.png", "/pictures/day.svg", "/pictures/queue.svg", "/events", "/nothing", "/static/../device",
+		"/%2e%2e/etc/passwd",
+	}
 	for _, path := range pages {
 		status, body := stranger.get(path)
 		if status/100 != 3 && status != http.StatusNotFound || strings.Contains(body, "Anna") {
 			t.Errorf("a stranger gets %d from %s: %.80s", status, path, body)
 		}
 	}
-	acts := []string{"/badges/add", "/badges/block", "/badges/remove", "/badges/enroll", "/badges/unenroll", "/badges/sync", "/badges/import", "/unclaimed/claim", "/bookings/retry", "/bookings/drop", "/bookings/time", "/corrections/token", "/corrections/times", "/corrections/split", "/corrections/comment", "/corrections/project", "/accounts/add", "/accounts/remove", "/logout"}
+	acts := []string{
+		"/badges/add", "/badges/block", "/badges/remove", "/badges/enroll", "/badges/unenroll", "/badges/sync",
+		"/badges/import", "/unclaimed/claim", "/bookings/retry", "/bookings/drop", "/bookings/time",
+		"/corrections/token", "/corrections/times", "/corrections/split", "/corrections/comment",
+		"/corrections/project", "/accounts/add", "/accounts/remove", "/logout",
+	}
 	for _, path := range acts {
 		if status, _ := stranger.post(path, nil); status != http.StatusUnauthorized {
 			t.Errorf("a stranger gets %d from POST %s", status, path)
@@ -124,11 +137,15 @@ func TestPageIsClosed(t *testing.T) {
 	}
 
 	// Pairing: only with the code, once.
-	if status, body := stranger.pair("0000 0000"); status != http.StatusForbidden || !strings.Contains(body, "not the code") {
+	if status, body := stranger.pair("0000 0000"); status != http.StatusForbidden ||
+		!strings.Contains(body, "not the code") {
 		t.Errorf("a wrong code: %d %.200s", status, body)
 	}
 	admin := visit(t, address)
-	if status, body := admin.post("/pair", url.Values{"code": {d.page.Code()}, "name": {"admin"}, "password": {"short"}, "again": {"short"}}); status != http.StatusBadRequest || !strings.Contains(body, "10 to 200 characters") {
+	if status, body := admin.post("/pair",
+		url.Values{
+			"code": {d.page.Code()}, "name": {"admin"}, "password": {"short"}, "again": {"short"},
+		}); status != http.StatusBadRequest || !strings.Contains(body, "10 to 200 characters") {
 		t.Errorf("a short password: %d %.200s", status, body)
 	}
 	code := d.page.Code()
@@ -152,15 +169,22 @@ func TestPageIsClosed(t *testing.T) {
 
 	// Without the token, or from another site, nothing is done.
 	for _, path := range acts {
-		if status, _ := admin.post(path, url.Values{"uid": {badgeOf(0).Hex()}, "blocked": {"true"}, "csrf": {"guessed"}}); status != http.StatusForbidden {
+		if status, _ := admin.post(path,
+			url.Values{
+				"uid": {badgeOf(0).Hex()}, "blocked": {"true"}, "csrf": {"guessed"},
+			}); status != http.StatusForbidden {
 			t.Errorf("without the token POST %s is answered %d", path, status)
 		}
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address+"/badges/block", strings.NewReader(url.Values{"uid": {badgeOf(0).Hex()}, "blocked": {"true"}, "csrf": {admin.csrf()}}.Encode()))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address+"/badges/block",
+		strings.NewReader(url.Values{"uid": {badgeOf(0).Hex()}, "blocked": {"true"}, "csrf": {admin.csrf()}}.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Origin": {"https://evil.example"}, "Sec-Fetch-Site": {"cross-site"}}
+	req.Header = http.Header{
+		"Content-Type": {"application/x-www-form-urlencoded"}, "Origin": {"https://evil.example"},
+		"Sec-Fetch-Site": {"cross-site"},
+	}
 	if status, _ := admin.read(admin.Do(req)); status != http.StatusForbidden {
 		t.Errorf("from another site: %d", status)
 	}
@@ -170,24 +194,37 @@ func TestPageIsClosed(t *testing.T) {
 
 	// A viewer sees names as the display shows them, no whole UID, no settings, and
 	// changes nothing.
-	if status, body := admin.post("/accounts/add", url.Values{"csrf": {admin.csrf()}, "name": {"eve"}, "password": {password}, "role": {"viewer"}}); status != http.StatusOK || !strings.Contains(body, "eve can log in now") {
+	if status, body := admin.post("/accounts/add",
+		url.Values{
+			"csrf": {admin.csrf()}, "name": {"eve"}, "password": {password}, "role": {"viewer"},
+		}); status != http.StatusOK || !strings.Contains(body, "eve can log in now") {
 		t.Errorf("adding a viewer: %d %.300s", status, body)
 	}
 	viewer := visit(t, address)
-	if status, body := viewer.post("/login", url.Values{"name": {"eve"}, "password": {password}}); status != http.StatusOK || !strings.Contains(body, "Health") {
+	if status, body := viewer.post("/login",
+		url.Values{"name": {"eve"}, "password": {password}}); status != http.StatusOK ||
+		!strings.Contains(body, "Health") {
 		t.Fatalf("a viewer logs in: %d %.300s", status, body)
 	}
-	for _, path := range []string{"/", "/in", "/badges", "/badges?q=" + badgeOf(0).Hex(), "/unclaimed", "/bookings", "/days", "/corrections", "/device"} {
-		if status, body := viewer.get(path); status != http.StatusOK || strings.Contains(body, "Anna") || strings.Contains(body, ">"+badgeOf(0).Hex()) || strings.Contains(body, "token_file") {
+	for _, path := range []string{
+		"/", "/in", "/badges", "/badges?q=" + badgeOf(0).Hex(), "/unclaimed", "/bookings", "/days", "/corrections",
+		"/device",
+	} {
+		if status, body := viewer.get(path); status != http.StatusOK || strings.Contains(body, "Anna") ||
+			strings.Contains(body, ">"+badgeOf(0).Hex()) || strings.Contains(body, "token_file") {
 			t.Errorf("a viewer gets %d from %s: %s", status, path, body)
 		}
 	}
-	if _, body := viewer.get("/device?examine=1"); strings.Contains(body, "<dt>dns</dt>") { // which a start does not look at
+	// which a start does not look at
+	if _, body := viewer.get("/device?examine=1"); strings.Contains(body, "<dt>dns</dt>") {
 		t.Errorf("a viewer has the clock examined: %s", body)
 	}
 	token := viewer.csrf()
 	for _, path := range acts[:len(acts)-1] {
-		if status, _ := viewer.post(path, url.Values{"csrf": {token}, "uid": {badgeOf(0).Hex()}, "blocked": {"true"}}); status != http.StatusForbidden {
+		if status, _ := viewer.post(path,
+			url.Values{
+				"csrf": {token}, "uid": {badgeOf(0).Hex()}, "blocked": {"true"},
+			}); status != http.StatusForbidden {
 			t.Errorf("a viewer gets %d from POST %s", status, path)
 		}
 	}
@@ -212,22 +249,29 @@ func TestPageDefends(t *testing.T) {
 			t.Errorf("guess %d is answered %d, want %d", n+1, status, want)
 		}
 	}
-	if status, body := guess.post("/login", url.Values{"name": {"admin"}, "password": {password}}); status != http.StatusTooManyRequests || !strings.Contains(body, "wait") {
+	if status, body := guess.post("/login",
+		url.Values{"name": {"admin"}, "password": {password}}); status != http.StatusTooManyRequests ||
+		!strings.Contains(body, "wait") {
 		t.Errorf("the right password while it waits: %d", status)
 	}
 	// Another account of the same client is not slowed, and its success forgives nothing.
-	admin.post("/accounts/add", url.Values{"csrf": {admin.csrf()}, "name": {"eve"}, "password": {password}, "role": {"viewer"}})
+	admin.post("/accounts/add", url.Values{
+		"csrf": {admin.csrf()}, "name": {"eve"}, "password": {password}, "role": {"viewer"},
+	})
 	if status, _ := guess.post("/login", url.Values{"name": {"eve"}, "password": {password}}); status != http.StatusOK {
 		t.Errorf("another account: %d", status)
 	}
-	if status, _ := guess.post("/login", url.Values{"name": {"admin"}, "password": {"one more guess"}}); status != http.StatusTooManyRequests {
+	if status, _ := guess.post("/login",
+		url.Values{"name": {"admin"}, "password": {"one more guess"}}); status != http.StatusTooManyRequests {
 		t.Errorf("after that: %d", status)
 	}
 
-	if status, _ := guess.post("/login", url.Values{"name": {"admin"}, "password": {strings.Repeat("x", 1<<20)}}); status == http.StatusOK {
+	if status, _ := guess.post("/login",
+		url.Values{"name": {"admin"}, "password": {strings.Repeat("x", 1<<20)}}); status == http.StatusOK {
 		t.Errorf("a megabyte of password: %d", status)
 	}
-	if status, _ := guess.get("/login?" + strings.Repeat("x", 64<<10)); status != http.StatusRequestHeaderFieldsTooLarge {
+	if status, _ := guess.get("/login?" +
+		strings.Repeat("x", 64<<10)); status != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("a long address: %d", status)
 	}
 	resp, err := guess.Get(address + "/login")
@@ -236,8 +280,10 @@ func TestPageDefends(t *testing.T) {
 	}
 	resp.Body.Close()
 	for header, want := range map[string]string{
-		"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
-		"Strict-Transport-Security": "max-age", "X-Frame-Options": "DENY", "Cache-Control": "no-store", "Cross-Origin-Opener-Policy": "same-origin",
+		"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff",
+		"Referrer-Policy":           "no-referrer",
+		"Strict-Transport-Security": "max-age", "X-Frame-Options": "DENY", "Cache-Control": "no-store",
+		"Cross-Origin-Opener-Policy": "same-origin",
 	} {
 		if got := resp.Header.Get(header); !strings.Contains(got, want) || strings.Contains(got, "unsafe") {
 			t.Errorf("%s is %q, want %q", header, got, want)
@@ -250,7 +296,9 @@ func TestPageDefends(t *testing.T) {
 	if n := len(admin.Jar.Cookies(host)); n != 1 {
 		t.Errorf("the admin has %d cookies", n)
 	}
-	resp, err = http.DefaultTransport.(*http.Transport).Clone().RoundTrip(&http.Request{Method: http.MethodGet, URL: &url.URL{Scheme: "http", Host: host.Host, Path: "/"}})
+	resp, err = http.DefaultTransport.(*http.Transport).Clone().RoundTrip(&http.Request{
+		Method: http.MethodGet, URL: &url.URL{Scheme: "http", Host: host.Host, Path: "/"},
+	})
 	if err == nil {
 		if resp.Body.Close(); resp.StatusCode == http.StatusOK {
 			t.Error("the page is served without TLS")
@@ -285,10 +333,12 @@ func TestPageRefusesTimes(t *testing.T) {
 	admin.pair(d.page.Code())
 	csrf := admin.csrf()
 	for at, want := range map[string]string{
-		"2026-03-29T02:30": "does not exist", "2026-10-25T02:30": "comes twice", "": "a field of the form is empty", "noon": "is no time",
+		"2026-03-29T02:30": "does not exist", "2026-10-25T02:30": "comes twice", "": "a field of the form is empty",
+		"noon":             "is no time",
 		"2026-11-22T08:00": "there is no punch 9",
 	} {
-		if _, body := admin.post("/bookings/time", url.Values{"csrf": {csrf}, "punch": {"9"}, "at": {at}}); !strings.Contains(body, want) {
+		if _, body := admin.post("/bookings/time",
+			url.Values{"csrf": {csrf}, "punch": {"9"}, "at": {at}}); !strings.Contains(body, want) {
 			t.Errorf("%q is not refused with %q: %s", at, want, body)
 		}
 	}
@@ -299,24 +349,33 @@ func TestPageRefusesTimes(t *testing.T) {
 func TestPageShowsTextAsText(t *testing.T) {
 	const evil = `<script>alert(1)</script>"'=cmd|x`
 	d, address := startPage(t, newPlace(t))
-	if _, err := d.rooms.Roster.Add(device.Badge{UID: badgeOf(7), Employee: device.Employee{ID: employeeOf(7), Name: evil}}, false); err != nil {
+	if _, err := d.rooms.Roster.Add(device.Badge{
+		UID: badgeOf(7), Employee: device.Employee{ID: employeeOf(7), Name: evil},
+	}, false); err != nil {
 		t.Fatal(err)
 	}
 	(&place{}).tap(t, d, 7)
 	admin := visit(t, address)
 	admin.pair(d.page.Code())
-	for _, path := range []string{"/", "/in", "/badges", "/bookings", "/device", "/badges?q=" + url.QueryEscape(evil), "/bookings?q=" + url.QueryEscape(evil)} {
-		if _, body := admin.get(path); strings.Contains(body, "<script>alert") || strings.Contains(body, "<b>started") || !strings.Contains(body, "<main") {
+	for _, path := range []string{
+		"/", "/in", "/badges", "/bookings", "/device", "/badges?q=" + url.QueryEscape(evil), "/bookings?q=" +
+			url.QueryEscape(evil),
+	} {
+		if _, body := admin.get(path); strings.Contains(body, "<script>alert") ||
+			strings.Contains(body, "<b>started") || !strings.Contains(body, "<main") {
 			t.Errorf("%s shows markup: %s", path, body)
 		}
 	}
-	form := "--x\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n" + admin.csrf() + "\r\n--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\r\nSet-Cookie: b=c.csv\"\r\n\r\nuid,employee_id,name\r\n<img src=x onerror=alert(1)>,1," + evil + "\r\n--x--\r\n"
+	form := "--x\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n" + admin.csrf() +
+		"\r\n--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\r\nSet-Cookie: " +
+		"b=c.csv\"\r\n\r\nuid,employee_id,name\r\n<img src=x onerror=alert(1)>,1," + evil + "\r\n--x--\r\n"
 	resp, err := admin.Post(address+"/badges/import", "multipart/form-data; boundary=x", strings.NewReader(form))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if body, _ := io.ReadAll(resp.Body); strings.Contains(string(body), "<img src=x") || resp.Header.Get("Set-Cookie") != "" {
+	if body, _ := io.ReadAll(resp.Body); strings.Contains(string(body), "<img src=x") ||
+		resp.Header.Get("Set-Cookie") != "" {
 		t.Errorf("an import shows markup, or sets a header: %v %s", resp.Header, body)
 	}
 }

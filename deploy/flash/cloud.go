@@ -32,7 +32,8 @@ func ParseWifi(text []byte) (*Wifi, error) {
 	err := in.Decode(w)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%w: it takes ssid = \"...\", password = \"...\", country = \"DE\", and hidden = true if it is", err)
+		return nil, fmt.Errorf("%w: it takes ssid = \"...\", password = \"...\", country = \"DE\", "+
+			"and hidden = true if it is", err)
 	case w.SSID == "" || len(w.SSID) > 32:
 		return nil, errors.New("ssid must have 1 to 32 bytes")
 	case strings.ContainsFunc(w.SSID, control) || strings.ContainsFunc(w.Password, control):
@@ -71,7 +72,8 @@ const header = "#cloud-config\n"
 
 // start is how cloud-init starts our part of the first boot: at each boot, until that
 // has come to its end and nothing of it is left.
-var start = []string{"sh", "-c", "! [ -e /boot/firmware/timeclock/first-boot.sh ] || sh /boot/firmware/timeclock/first-boot.sh start"}
+var start = []string{"sh", "-c", "! [ -e /boot/firmware/timeclock/first-boot.sh ] || sh " +
+	"/boot/firmware/timeclock/first-boot.sh start"}
 
 // userData returns what cloud-init is to do, with what it was to do before.
 func userData(before []byte, d Device) ([]byte, error) {
@@ -144,7 +146,8 @@ const groups = "adm,dialout,cdrom,audio,users,sudo,video,games,plugdev,input,gpi
 // at the console otherwise, and waits. Only a key lets anybody in.
 func makeUser(root *yaml.Node, d Device) {
 	users := sequence(root, "users")
-	i := slices.IndexFunc(users.Content, func(n *yaml.Node) bool { u := value(n, "name"); return u != nil && u.Value == d.User })
+	i := slices.IndexFunc(users.Content,
+		func(n *yaml.Node) bool { u := value(n, "name"); return u != nil && u.Value == d.User })
 	if i < 0 {
 		u := &yaml.Node{Kind: yaml.MappingNode}
 		name := text(d.User)
@@ -208,7 +211,8 @@ func add(commands *yaml.Node, words ...string) *yaml.Node {
 }
 
 func is(command *yaml.Node, words []string) bool {
-	return command.Kind == yaml.SequenceNode && slices.EqualFunc(command.Content, words, func(n *yaml.Node, w string) bool { return n.Value == w })
+	return command.Kind == yaml.SequenceNode &&
+		slices.EqualFunc(command.Content, words, func(n *yaml.Node, w string) bool { return n.Value == w })
 }
 
 // PreparedFor returns the name of the device for which a card waits; empty if for none.
@@ -222,7 +226,8 @@ func PreparedFor(boot string) string {
 		return ""
 	}
 	runs, name := value(root.Content[0], "bootcmd"), value(root.Content[0], "hostname")
-	if runs == nil || name == nil || !slices.ContainsFunc(runs.Content, func(n *yaml.Node) bool { return is(n, start) }) {
+	if runs == nil || name == nil ||
+		!slices.ContainsFunc(runs.Content, func(n *yaml.Node) bool { return is(n, start) }) {
 		return ""
 	}
 	return name.Value

@@ -73,16 +73,8 @@ func Plan(boot string, d Device) ([]Change, error) {
 	if err := look(boot); err != nil {
 		return nil, err
 	}
-	if !hostName.MatchString(d.Name) {
-		return nil, fmt.Errorf("%q cannot be a device's name: use lower-case letters, digits and hyphens, 63 at most", d.Name)
-	}
-	if !userName.MatchString(d.User) || slices.Contains(systemUsers, d.User) {
-		return nil, fmt.Errorf("%q cannot be the user's name: use lower-case letters, digits and hyphens, "+
-			"32 at most, a letter first, and no name of the system's",
-			d.User)
-	}
-	if !zoneName.MatchString(d.Zone) {
-		return nil, fmt.Errorf("%q is no time zone: it looks like Europe/Berlin", d.Zone)
+	if err := d.named(); err != nil {
+		return nil, err
 	}
 	packages, err := d.packages(boot)
 	if err != nil {
@@ -107,7 +99,8 @@ func Plan(boot string, d Device) ([]Change, error) {
 		}
 		all = append(all, Change{Path: "network-config", After: text, Secret: true})
 	}
-	all = append(all, Change{Path: preseedFile, After: d.preseed(), Secret: true}, Change{Path: "user-data"}) // last: they start all the rest
+	// The last: they start all the rest.
+	all = append(all, Change{Path: preseedFile, After: d.preseed(), Secret: true}, Change{Path: "user-data"})
 	for i := range all {
 		c := &all[i]
 		if c.Before, err = os.ReadFile(filepath.Join(boot, c.Path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -120,7 +113,8 @@ func Plan(boot string, d Device) ([]Change, error) {
 			}
 		case preseedFile:
 			if c.Before != nil && !bytes.HasPrefix(c.Before, []byte(preseedHeader)) {
-				return nil, fmt.Errorf("%s is not by this program: write the card again, without customisation", filepath.Join(boot, c.Path))
+				return nil, fmt.Errorf("%s is not by this program: write the card again, without customisation",
+					filepath.Join(boot, c.Path))
 			}
 		case "config.txt":
 			c.After = firmware(c.Before)
@@ -135,6 +129,21 @@ func Plan(boot string, d Device) ([]Change, error) {
 	}), nil
 }
 
+// named makes sure that the names of a device can be names.
+func (d Device) named() error {
+	switch {
+	case !hostName.MatchString(d.Name):
+		return fmt.Errorf("%q cannot be a device's name: use lower-case letters, digits and hyphens, 63 at most",
+			d.Name)
+	case !userName.MatchString(d.User) || slices.Contains(systemUsers, d.User):
+		return fmt.Errorf("%q cannot be the user's name: use lower-case letters, digits and hyphens, "+
+			"32 at most, a letter first, and no name of the system's", d.User)
+	case !zoneName.MatchString(d.Zone):
+		return fmt.Errorf("%q is no time zone: it looks like Europe/Berlin", d.Zone)
+	}
+	return nil
+}
+
 // look makes sure that a directory is the boot partition of a fresh card.
 func look(boot string) error {
 	has := func(name string) bool {
@@ -143,9 +152,12 @@ func look(boot string) error {
 	}
 	switch {
 	case !has("config.txt") || !has("cmdline.txt"):
-		return fmt.Errorf("%s is no Pi's boot partition: it has no config.txt and cmdline.txt. Write Raspberry Pi OS Lite to the card, put it in again, and name the folder where its partition bootfs is mounted", boot)
+		return fmt.Errorf("%s is no Pi's boot partition: it has no config.txt and cmdline.txt. "+
+			"Write Raspberry Pi OS Lite to the card, put it in again, and name the folder where its partition "+
+			"bootfs is mounted", boot)
 	case has(done):
-		return fmt.Errorf("this card has been through its first boot already (%s): write it anew, or change the running device", done)
+		return fmt.Errorf("this card has been through its first boot already (%s): write it anew, "+
+			"or change the running device", done)
 	case !has("meta-data"): // in its images since pi-gen cb05dfcc
 		return fmt.Errorf("the image on the card has no cloud-init (%s has no meta-data): "+
 			"take Raspberry Pi OS Lite of 24 November 2025 or later", boot)
@@ -163,7 +175,8 @@ func (d Device) variables() []byte {
 func (d Device) packages(boot string) ([]Change, error) {
 	there, _ := filepath.Glob(filepath.Join(boot, folder, "*.deb"))
 	if len(d.Packages)+len(there) == 0 {
-		return nil, errors.New("there is no package to install: name it, or the folder that deploy/package.sh has filled, with -package")
+		return nil, errors.New("there is no package to install: name it, or the folder that deploy/package.sh has " +
+			"filled, with -package")
 	}
 	var all []Change
 	for _, path := range d.Packages {
@@ -175,8 +188,10 @@ func (d Device) packages(boot string) ([]Change, error) {
 			return nil, fmt.Errorf("%s is no Debian package: deploy/package.sh makes them", path)
 		}
 		c := Change{Path: filepath.Join(folder, filepath.Base(path)), After: text}
-		if i := slices.IndexFunc(all, func(o Change) bool { return architecture(o.Path) == architecture(c.Path) }); i >= 0 {
-			return nil, fmt.Errorf("%s and %s are for the same kind of Pi: which one shall it be? Name that with -package", filepath.Base(all[i].Path), filepath.Base(path))
+		if i := slices.IndexFunc(all,
+			func(o Change) bool { return architecture(o.Path) == architecture(c.Path) }); i >= 0 {
+			return nil, fmt.Errorf("%s and %s are for the same kind of Pi: which one shall it be? Name that with "+
+				"-package", filepath.Base(all[i].Path), filepath.Base(path))
 		}
 		all = append(all, c)
 	}
@@ -253,7 +268,8 @@ func Apply(boot string, changes []Change) error {
 			err = durable.WriteFile(path, c.After)
 		}
 		if err != nil {
-			return fmt.Errorf("the card is not finished: %w. See that it is not write-protected, nor full, and do it again", err)
+			return fmt.Errorf("the card is not finished: %w. See that it is not write-protected, nor full, "+
+				"and do it again", err)
 		}
 	}
 	return nil

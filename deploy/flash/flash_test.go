@@ -15,8 +15,10 @@ import (
 
 // A boot partition, as Raspberry Pi OS Lite comes with it.
 var fresh = map[string]string{
-	"config.txt":     "# For more options and information see\n# http://rptl.io/configtxt\n\n#dtparam=spi=on\ndtparam=audio=on\n\n[cm5]\ndtoverlay=dwc2,dr_mode=host\n\n[all]\n",
-	"cmdline.txt":    "console=serial0,115200 console=tty1 root=PARTUUID=1 rootfstype=ext4 rootwait ds=nocloud;i=rpios-image-1\n",
+	"config.txt": "# For more options and information see\n# " +
+		"http://rptl.io/configtxt\n\n#dtparam=spi=on\ndtparam=audio=on\n\n[cm5]\ndtoverlay=dwc2,dr_mode=host\n\n[all]\n",
+	"cmdline.txt": "console=serial0,115200 console=tty1 root=PARTUUID=1 rootfstype=ext4 rootwait " +
+		"ds=nocloud;i=rpios-image-1\n",
 	"meta-data":      "instance-id: rpios-image\n",
 	"user-data":      "#cloud-config\n\n# Set your hostname here:\n#hostname: raspberrypi\n",
 	"network-config": "# Netplan\n#network:\n",
@@ -41,8 +43,10 @@ func door(t *testing.T) Device {
 		t.Fatal(err)
 	}
 	return Device{
-		Name: "door-1", Zone: "Europe/Berlin", Config: []byte("display.language = \"de\"\n"), Token: []byte(" secret-token "), Packages: []string{deb},
-		Wifi: &Wifi{SSID: "Büro: 1", Password: "pass: word#1", Country: "DE"}, User: "pi", SSHKey: "ssh-ed25519 AAAA tech@bench",
+		Name: "door-1", Zone: "Europe/Berlin", Config: []byte("display.language = \"de\"\n"),
+		Token: []byte(" secret-token "), Packages: []string{deb},
+		Wifi: &Wifi{SSID: "Büro: 1", Password: "pass: word#1", Country: "DE"}, User: "pi",
+		SSHKey: "ssh-ed25519 AAAA tech@bench",
 	}
 }
 
@@ -87,7 +91,9 @@ func TestFreshCard(t *testing.T) {
 	if !strings.HasPrefix(config, fresh["config.txt"]) {
 		t.Errorf("config.txt has lost something:\n%s", config)
 	}
-	for _, line := range []string{"dtparam=spi=on", "dtparam=i2c_arm=on", "dtoverlay=i2c-rtc,ds3231", "dtparam=watchdog=on"} {
+	for _, line := range []string{
+		"dtparam=spi=on", "dtparam=i2c_arm=on", "dtoverlay=i2c-rtc,ds3231", "dtparam=watchdog=on",
+	} {
 		if !strings.Contains(config, "\n"+line+"\n") {
 			t.Errorf("config.txt lacks %s", line)
 		}
@@ -111,8 +117,10 @@ func TestFreshCard(t *testing.T) {
 	if got := decoded(t, boot, "user-data"); !reflect.DeepEqual(got, want) {
 		t.Errorf("user-data: %v, want %v", got, want)
 	}
-	wlan := decoded(t, boot, "network-config")["network"].(map[string]any)["wifis"].(map[string]any)["wlan0"].(map[string]any)
-	if points := wlan["access-points"]; wlan["regulatory-domain"] != "DE" || !reflect.DeepEqual(points, map[string]any{"Büro: 1": map[string]any{"password": "pass: word#1"}}) {
+	wlan := decoded(t, boot,
+		"network-config")["network"].(map[string]any)["wifis"].(map[string]any)["wlan0"].(map[string]any)
+	if points := wlan["access-points"]; wlan["regulatory-domain"] != "DE" ||
+		!reflect.DeepEqual(points, map[string]any{"Büro: 1": map[string]any{"password": "pass: word#1"}}) {
 		t.Errorf("network-config: %v", wlan)
 	}
 	if name := PreparedFor(boot); name != "door-1" {
@@ -128,7 +136,8 @@ func TestFreshCard(t *testing.T) {
 	}
 	older := d.Packages
 	d.Packages = []string{newer}
-	if again := prepare(t, boot, d); len(again) != 2 || again[1].Diff() != "timeclock/timeclock_1.0_arm64.deb: removed\n" {
+	if again := prepare(t, boot, d); len(again) != 2 ||
+		again[1].Diff() != "timeclock/timeclock_1.0_arm64.deb: removed\n" {
 		t.Errorf("another version changes %v", again)
 	}
 	d.Packages = append(older, newer)
@@ -146,20 +155,24 @@ func TestFreshCard(t *testing.T) {
 func TestPreparedByOthers(t *testing.T) {
 	files := map[string]string{
 		"config.txt": "dtparam=spi=on", "cmdline.txt": "", "meta-data": "",
-		"user-data": "#cloud-config\n# by the imager\nhostname: other\npackage_update: true # keep\nusers:\n  - name: pi\n    passwd: xyz\nruncmd:\n  - [echo, hello]\n",
+		"user-data": "#cloud-config\n# by the imager\nhostname: other\npackage_update: " +
+			"true # keep\nusers:\n  - name: pi\n    passwd: xyz\nruncmd:\n  - [echo, hello]\n",
 	}
 	boot := partition(t, files)
 	d := door(t)
 	d.Wifi = nil
 	prepare(t, boot, d)
 	got := decoded(t, boot, "user-data")
-	if got["hostname"] != "door-1" || got["package_update"] != true || !reflect.DeepEqual(got["runcmd"].([]any)[0], []any{"echo", "hello"}) {
+	if got["hostname"] != "door-1" || got["package_update"] != true ||
+		!reflect.DeepEqual(got["runcmd"].([]any)[0], []any{"echo", "hello"}) {
 		t.Errorf("user-data: %v", got)
 	}
-	if users := got["users"].([]any); len(users) != 1 || users[0].(map[string]any)["passwd"] != "xyz" || len(users[0].(map[string]any)["ssh_authorized_keys"].([]any)) != 1 {
+	if users := got["users"].([]any); len(users) != 1 || users[0].(map[string]any)["passwd"] != "xyz" ||
+		len(users[0].(map[string]any)["ssh_authorized_keys"].([]any)) != 1 {
 		t.Errorf("users: %v", got["users"])
 	}
-	if text := read(t, boot, "user-data"); !strings.Contains(text, "# by the imager") || !strings.Contains(text, "# keep") || strings.Count(text, "#cloud-config") != 1 {
+	if text := read(t, boot, "user-data"); !strings.Contains(text, "# by the imager") ||
+		!strings.Contains(text, "# keep") || strings.Count(text, "#cloud-config") != 1 {
 		t.Errorf("comments:\n%s", text)
 	}
 	if _, err := os.Stat(filepath.Join(boot, "network-config")); err == nil {
@@ -182,7 +195,9 @@ func TestNoKey(t *testing.T) {
 	if len(users) != 1 {
 		t.Fatalf("users: %v", got["users"])
 	}
-	want := map[string]any{"name": "pi", "groups": groups, "shell": "/bin/bash", "sudo": "ALL=(ALL) NOPASSWD:ALL", "lock_passwd": true}
+	want := map[string]any{
+		"name": "pi", "groups": groups, "shell": "/bin/bash", "sudo": "ALL=(ALL) NOPASSWD:ALL", "lock_passwd": true,
+	}
 	if !reflect.DeepEqual(users[0], want) || got["runcmd"] != nil {
 		t.Errorf("user-data: %v", got)
 	}
@@ -240,12 +255,14 @@ func TestOpenWifi(t *testing.T) {
 	d := door(t)
 	d.Wifi = &Wifi{SSID: "guests", Country: "DE"}
 	prepare(t, boot, d)
-	wlan := decoded(t, boot, "network-config")["network"].(map[string]any)["wifis"].(map[string]any)["wlan0"].(map[string]any)
+	wlan := decoded(t, boot,
+		"network-config")["network"].(map[string]any)["wifis"].(map[string]any)["wlan0"].(map[string]any)
 	want := map[string]any{"guests": map[string]any{"auth": map[string]any{"key-management": "none"}}}
 	if !reflect.DeepEqual(wlan["access-points"], want) {
 		t.Errorf("%v", wlan)
 	}
-	if text := read(t, boot, preseedFile); !strings.Contains(text, `key_mgmt = "none"`) || strings.Contains(text, "password =") {
+	if text := read(t, boot, preseedFile); !strings.Contains(text, `key_mgmt = "none"`) ||
+		strings.Contains(text, "password =") {
 		t.Errorf("%s:\n%s", preseedFile, text)
 	}
 }
@@ -286,7 +303,8 @@ func TestPreseed(t *testing.T) {
 	if got.Version != "1.1" || got.System.Hostname != d.Name ||
 		got.User.Name != d.User || strings.Join(got.User.Groups, ",") != groups ||
 		!got.User.PasswordlessSudo ||
-		!got.SSH.Enabled || got.SSH.PasswordAuth || len(got.SSH.Keys) != 1 || got.SSH.Keys[0] != d.SSHKey || got.Locale.Timezone != d.Zone ||
+		!got.SSH.Enabled || got.SSH.PasswordAuth || len(got.SSH.Keys) != 1 || got.SSH.Keys[0] != d.SSHKey ||
+		got.Locale.Timezone != d.Zone ||
 		got.Wlan.SSID != d.Wifi.SSID || got.Wlan.Password != d.Wifi.Password ||
 		got.Wlan.Country != "DE" || !got.Wlan.Hidden || got.Wlan.Encrypted ||
 		!got.Interfaces.I2C || !got.Interfaces.SPI || len(got.Runcmd.Early) != 1 ||
@@ -390,7 +408,10 @@ func TestDiff(t *testing.T) {
 			t.Errorf("%q shows", secret)
 		}
 	}
-	for _, want := range []string{"+dtparam=i2c_arm=on", "+hostname: door-1", "timeclock/token: 13 bytes, a secret", "timeclock_1.0_arm64.deb: 0.0 MB"} {
+	for _, want := range []string{
+		"+dtparam=i2c_arm=on", "+hostname: door-1", "timeclock/token: 13 bytes, a secret",
+		"timeclock_1.0_arm64.deb: 0.0 MB",
+	} {
 		if !strings.Contains(all.String(), want) {
 			t.Errorf("%q does not show in\n%s", want, &all)
 		}
@@ -398,7 +419,8 @@ func TestDiff(t *testing.T) {
 }
 
 func TestParseWifi(t *testing.T) {
-	if w, err := ParseWifi([]byte("ssid = \"office\"\npassword = \"12345678\"\ncountry = \"DE\"\nhidden = true\n")); err != nil || *w != (Wifi{"office", "12345678", "DE", true}) {
+	if w, err := ParseWifi([]byte("ssid = \"office\"\npassword = \"12345678\"\ncountry = \"DE\"\nhidden = " +
+		"true\n")); err != nil || *w != (Wifi{"office", "12345678", "DE", true}) {
 		t.Errorf("%+v, %v", w, err)
 	}
 	for text, want := range map[string]string{

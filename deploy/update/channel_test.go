@@ -109,7 +109,8 @@ func TestFetch(t *testing.T) {
 		}
 	}
 	got := strings.Count(strings.Join(s.asked, " "), "timeclock_3_arm64.deb ")
-	if text, err := os.ReadFile(filepath.Join(dir, "timeclock_3_arm64.deb")); err != nil || string(text) != "package 3" || got > 1 {
+	if text, err := os.ReadFile(filepath.Join(dir, "timeclock_3_arm64.deb")); err != nil ||
+		string(text) != "package 3" || got > 1 {
 		t.Errorf("%q, %v, asked for %d times", text, err, got)
 	}
 	s.put(key, indexName, dated("2026-11-02", "1"))
@@ -138,16 +139,24 @@ func TestFetchIsBounded(t *testing.T) {
 			map[string]string{indexName: dated("2026-11-01", "2"), indexName + signed: "y"},
 			"the signature is not by the key",
 		},
-		"no index":           {map[string]string{indexName: "<html>", indexName + signed: "x"}, "cannot be read"},
-		"an index of a path": {map[string]string{indexName: dated("2026-11-01", "2/../../x"), indexName + signed: "x"}, "names no version"},
-		"no date":            {map[string]string{indexName: `version = "2"`, indexName + signed: "x"}, "has no date"},
+		"no index": {map[string]string{indexName: "<html>", indexName + signed: "x"}, "cannot be read"},
+		"an index of a path": {
+			map[string]string{indexName: dated("2026-11-01", "2/../../x"), indexName + signed: "x"}, "names no version",
+		},
+		"no date": {map[string]string{indexName: `version = "2"`, indexName + signed: "x"}, "has no date"},
 		"something else in it": {
 			map[string]string{indexName: dated("2026-11-01", "2") + "run = 1\n", indexName + signed: "x"},
 			"cannot be read",
 		},
-		"offered and withdrawn": {map[string]string{indexName: dated("2026-11-01", "2", `"2"`), indexName + signed: "x"}, "which is withdrawn"},
-		"a way out of https":    {map[string]string{indexName + signed: "moved to " + plain.URL}, "is not https"},
-		"a circle":              {map[string]string{indexName + signed: "moved to latest.toml.minisig"}, "more than 5 redirects"},
+		"offered and " +
+			"withdrawn": {
+			map[string]string{indexName: dated("2026-11-01", "2", `"2"`), indexName + signed: "x"},
+			"which is withdrawn",
+		},
+		"a way out of https": {map[string]string{indexName + signed: "moved to " + plain.URL}, "is not https"},
+		"a circle": {
+			map[string]string{indexName + signed: "moved to latest.toml.minisig"}, "more than 5 redirects",
+		},
 		"a long signature": {
 			map[string]string{bareIndexName: "2", "timeclock_2_arm64.deb.minisig": strings.Repeat("x", 5000)},
 			"larger than 4096 bytes",
@@ -226,21 +235,25 @@ func TestTake(t *testing.T) {
 	}{
 		"good": {nil, "2", ""},
 		"by the bare index": {func(_ minisign.PrivateKey, d string, _ *Updater) error {
-			return errors.Join(os.Remove(filepath.Join(d, indexName)), os.WriteFile(filepath.Join(d, bareIndexName), []byte("2\n"), 0o600))
+			return errors.Join(os.Remove(filepath.Join(d, indexName)),
+				os.WriteFile(filepath.Join(d, bareIndexName), []byte("2\n"), 0o600))
 		}, "2", ""},
 		"nothing fetched yet": {
-			func(_ minisign.PrivateKey, d string, _ *Updater) error { return os.Remove(filepath.Join(d, indexName)) }, "", "",
+			func(_ minisign.PrivateKey, d string, _ *Updater) error { return os.Remove(filepath.Join(d, indexName)) },
+			"", "",
 		},
 		"it has failed before": {func(_ minisign.PrivateKey, _ string, u *Updater) error {
 			return os.WriteFile(u.path(failedFile), []byte("2"), 0o600)
 		}, "", ""},
 		"an index by somebody else": {func(_ minisign.PrivateKey, d string, _ *Updater) error {
 			_, other := keyPair(t)
-			return os.WriteFile(filepath.Join(d, indexName+signed), minisign.Sign(other, []byte(dated("2026-11-20", "2"))), 0o600)
+			return os.WriteFile(filepath.Join(d, indexName+signed),
+				minisign.Sign(other, []byte(dated("2026-11-20", "2"))), 0o600)
 		}, "", "latest.toml: the signature is not by the key"},
 		"a package by somebody else": {func(_ minisign.PrivateKey, d string, _ *Updater) error {
 			_, other := keyPair(t)
-			return os.WriteFile(filepath.Join(d, packageName("2", arch)+signed), minisign.Sign(other, []byte("timeclock arm64 2")), 0o600)
+			return os.WriteFile(filepath.Join(d, packageName("2", arch)+signed),
+				minisign.Sign(other, []byte("timeclock arm64 2")), 0o600)
 		}, "", "the signature is not by the key"},
 		"an old package under a new name": {func(key minisign.PrivateKey, d string, _ *Updater) error {
 			const old = "timeclock arm64 0.5"
@@ -253,7 +266,8 @@ func TestTake(t *testing.T) {
 			return nil
 		}, "", "which is not yet"},
 		"a link for an index": {func(_ minisign.PrivateKey, d string, _ *Updater) error {
-			return errors.Join(os.Remove(filepath.Join(d, indexName)), os.Symlink("/etc/passwd", filepath.Join(d, indexName)))
+			return errors.Join(os.Remove(filepath.Join(d, indexName)),
+				os.Symlink("/etc/passwd", filepath.Join(d, indexName)))
 		}, "", "is a link"},
 		"a link for a package": {func(_ minisign.PrivateKey, d string, _ *Updater) error {
 			path := filepath.Join(d, packageName("2", arch))
@@ -280,7 +294,8 @@ func TestTake(t *testing.T) {
 				}
 			}
 			staged, err := u.Take(t.Context(), downloads, "1", today)
-			if staged != tc.staged || (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+			if staged != tc.staged || (err == nil) != (tc.want == "") || err != nil &&
+				!strings.Contains(err.Error(), tc.want) {
 				t.Errorf("staged %q, %v, want %q, %q", staged, err, tc.staged, tc.want)
 			}
 			p, err := u.plan()
@@ -305,11 +320,14 @@ func TestChannel(t *testing.T) {
 		return err
 	}
 	for _, day := range []string{"2026-11-01", "2026-11-20", "2026-11-20"} {
-		if err := take(dated(day, "1", `"0.9"`), today); err != nil || ReadChannel(u.Shown).Date.Format(time.DateOnly) != day {
+		if err := take(dated(day, "1", `"0.9"`), today); err != nil ||
+			ReadChannel(u.Shown).Date.Format(time.DateOnly) != day {
 			t.Errorf("%s: %v, %+v", day, err, ReadChannel(u.Shown))
 		}
 	}
-	for _, old := range []string{dated("2026-11-19", "1"), dated("2026-11-19T23:59:59Z", "1"), dated("2026-11-20", "0.8")} {
+	for _, old := range []string{
+		dated("2026-11-19", "1"), dated("2026-11-19T23:59:59Z", "1"), dated("2026-11-20", "0.8"),
+	} {
 		if err := take(old, today); err == nil || !strings.Contains(err.Error(), "offers an old one") {
 			t.Errorf("%s: %v", old, err)
 		}

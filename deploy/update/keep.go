@@ -62,7 +62,8 @@ func (u *Updater) keep(ctx context.Context) (version string, err error) {
 			}
 		}
 	}
-	if _, err := u.run(ctx, "dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", root, u.path(oldPackage+".new")); err != nil {
+	if _, err := u.run(ctx, "dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", root,
+		u.path(oldPackage+".new")); err != nil {
 		return "", err
 	}
 	return version, durable.Rename(u.path(oldPackage+".new"), u.path(oldPackage))

@@ -55,7 +55,9 @@ func (u *Updater) take(ctx context.Context, downloads, than string, now time.Tim
 
 // offered returns the version that is offered; empty if none is. Who has once seen an index
 // with a signature and a date believes only such ones, and no older one.
-func (u *Updater) offered(ctx context.Context, downloads string, c *Channel, now time.Time) (version string, err error) {
+func (u *Updater) offered(
+	ctx context.Context, downloads string, c *Channel, now time.Time,
+) (version string, err error) {
 	text, err := durable.ReadRegular(filepath.Join(downloads, indexName), maxIndex)
 	if errors.Is(err, fs.ErrNotExist) {
 		if !c.Date.IsZero() {
@@ -88,9 +90,11 @@ func (u *Updater) offered(ctx context.Context, downloads string, c *Channel, now
 		return "", fmt.Errorf("%s is of %s, which is not yet: sign it anew", indexName, x.Date.Format(time.RFC3339))
 	}
 	// Several may be signed on one day, by somebody who writes days.
-	older := x.Date.Before(c.Date) || x.Date.Equal(c.Date) && x.Version != c.Version && !u.Newer(ctx, x.Version, c.Version)
+	older := x.Date.Before(c.Date) || x.Date.Equal(c.Date) && x.Version != c.Version &&
+		!u.Newer(ctx, x.Version, c.Version)
 	if older {
-		return "", fmt.Errorf("%s is of %s with version %s, and one of %s with version %s was seen before: somebody offers an old one",
+		return "", fmt.Errorf("%s is of %s with version %s, and one of %s with version %s was seen before: "+
+			"somebody offers an old one",
 			indexName, x.Date.Format(time.RFC3339), x.Version, c.Date.Format(time.RFC3339), c.Version)
 	}
 	if x.Date.Equal(c.Date) {

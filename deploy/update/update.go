@@ -25,8 +25,6 @@ import (
 	"time"
 
 	"timeclock/device/durable"
-
-	"aead.dev/minisign"
 )
 
 // Times of an update.
@@ -120,88 +118,6 @@ func (u *Updater) Lock(wait bool) (unlock func() error, err error) {
 	return dir.Close, nil
 }
 
-// Verify checks that a package, or an index, is signed by the key.
-func (u *Updater) Verify(pkg, signature []byte) error { return verify(u.Key, pkg, signature) }
-
-func verify(public string, pkg, signature []byte) error {
-	var key minisign.PublicKey
-	if public == "" {
-		return errors.New("the settings name no key to check packages by: set [update] key")
-	}
-	if err := key.UnmarshalText([]byte(public)); err != nil {
-		return fmt.Errorf("[update] key is none: %w", err)
-	}
-	if !minisign.Verify(key, pkg, signature) {
-		return errors.New("the signature is not by the key in [update] key, or what was signed has been changed: it was not opened")
-	}
-	return nil
-}
-
-// Stage takes a package with its signature, keeps the installed version, and has the
-// next Resume begin. Nothing is installed yet, and after an error nothing will be. With a
-// version it takes no other: who offers an old package under a new name is refused.
-func (u *Updater) Stage(ctx context.Context, pkg, signature []byte, only string) (version string, err error) {
-	if err := u.Verify(pkg, signature); err != nil {
-		return "", err
-	}
-	if p, err := u.plan(); err != nil || p != nil {
-		return "", errors.Join(err, ErrBusy)
-	}
-	if err := durable.WriteFile(u.path(newPackage), pkg); err != nil {
-		return "", err
-	}
-	if version, err = u.judge(ctx); err != nil {
-		return "", err
-	}
-	if only != "" && version != only {
-		return "", fmt.Errorf("what is offered as version %s is version %s", only, version)
-	}
-	from, err := u.keep(ctx)
-	if err != nil {
-		return "", fmt.Errorf("the installed version cannot be kept, so it stays: %w", err)
-	}
-	self, err := os.ReadFile("/proc/self/exe")
-	if err == nil {
-		err = errors.Join(durable.WriteFile(u.path(helperFile), self), os.Chmod(u.path(helperFile), 0o700))
-	}
-	if err != nil {
-		return "", err
-	}
-	p := plan{From: from, To: version, Step: install, Reader: u.reads(ctx), StateDir: u.StateDir}
-	return version, errors.Join(ctx.Err(), u.save(p))
-}
-
-// reads reports whether the reader works; one that nobody can say anything about is
-// expected to.
-func (u *Updater) reads(ctx context.Context) bool {
-	for end := time.Now().Add(steady / 2); ; time.Sleep(look) {
-		s, err := u.Ask(ctx, u.StateDir)
-		if err == nil || ctx.Err() != nil || time.Now().After(end) {
-			return s.Reader == ""
-		}
-	}
-}
-
-// judge reads what the new package says of itself, and returns its version.
-func (u *Updater) judge(ctx context.Context) (version string, err error) {
-	out, err := u.run(ctx, "dpkg-deb", "--showformat=${Package} ${Architecture} ${Version}", "--show", u.path(newPackage))
-	if err != nil {
-		return "", fmt.Errorf("the package is damaged: %w", err)
-	}
-	arch, err := u.Architecture(ctx)
-	if err != nil {
-		return "", err
-	}
-	words := strings.Fields(out)
-	switch {
-	case len(words) != 3 || words[0] != "timeclock":
-		return "", fmt.Errorf("the package is no time clock: %s", out)
-	case words[1] != arch:
-		return "", fmt.Errorf("the package is for %s, this device is %s: take that one", words[1], arch)
-	}
-	return words[2], nil
-}
-
 // Architecture is the device's, in Debian's words.
 func (u *Updater) Architecture(ctx context.Context) (string, error) {
 	out, err := u.run(ctx, "dpkg", "--print-architecture")
@@ -267,7 +183,8 @@ func (u *Updater) goBack(ctx context.Context, p plan) error {
 	if err := u.install(oldPackage); err != nil {
 		return fmt.Errorf("%s, and version %s cannot be installed again: %w", p.Why, p.From, err)
 	}
-	if err := errors.Join(durable.WriteFile(u.path(failedFile), []byte(p.To)), u.Restart(context.WithoutCancel(ctx)), u.finish()); err != nil {
+	if err := errors.Join(durable.WriteFile(u.path(failedFile), []byte(p.To)), u.Restart(context.WithoutCancel(ctx)),
+		u.finish()); err != nil {
 		return err
 	}
 	back := p
@@ -277,7 +194,8 @@ func (u *Updater) goBack(ctx context.Context, p plan) error {
 		case why == "":
 			return fmt.Errorf("version %s was taken back, %s runs again: %s", p.To, p.From, p.Why)
 		case ctx.Err() != nil, time.Now().After(end):
-			return fmt.Errorf("version %s was taken back, %s is installed but does not run (%s): %s", p.To, p.From, why, p.Why)
+			return fmt.Errorf("version %s was taken back, %s is installed but does not run (%s): %s", p.To, p.From, why,
+				p.Why)
 		}
 	}
 }
@@ -287,7 +205,8 @@ func (u *Updater) install(name string) error {
 	for end := time.Now().Add(patience); ; time.Sleep(look) {
 		// The scripts of the package leave the start to us: theirs waits until the clock
 		// is ready, which one that hangs never is.
-		_, err := u.run(context.Background(), "env", "TIMECLOCK_UPDATE=yes", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C",
+		_, err := u.run(context.Background(),
+			"env", "TIMECLOCK_UPDATE=yes", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C",
 			"dpkg", "--force-confold", "--force-downgrade", "--install", u.path(name))
 		// One that was killed may have left a dpkg behind that still works.
 		if err == nil || !strings.Contains(err.Error(), "locked by another process") || time.Now().After(end) {

@@ -75,7 +75,8 @@ func TestLock(t *testing.T) {
 }
 
 func TestOfPackage(t *testing.T) {
-	const status = "Package: timeclock\nStatus: install ok installed\nPriority: optional\nVersion: 1.0\nConffiles:\n /etc/timeclock/timeclock.toml 0123\n /etc/x 4567\nDescription: clock\n It is one.\n"
+	const status = "Package: timeclock\nStatus: install ok installed\nPriority: optional\nVersion: " +
+		"1.0\nConffiles:\n /etc/timeclock/timeclock.toml 0123\n /etc/x 4567\nDescription: clock\n It is one.\n"
 	const want = "Package: timeclock\nPriority: optional\nVersion: 1.0\nDescription: clock\n It is one.\n"
 	if got := ofPackage(status); got != want {
 		t.Errorf("%q", got)
@@ -117,7 +118,8 @@ func TestInterruptedGoesOn(t *testing.T) {
 		ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		_, err := u.Resume(ctx)
 		stop()
-		if p, _ := u.plan(); !errors.Is(err, context.DeadlineExceeded) || p == nil || p.Step != want || u.Failed() != "" {
+		if p, _ := u.plan(); !errors.Is(err, context.DeadlineExceeded) || p == nil || p.Step != want ||
+			u.Failed() != "" {
 			t.Errorf("interrupted in %s: %v, %+v", step, err, p)
 		}
 	}
@@ -134,7 +136,9 @@ func TestTries(t *testing.T) {
 		}
 		return ask(ctx, dir)
 	}
-	if _, err := u.Resume(t.Context()); err == nil || !strings.Contains(err.Error(), `2 was taken back, 1 runs again: the step "watch" did not come to its end 3 times`) {
+	if _, err := u.Resume(t.Context()); err == nil ||
+		!strings.Contains(err.Error(), `2 was taken back, 1 runs again: the step "watch" did not come to its end 3 `+
+			`times`) {
 		t.Error(err)
 	}
 	if p, err := u.plan(); p != nil || err != nil || u.Failed() != "2" {
@@ -152,7 +156,8 @@ func TestRefusedByDpkg(t *testing.T) {
 		dir := t.TempDir()
 		calls := filepath.Join(dir, "calls")
 		tools(t, map[string]string{
-			"dpkg":       `echo install >>` + calls + `; [ $(wc -l <` + calls + `) -gt 1 ] || { echo "` + says + `" >&2; exit 1; }`,
+			"dpkg": `echo install >>` + calls + `; [ $(wc -l <` + calls + `) -gt 1 ] || { echo "` + says +
+				`" >&2; exit 1; }`,
 			"dpkg-query": "printf 2",
 		})
 		u := under(t, plan{})

@@ -166,11 +166,13 @@ func (c *Clock) Trust() Trust {
 	}
 	newest, _ := c.punches.Timing()
 	if wall.Before(newest.Time) {
-		return Trust{Source: fmt.Sprintf("the system clock shows %s, and there is a booking of %s already: set the right time (timedatectl), or [clock] trust = \"always\" if the booking is wrong",
+		return Trust{Source: fmt.Sprintf("the system clock shows %s, and there is a booking of %s already: "+
+			"set the right time (timedatectl), or [clock] trust = \"always\" if the booking is wrong",
 			wall.Local().Format(time.DateTime), newest.Time.Local().Format(time.DateTime))}
 	}
 	if wall.Before(release) {
-		return Trust{Source: fmt.Sprintf("the system clock shows %s: is there a time server that the device reaches (timedatectl)?", wall.Local().Format(time.DateTime))}
+		return Trust{Source: fmt.Sprintf("the system clock shows %s: is there a time server that the device reaches "+
+			"(timedatectl)?", wall.Local().Format(time.DateTime))}
 	}
 	start := wall.Add(-c.kernel.Uptime())
 	c.mu.Lock()
@@ -181,7 +183,8 @@ func (c *Clock) Trust() Trust {
 		return Trust{true, "synchronised, says the kernel"}
 	}
 	known := c.start
-	if known.IsZero() && newest.Stamp.Boot == c.kernel.BootID() && newest.Stamp.Boot != (device.BootID{}) { // this program was started anew
+	// this program was started anew
+	if known.IsZero() && newest.Stamp.Boot == c.kernel.BootID() && newest.Stamp.Boot != (device.BootID{}) {
 		known = newest.Time.Add(-newest.Stamp.Uptime)
 	}
 	if !known.IsZero() && start.Sub(known).Abs() < stepped {
@@ -192,11 +195,14 @@ func (c *Clock) Trust() Trust {
 		return Trust{true, "the clock chip (RTC) says the same"}
 	case c.noChip == nil:
 		shows := c.booted.Add(c.kernel.Uptime())
-		return Trust{Source: fmt.Sprintf("not synchronised, and the clock chip (RTC) shows %s: is there a time server that the device reaches (timedatectl)?", shows.Local().Format(time.DateTime))}
+		return Trust{Source: fmt.Sprintf("not synchronised, and the clock chip (RTC) shows %s: "+
+			"is there a time server that the device reaches (timedatectl)?", shows.Local().Format(time.DateTime))}
 	case err != nil:
-		return Trust{Source: fmt.Sprintf("the kernel does not say whether it is synchronised (%v), and %v", err, c.noChip)}
+		return Trust{Source: fmt.Sprintf("the kernel does not say whether it is synchronised (%v), and %v", err,
+			c.noChip)}
 	}
-	return Trust{Source: fmt.Sprintf("not synchronised, and %v: is there a time server that the device reaches (timedatectl)?", c.noChip)}
+	return Trust{Source: fmt.Sprintf("not synchronised, and %v: is there a time server that the device reaches "+
+		"(timedatectl)?", c.noChip)}
 }
 
 // steady believes the wall clock as long as it runs on. One that was set is believed if
@@ -219,7 +225,8 @@ func (c *Clock) steady(wall time.Time) Trust {
 		c.start, c.other = start, time.Time{}
 		return trust
 	}
-	return Trust{Source: fmt.Sprintf("the system clock was set a moment ago, from %s to %s: it is believed once it has run on for %v",
+	return Trust{Source: fmt.Sprintf("the system clock was set a moment ago, from %s to %s: "+
+		"it is believed once it has run on for %v",
 		c.start.Add(uptime).Local().Format(time.DateTime), wall.Local().Format(time.DateTime), standsFor)}
 }
 

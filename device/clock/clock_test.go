@@ -112,7 +112,10 @@ func (b *bench) reboot(off time.Duration, shows time.Time) {
 // punch books now, by what the wall clock shows.
 func (b *bench) punch(intent device.Intent) device.Punch {
 	b.t.Helper()
-	p, err := b.store.Append(device.Punch{Employee: "a1b2c3d4-e5f6-7890-abcd-ef1234567890", Intent: intent, Time: b.Wall(), Stamp: b.clock.Stamp(time.Now())}, false)
+	p, err := b.store.Append(device.Punch{
+		Employee: "a1b2c3d4-e5f6-7890-abcd-ef1234567890", Intent: intent, Time: b.Wall(),
+		Stamp: b.clock.Stamp(time.Now()),
+	}, false)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -150,7 +153,8 @@ func TestWakesIn1970(t *testing.T) {
 		time.Sleep(lookEvery)
 		synctest.Wait()
 		b.trusts(true, "synchronised, says the kernel")
-		if e := b.find(early); !e.Time.Equal(monday.Add(20*time.Second)) || e.Raw.Year() != 1970 || e.State != device.Pending {
+		if e := b.find(early); !e.Time.Equal(monday.Add(20*time.Second)) || e.Raw.Year() != 1970 ||
+			e.State != device.Pending {
 			t.Errorf("after trust came: %+v", e)
 		}
 		time.Sleep(4 * time.Hour)

@@ -27,10 +27,12 @@ func ParseLocal(s string, zone *time.Location) (time.Time, error) {
 		}
 		for _, other := range []time.Time{at.Add(-time.Hour), at.Add(time.Hour)} {
 			if other.In(zone).Format(layout) == s {
-				return time.Time{}, fmt.Errorf("%s comes twice in %s: say which, such as %s", s, zone, at.Format(time.RFC3339))
+				return time.Time{}, fmt.Errorf("%s comes twice in %s: say which, such as %s", s, zone,
+					at.Format(time.RFC3339))
 			}
 		}
 		return at, nil
 	}
-	return time.Time{}, fmt.Errorf("%q is no time: it looks like \"2026-11-22 08:00\" (local time) or 2026-11-22T07:00:00Z", s)
+	return time.Time{}, fmt.Errorf("%q is no time: it looks like \"2026-11-22 08:00\" (local time) or "+
+		"2026-11-22T07:00:00Z", s)
 }

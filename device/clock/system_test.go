@@ -39,11 +39,15 @@ func TestChooseClockChip(t *testing.T) {
 		seconds int64
 		err     string
 	}{
-		"none":              {err: errNoChip.Error()},
-		"one":               {chips: []string{wired, "1790000000\n"}, want: "rtc-ds1307 1-0068", seconds: 1790000000},
-		"a Pi 5's own":      {chips: []string{own, "5\n"}, want: "rpi-rtc soc:rpi_rtc", onBoard: true, seconds: 5},
-		"wired to a Pi 5":   {chips: []string{own, "5\n", wired, "1790000000\n"}, want: "rtc-ds1307 1-0068", seconds: 1790000000},
-		"its battery empty": {chips: []string{own, "7\n", wired, ""}, want: "rpi-rtc soc:rpi_rtc", onBoard: true, seconds: 7},
+		"none":         {err: errNoChip.Error()},
+		"one":          {chips: []string{wired, "1790000000\n"}, want: "rtc-ds1307 1-0068", seconds: 1790000000},
+		"a Pi 5's own": {chips: []string{own, "5\n"}, want: "rpi-rtc soc:rpi_rtc", onBoard: true, seconds: 5},
+		"wired to a Pi 5": {
+			chips: []string{own, "5\n", wired, "1790000000\n"}, want: "rtc-ds1307 1-0068", seconds: 1790000000,
+		},
+		"its battery empty": {
+			chips: []string{own, "7\n", wired, ""}, want: "rpi-rtc soc:rpi_rtc", onBoard: true, seconds: 7,
+		},
 		"garbled":           {chips: []string{wired, "soon"}, err: "cannot be read"},
 		"no battery at all": {chips: []string{wired, ""}, err: "has lost its time"},
 	} {
@@ -51,7 +55,8 @@ func TestChooseClockChip(t *testing.T) {
 			dir := t.TempDir()
 			for i := 0; i < len(c.chips); i += 2 {
 				chip := filepath.Join(dir, fmt.Sprint("rtc", i/2))
-				if err := errors.Join(os.Mkdir(chip, 0o755), os.WriteFile(filepath.Join(chip, "name"), []byte(c.chips[i]), 0o600)); err != nil {
+				if err := errors.Join(os.Mkdir(chip, 0o755),
+					os.WriteFile(filepath.Join(chip, "name"), []byte(c.chips[i]), 0o600)); err != nil {
 					t.Fatal(err)
 				}
 				if c.chips[i+1] == "" { // the kernel refuses to read it
@@ -80,7 +85,9 @@ func TestPoweredOn(t *testing.T) {
 	if poweredOn(path) {
 		t.Error("no Pi")
 	}
-	for raw, want := range map[string]bool{"\x00\x00\x10\x00": true, "\x00\x00\x00\x20": false, "\x00\x10\x00\x00": false, "": false} {
+	for raw, want := range map[string]bool{
+		"\x00\x00\x10\x00": true, "\x00\x00\x00\x20": false, "\x00\x10\x00\x00": false, "": false,
+	} {
 		if err := os.WriteFile(path, []byte(raw), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -35,7 +35,8 @@ func TestEmptyFileIsTheDefault(t *testing.T) {
 	if err != nil || c != Default() {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if c.Terminal.Lockout != 30*time.Second || c.Uplink.Settle != time.Minute || c.Clock.Trust != "auto" || c.Reader.SPI != "/dev/spidev0.0" {
+	if c.Terminal.Lockout != 30*time.Second || c.Uplink.Settle != time.Minute || c.Clock.Trust != "auto" ||
+		c.Reader.SPI != "/dev/spidev0.0" {
 		t.Errorf("defaults: %+v", c)
 	}
 }
@@ -65,15 +66,20 @@ func TestDaysAndClocks(t *testing.T) {
 			t.Errorf("%q: trust %q, %v; want %s", text, c.Clock.Trust, err, trust)
 		}
 	}
-	c, err := Parse("x", []byte("signal.quiet_hours = \"22:00 - 6:30\"\ndisplay.dim_hours = \"\"\nsignal.active_low = true\nclock.zone = \"Europe/Berlin\""))
-	if err != nil || c.Signal.QuietHours != (device.Hours{From: 22 * time.Hour, To: 6*time.Hour + 30*time.Minute}) || c.Display.DimHours != (device.Hours{}) || !c.Signal.ActiveLow || c.Clock.Zone.String() != "Europe/Berlin" {
+	c, err := Parse("x",
+		[]byte("signal.quiet_hours = \"22:00 - 6:30\"\ndisplay.dim_hours = \"\"\nsignal.active_low = "+
+			"true\nclock.zone = \"Europe/Berlin\""))
+	if err != nil || c.Signal.QuietHours != (device.Hours{From: 22 * time.Hour, To: 6*time.Hour + 30*time.Minute}) ||
+		c.Display.DimHours != (device.Hours{}) || !c.Signal.ActiveLow || c.Clock.Zone.String() != "Europe/Berlin" {
 		t.Errorf("%+v, %v", c, err)
 	}
 }
 
 // What is shown of the settings can be read again, and means the same.
 func TestSettings(t *testing.T) {
-	c, err := Parse("x", []byte("reader.driver = \"simulated\"\nsignal = { quiet_hours = \"22:00-6:30\", active_low = true }\nclock.zone = \"Europe/Berlin\"\nweb.listen = \":8443\"\nterminal.lockout = \"90s\""))
+	c, err := Parse("x",
+		[]byte("reader.driver = \"simulated\"\nsignal = { quiet_hours = \"22:00-6:30\", "+
+			"active_low = true }\nclock.zone = \"Europe/Berlin\"\nweb.listen = \":8443\"\nterminal.lockout = \"90s\""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +95,8 @@ func TestSettings(t *testing.T) {
 func TestCheck(t *testing.T) {
 	no := Check{"display.language", func(s string) error { return errors.New("nobody speaks " + s) }}
 	_, err := Parse("f.toml", []byte("lock = 1\ndisplay.language = \"xx\""), no)
-	if err == nil || err.Error() != "f.toml:1: lock: unknown key; known here: state_dir\nf.toml:2: display.language: nobody speaks xx" {
+	if err == nil || err.Error() != "f.toml:1: lock: unknown key; known here: state_dir\nf.toml:2: "+
+		"display.language: nobody speaks xx" {
 		t.Error(err)
 	}
 }
@@ -118,20 +125,61 @@ f.toml:9: zeitstrom.url: http:// would send the token in the clear to 192.168.1.
 f.toml:10: zeitstrom.timeout: must be a duration in quotes, such as "30s" or "5m", not "10 seconds"
 f.toml:11: wifi: there is no such table: ` + "`timeclock config default` shows all there are" + `
 f.toml:12: wifi.name: unknown key; ` + "`timeclock config default` shows all there are"},
-		{"state_dir = true\n\nstate_dir = \"/x\"\n", "f.toml:1: state_dir: must be text in quotes, not true or false\nf.toml:3: state_dir: stands in line 1 already"},
-		{"state_dir = \"x\"\nclock = 3\n[uplink]\nsettle = \"-1s\"", "f.toml:1: state_dir: \"x\" must be a whole path that begins with /\nf.toml:2: clock: unknown key; known here: state_dir\nf.toml:4: uplink.settle: -1s is not possible: use 0s to 1h0m0s"},
+		{
+			"state_dir = true\n\nstate_dir = \"/x\"\n",
+			"f.toml:1: state_dir: must be text in quotes, not true or false\nf.toml:3: state_dir: " +
+				"stands in line 1 already",
+		},
+		{
+			"state_dir = \"x\"\nclock = 3\n[uplink]\nsettle = \"-1s\"",
+			"f.toml:1: state_dir: \"x\" must be a whole path that begins with /\nf.toml:2: clock: unknown key; " +
+				"known here: state_dir\nf.toml:4: uplink.settle: -1s is not possible: use 0s to 1h0m0s",
+		},
 		{"a = 1\nb = \nc", "f.toml:1: a: unknown key; known here: state_dir\nf.toml:2: this is not TOML: "},
-		{"[[reader]]\ndriver = []", "f.toml:1: reader: there is no such table: `timeclock config default` shows all there are\nf.toml:2: reader.driver: must be text in quotes, not a list"},
-		{`zeitstrom.url = "https://api.zeitstrom.com/api/v2"`, `f.toml:1: zeitstrom.url: "https://api.zeitstrom.com/api/v2" must end with a slash`},
-		{"[reader]\ngain = 40\nspi_khz = \"4MHz\"\npoll = \"1ms\"\nseveral = \"none\"", "f.toml:2: reader.gain: 40 is not possible: use 18, 23, 33, 38, 43 or 48\nf.toml:3: reader.spi_khz: must be a whole number without quotes, not \"4MHz\"\nf.toml:4: reader.poll: 1ms is not possible: use 20ms to 1s\nf.toml:5: reader.several: \"none\" is not possible: use \"each\" or \"one\""},
-		{"[display]\nspi = \"/dev/spidev0.1\"\ndim_hours = \"late\"\nlanguage = \"german\"\nnames = \"nick\"", "f.toml:2: display.spi: a panel on the SPI bus needs display.dc_pin, too\nf.toml:3: display.dim_hours: must be two times of day in quotes, such as \"22:00-06:00\", not \"late\"\nf.toml:4: display.language: \"german\" is not possible: it looks like \"de\"\nf.toml:5: display.names: \"nick\" is not possible: use \"full\" or \"first\" or \"initials\" or \"none\""},
-		{"[display]\nspi = \"/dev/spidev0.0\"\ndc_pin = \"GPIO5\"", "f.toml:2: display.spi: /dev/spidev0.0 is the reader's: a second device on the same bus has another chip select, such as \"/dev/spidev0.1\""},
-		{"[signal]\nactive_low = \"yes\"\nquiet_hours = \"22:00-22:00\"\n[clock]\nzone = \"Berlin\"", "f.toml:2: signal.active_low: must be true or false without quotes, not \"yes\"\nf.toml:3: signal.quiet_hours: must be two times of day in quotes, such as \"22:00-06:00\", not \"22:00-22:00\"\nf.toml:5: clock.zone: there is no time zone \"Berlin\": it looks like \"Europe/Berlin\""},
-		{"[signal]\nred_pin = \"GPIO17\"\ngreen_pin = \"GPIO17\"\nbuzzer_pin = \"GPIO10\"\nblue_pin = \"GPIO2\"", "f.toml:3: signal.green_pin: GPIO17 is signal.red_pin already\nf.toml:4: signal.buzzer_pin: GPIO10 is a line of /dev/spidev0.0\nf.toml:5: signal.blue_pin: GPIO2 is a line of /dev/i2c-1"},
+		{"[[reader]]\ndriver = []", "f.toml:1: reader: there is no such table: `timeclock config default` shows all " +
+			"there are\nf.toml:2: reader.driver: must be text in quotes, not a list"},
+		{
+			`zeitstrom.url = "https://api.zeitstrom.com/api/v2"`,
+			`f.toml:1: zeitstrom.url: "https://api.zeitstrom.com/api/v2" must end with a slash`,
+		},
+		{
+			"[reader]\ngain = 40\nspi_khz = \"4MHz\"\npoll = \"1ms\"\nseveral = \"none\"",
+			"f.toml:2: reader.gain: 40 is not possible: use 18, 23, 33, 38, 43 or 48\nf.toml:3: reader.spi_khz: " +
+				"must be a whole number without quotes, not \"4MHz\"\nf.toml:4: reader.poll: 1ms is not possible: " +
+				"use 20ms to 1s\nf.toml:5: reader.several: \"none\" is not possible: use \"each\" or \"one\"",
+		},
+		{
+			"[display]\nspi = \"/dev/spidev0.1\"\ndim_hours = \"late\"\nlanguage = \"german\"\nnames = \"nick\"",
+			"f.toml:2: display.spi: a panel on the SPI bus needs display.dc_pin, too\nf.toml:3: display.dim_hours: " +
+				"must be two times of day in quotes, such as \"22:00-06:00\", not \"late\"\nf.toml:4: " +
+				"display.language: \"german\" is not possible: it looks like \"de\"\nf.toml:5: display.names: " +
+				"\"nick\" is not possible: use \"full\" or \"first\" or \"initials\" or \"none\"",
+		},
+		{
+			"[display]\nspi = \"/dev/spidev0.0\"\ndc_pin = \"GPIO5\"",
+			"f.toml:2: display.spi: /dev/spidev0.0 is the reader's: a second device on the same bus has another " +
+				"chip select, such as \"/dev/spidev0.1\"",
+		},
+		{
+			"[signal]\nactive_low = \"yes\"\nquiet_hours = \"22:00-22:00\"\n[clock]\nzone = \"Berlin\"",
+			"f.toml:2: signal.active_low: must be true or false without quotes, not \"yes\"\nf.toml:3: " +
+				"signal.quiet_hours: must be two times of day in quotes, such as \"22:00-06:00\", " +
+				"not \"22:00-22:00\"\nf.toml:5: clock.zone: there is no time zone \"Berlin\": " +
+				"it looks like \"Europe/Berlin\"",
+		},
+		{
+			"[signal]\nred_pin = \"GPIO17\"\ngreen_pin = \"GPIO17\"\nbuzzer_pin = \"GPIO10\"\nblue_pin = \"GPIO2\"",
+			"f.toml:3: signal.green_pin: GPIO17 is signal.red_pin already\nf.toml:4: signal.buzzer_pin: " +
+				"GPIO10 is a line of /dev/spidev0.0\nf.toml:5: signal.blue_pin: GPIO2 is a line of /dev/i2c-1",
+		},
 		{"[clock]\n[reader]\n[clock]\n", "f.toml:3: clock: the table begins in line 1 already: put its keys there"},
-		{"state_dir = \"/" + strings.Repeat("x", 90) + "\"", "f.toml:1: state_dir: a path of 91 characters is too long for a socket in it: use at most 90"},
+		{
+			"state_dir = \"/" + strings.Repeat("x", 90) + "\"",
+			"f.toml:1: state_dir: a path of 91 characters is too long for a socket in it: use at most 90",
+		},
 		{`zeitstrom.url = "ftp://x/"`, `f.toml:1: zeitstrom.url: "ftp://x/" must begin with https://`},
-		{`zeitstrom.url = "api.zeitstrom.com/"`, `f.toml:1: zeitstrom.url: "api.zeitstrom.com/" is not the address of an API: it looks like "https://api.zeitstrom.com/api/v2/"`},
+		{`zeitstrom.url = "api.zeitstrom.com/"`, `f.toml:1: zeitstrom.url: "api.zeitstrom.com/" is not the address ` +
+			`of an API: it looks like "https://api.zeitstrom.com/api/v2/"`},
 	} {
 		_, err := Parse("f.toml", []byte(tc.file))
 		var faults *Faults

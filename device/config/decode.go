@@ -28,6 +28,7 @@ type Faults struct {
 	List []Fault
 }
 
+// Error lists them, a line each.
 func (f *Faults) Error() string {
 	lines := make([]string, len(f.List))
 	for i, fault := range f.List {
@@ -273,9 +274,13 @@ func assignments(toml []byte, fields []field) (out []assignment, faults []Fault)
 			first, twice := tables[table]
 			switch {
 			case !known || e.Kind == unstable.ArrayTable:
-				faults = append(faults, Fault{at, table, "there is no such table: `timeclock config default` shows all there are"})
+				faults = append(faults, Fault{
+					at, table, "there is no such table: `timeclock config default` shows all there are",
+				})
 			case twice:
-				faults = append(faults, Fault{at, table, fmt.Sprintf("the table begins in line %d already: put its keys there", first)})
+				faults = append(faults, Fault{
+					at, table, fmt.Sprintf("the table begins in line %d already: put its keys there", first),
+				})
 			default:
 				tables[table] = at
 			}

@@ -68,7 +68,9 @@ func TestHost(t *testing.T) {
 	want(t, pi.Disk("/"), OK, "MB are free", "")
 	want(t, pi.Disk("/nowhere"), Fail, "no such file", "make the directory")
 
-	bare := host(t, map[string]string{"proc/meminfo": "MemAvailable:   20480 kB\n", "boot/config.txt": "dtparam=watchdog=on"})
+	bare := host(t, map[string]string{
+		"proc/meminfo": "MemAvailable:   20480 kB\n", "boot/config.txt": "dtparam=watchdog=on",
+	})
 	if bare.IsPi() || bare.Serial() != "" {
 		t.Error("what is no Pi passes for one")
 	}
@@ -106,8 +108,10 @@ func TestNode(t *testing.T) {
 			"/dev/i2c-1 does not exist", "stands in /boot/firmware/config.txt already: restart",
 		},
 		"module missing, I2C": {
-			with(firmware("dtparam=i2c_arm=on\n"), "proc/devices", bare, "sys/class/i2c-adapter/i2c-1/name", "bcm2835 (i2c@7e804000)"),
-			"/dev/i2c-1", I2C, Fail, "the kernel module i2c-dev is not loaded", "sudo modprobe i2c-dev && sudo systemctl restart timeclock",
+			with(firmware("dtparam=i2c_arm=on\n"), "proc/devices", bare, "sys/class/i2c-adapter/i2c-1/name",
+				"bcm2835 (i2c@7e804000)"),
+			"/dev/i2c-1", I2C, Fail, "the kernel module i2c-dev is not loaded",
+			"sudo modprobe i2c-dev && sudo systemctl restart timeclock",
 		},
 		"module missing, SPI": {
 			with(firmware("dtparam=spi=on\n"), "proc/devices", bare, "sys/class/spi_master/spi0/uevent", ""),
@@ -117,7 +121,9 @@ func TestNode(t *testing.T) {
 			with(firmware("dtparam=spi=on\n"), "proc/devices", devices, "sys/class/spi_master/spi0/uevent", ""),
 			"/dev/spidev0.1", SPI, Fail, "does not exist, though its bus is there", "another dtoverlay",
 		},
-		"cannot be opened": {with(firmware(""), "dev/i2c-1/x", ""), "/dev/i2c-1", I2C, Fail, "cannot be opened", "restart"},
+		"cannot be opened": {
+			with(firmware(""), "dev/i2c-1/x", ""), "/dev/i2c-1", I2C, Fail, "cannot be opened", "restart",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want(t, host(t, c.files).Node("node", c.path, c.kind), c.verdict, c.found, c.do)
@@ -126,8 +132,10 @@ func TestNode(t *testing.T) {
 	// What the kernel answers where a unit forbids a device is tried under the real
 	// systemd, in the deploy tests.
 	forbidden := &fs.PathError{Op: "open", Path: "/dev/spidev0.0", Err: syscall.EPERM}
-	want(t, Host{}.explain("spi", "/dev/spidev0.0", SPI, forbidden), Fail, "forbidden by the unit", "DeviceAllow=char-spi rw")
-	want(t, Host{}.explain("gpio", "/dev/gpiochip0", GPIO, forbidden), Fail, "forbidden by the unit", "DeviceAllow=char-gpiochip rw")
+	want(t, Host{}.explain("spi", "/dev/spidev0.0", SPI, forbidden), Fail, "forbidden by the unit",
+		"DeviceAllow=char-spi rw")
+	want(t, Host{}.explain("gpio", "/dev/gpiochip0", GPIO, forbidden), Fail, "forbidden by the unit",
+		"DeviceAllow=char-gpiochip rw")
 }
 
 // A node that this user may not open is told apart from one that a unit forbids.
@@ -233,8 +241,10 @@ func TestNetwork(t *testing.T) {
 		}
 		return found[len(found)-1]
 	}
-	want(t, last(Network{URL: server.URL}), Fail, "nobody vouches for the server's certificate, which is by O=Acme Co", "zeitstrom.ca_file")
-	want(t, last(Network{URL: "https://localhost:" + port, Roots: roots}), Fail, "certificate is valid for", "log-in page")
+	want(t, last(Network{URL: server.URL}), Fail, "nobody vouches for the server's certificate, which is by O=Acme Co",
+		"zeitstrom.ca_file")
+	want(t, last(Network{URL: "https://localhost:" + port, Roots: roots}), Fail, "certificate is valid for",
+		"log-in page")
 	want(t, last(Network{URL: "https://nobody.invalid/"}), Fail, "nobody.invalid", "")
 	server.Close()
 	want(t, last(Network{URL: server.URL, Roots: roots}), Fail, "refused", "firewall")
@@ -255,5 +265,8 @@ func TestCertificateEnds(t *testing.T) {
 }
 
 func TestProxyThatIsGone(t *testing.T) {
-	want(t, through(context.Background(), &url.URL{Scheme: "http", Host: "127.0.0.1:1", User: url.UserPassword("me", "secret")}), Fail, "http://me:xxxxx@127.0.0.1:1 does not answer", "still the right one")
+	want(t,
+		through(context.Background(),
+			&url.URL{Scheme: "http", Host: "127.0.0.1:1", User: url.UserPassword("me", "secret")}), Fail,
+		"http://me:xxxxx@127.0.0.1:1 does not answer", "still the right one")
 }

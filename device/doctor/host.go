@@ -68,7 +68,10 @@ func (h Host) Setting(line string) string {
 // Watchdog looks for the chip that starts the Pi anew when its kernel hangs.
 func (h Host) Watchdog() Finding {
 	if _, err := os.Stat(filepath.Join("/", h.Root, "dev/watchdog")); err != nil {
-		return Finding{"watchdog", Warn, "there is no /dev/watchdog: a Pi whose kernel hangs stays so", h.Setting("dtparam=watchdog=on")}
+		return Finding{
+			"watchdog", Warn, "there is no /dev/watchdog: a Pi whose kernel hangs stays so",
+			h.Setting("dtparam=watchdog=on"),
+		}
 	}
 	return Good("watchdog", "the hardware has one")
 }
@@ -98,7 +101,10 @@ func (h Host) Power() Finding {
 	const supply = "use the official power supply and a short, thick cable; nothing else shall hang on it"
 	switch {
 	case err != nil:
-		return Finding{"power", Warn, "the firmware's word on the supply cannot be read: " + h.read(path), "update the Pi's firmware"}
+		return Finding{
+			"power", Warn, "the firmware's word on the supply cannot be read: " + h.read(path),
+			"update the Pi's firmware",
+		}
 	case now&underVoltage != 0:
 		return Finding{"power", Fail, "the supply is below 4.63 V right now", supply}
 	case since&underVoltage != 0:
@@ -121,7 +127,10 @@ func (h Host) Memory() Finding {
 			continue
 		}
 		if mb := kb >> 10; mb < lowMemory {
-			return Finding{"memory", Warn, fmt.Sprintf("%d MB are available", mb), "see with `top` what takes the memory; a clock needs no desktop"}
+			return Finding{
+				"memory", Warn, fmt.Sprintf("%d MB are available", mb),
+				"see with `top` what takes the memory; a clock needs no desktop",
+			}
 		}
 		return Good("memory", "%d MB are available", kb>>10)
 	}
@@ -149,7 +158,10 @@ func room(dir string, mb uint64, noFiles, readOnly bool) Finding {
 	const clean = "delete what is not needed there; `journalctl --vacuum-size=50M` shrinks the system's log"
 	switch {
 	case readOnly:
-		return Finding{"disk", Fail, "the file system of " + dir + " is read-only: the card may be worn out", "restart the Pi; if it comes back, put in a new card"}
+		return Finding{
+			"disk", Fail, "the file system of " + dir + " is read-only: the card may be worn out",
+			"restart the Pi; if it comes back, put in a new card",
+		}
 	case mb < noSpace:
 		return Finding{"disk", Fail, fmt.Sprintf("%d MB are free in %s", mb, dir), clean}
 	case noFiles:
@@ -163,7 +175,10 @@ func room(dir string, mb uint64, noFiles, readOnly bool) Finding {
 // Zone looks whether the display will show the time of a place.
 func Zone(zone *time.Location, now time.Time) Finding {
 	if name, offset := now.In(zone).Zone(); offset == 0 && name == "UTC" {
-		return Finding{"zone", Warn, "the clock shows UTC", "set [clock] zone, such as \"Europe/Berlin\", or the system's: sudo timedatectl set-timezone Europe/Berlin"}
+		return Finding{
+			"zone", Warn, "the clock shows UTC", "set [clock] zone, such as \"Europe/Berlin\", or the system's: " +
+				"sudo timedatectl set-timezone Europe/Berlin",
+		}
 	}
 	return Good("zone", "%s, where it is %s", zone, now.In(zone).Format("15:04"))
 }

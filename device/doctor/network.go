@@ -37,7 +37,9 @@ func (n Network) Look(ctx context.Context) (findings []Finding, answers bool) {
 	proxy, err := http.ProxyFromEnvironment(req)
 	switch {
 	case err != nil:
-		return []Finding{{"proxy", Fail, err.Error(), "mend HTTPS_PROXY in the unit's environment: systemctl edit timeclock"}}, false
+		return []Finding{{
+			"proxy", Fail, err.Error(), "mend HTTPS_PROXY in the unit's environment: systemctl edit timeclock",
+		}}, false
 	case proxy != nil:
 		host = proxy.Hostname()
 	}
@@ -64,9 +66,15 @@ func name(ctx context.Context, host string) Finding {
 	var e *net.DNSError
 	switch {
 	case errors.As(err, &e) && e.IsNotFound:
-		return Finding{"dns", Fail, fmt.Sprintf("the name server does not know %s", host), "is the name in the settings right? In a closed network its administrator must let the name through"}
+		return Finding{
+			"dns", Fail, fmt.Sprintf("the name server does not know %s", host),
+			"is the name in the settings right? In a closed network its administrator must let the name through",
+		}
 	case err != nil:
-		return Finding{"dns", Fail, fmt.Sprintf("no name server answers for %s: %v", host, err), "is the cable in, is the Wi-Fi joined (nmcli device)? Does /etc/resolv.conf name a server?"}
+		return Finding{
+			"dns", Fail, fmt.Sprintf("no name server answers for %s: %v", host, err),
+			"is the cable in, is the Wi-Fi joined (nmcli device)? Does /etc/resolv.conf name a server?",
+		}
 	}
 	return Good("dns", "%s is %s", host, addresses[0])
 }
@@ -79,7 +87,10 @@ func through(ctx context.Context, proxy *url.URL) Finding {
 	dialer := net.Dialer{Timeout: dnsTime}
 	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(proxy.Hostname(), port))
 	if err != nil {
-		return Finding{"proxy", Fail, fmt.Sprintf("%s does not answer: %v", proxy.Redacted(), err), "is the proxy in the unit's environment still the right one?"}
+		return Finding{
+			"proxy", Fail, fmt.Sprintf("%s does not answer: %v", proxy.Redacted(), err),
+			"is the proxy in the unit's environment still the right one?",
+		}
 	}
 	conn.Close()
 	return Good("proxy", "%s answers", proxy.Redacted())
@@ -89,7 +100,8 @@ func through(ctx context.Context, proxy *url.URL) Finding {
 func (n Network) connect(req *http.Request) Finding {
 	client := http.Client{
 		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: n.Roots},
+			Proxy:             http.ProxyFromEnvironment,
+			TLSClientConfig:   &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: n.Roots},
 			DisableKeepAlives: true,
 		},
 		Timeout:       tlsTime,
@@ -105,9 +117,13 @@ func (n Network) connect(req *http.Request) Finding {
 	}
 	cert := resp.TLS.PeerCertificates[0]
 	if left := time.Until(cert.NotAfter); left < soon {
-		return Finding{"tls", Warn, fmt.Sprintf("the server's certificate ends on %s", cert.NotAfter.Format(time.DateOnly)), "whoever runs the server must renew it"}
+		return Finding{
+			"tls", Warn, fmt.Sprintf("the server's certificate ends on %s", cert.NotAfter.Format(time.DateOnly)),
+			"whoever runs the server must renew it",
+		}
 	}
-	return Good("tls", "%s, certified by %s until %s", tls.VersionName(resp.TLS.Version), cert.Issuer, cert.NotAfter.Format(time.DateOnly))
+	return Good("tls", "%s, certified by %s until %s", tls.VersionName(resp.TLS.Version), cert.Issuer,
+		cert.NotAfter.Format(time.DateOnly))
 }
 
 // refused says why there is no connection.
@@ -121,11 +137,22 @@ func refused(err error) Finding {
 	var other x509.HostnameError
 	switch {
 	case errors.As(err, &unknown) && unknown.Cert != nil:
-		return Finding{"tls", Fail, fmt.Sprintf("nobody vouches for the server's certificate, which is by %s", unknown.Cert.Issuer), "if that is your company's proxy, put its certificate into a file and name that in zeitstrom.ca_file; else somebody listens"}
+		return Finding{
+			"tls", Fail,
+			fmt.Sprintf("nobody vouches for the server's certificate, which is by %s", unknown.Cert.Issuer),
+			"if that is your company's proxy, put its certificate into a file and name that in zeitstrom.ca_file; " +
+				"else somebody listens",
+		}
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return Finding{"tls", Fail, fmt.Sprintf("the server's certificate is not valid at this clock's time, %s", time.Now().Format(time.DateTime)), "is the time right (timedatectl)? If it is, whoever runs the server must renew the certificate"}
+		return Finding{
+			"tls", Fail,
+			fmt.Sprintf("the server's certificate is not valid at this clock's time, %s",
+				time.Now().Format(time.DateTime)),
+			"is the time right (timedatectl)? If it is, whoever runs the server must renew the certificate",
+		}
 	case errors.As(err, &other):
-		return Finding{"tls", Fail, err.Error(), "the network leads somewhere else, a log-in page perhaps: open a page in a browser there, or ask the network's administrator"}
+		return Finding{"tls", Fail, err.Error(), "the network leads somewhere else, a log-in page perhaps: " +
+			"open a page in a browser there, or ask the network's administrator"}
 	}
 	return Finding{"tls", Fail, err.Error(), "is there a firewall on the way? Port 443 to the server must be open"}
 }

@@ -56,7 +56,8 @@ func (h Host) explain(check, path string, kind Kind, err error) Finding {
 				kind.module),
 				"%s does not exist: its bus is there, but the kernel module %s is not loaded", path, kind.module)
 		}
-		return fail("see whether another dtoverlay in config.txt takes it, and whether the settings name the right one (ls /dev)",
+		return fail("see whether another dtoverlay in config.txt takes it, and whether the settings name the right "+
+			"one (ls /dev)",
 			"%s does not exist, though its bus is there", path)
 	case errors.Is(err, syscall.EPERM): // what permissions forbid is EACCES
 		return fail(fmt.Sprintf("restart the clock (sudo systemctl restart timeclock); if it stays so, "+

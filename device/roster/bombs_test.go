@@ -21,11 +21,13 @@ const maxSwell = 64 << 20 // bytes
 func packed(t *testing.T, parts map[string]string) string {
 	t.Helper()
 	all := map[string]string{
-		"[Content_Types].xml":        `<Types/>`,
-		"xl/workbook.xml":            `<workbook><sheets><sheet name="A" sheetId="1" r:id="rId1"/></sheets></workbook>`,
-		"xl/_rels/workbook.xml.rels": `<Relationships><Relationship Id="rId1" Target="worksheets/sheet1.xml"/></Relationships>`,
+		"[Content_Types].xml": `<Types/>`,
+		"xl/workbook.xml":     `<workbook><sheets><sheet name="A" sheetId="1" r:id="rId1"/></sheets></workbook>`,
+		"xl/_rels/workbook.xml.rels": `<Relationships><Relationship Id="rId1" ` +
+			`Target="worksheets/sheet1.xml"/></Relationships>`,
 		"xl/worksheets/sheet1.xml": `<worksheet><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>uid</t></is></c>` +
-			`<c r="B1" t="inlineStr"><is><t>employee_id</t></is></c><c r="C1" t="inlineStr"><is><t>name</t></is></c></row></sheetData></worksheet>`,
+			`<c r="B1" t="inlineStr"><is><t>employee_id</t></is></c><c r="C1" ` +
+			`t="inlineStr"><is><t>name</t></is></c></row></sheetData></worksheet>`,
 	}
 	for name, text := range parts {
 		all[name] = text
@@ -123,28 +125,56 @@ func TestFilesThatSwell(t *testing.T) {
 		many[fmt.Sprint("xl/media/", n)] = ""
 	}
 	for name, tc := range map[string]struct{ file, says string }{
-		"texts":             {packed(t, textsOf(strings.Repeat("<si/>", 9<<20))), "its texts take more than 24 MB"},
-		"one text":          {packed(t, textsOf("<si><t>"+strings.Repeat("x", 40<<20)+"</t></si>")), "has a text of more than"},
-		"a text of texts":   {packed(t, textsOf("<si>"+strings.Repeat("<t>xxxxxxxx</t>", 1<<20)+"</si>")), ""},
-		"elements in each":  {packed(t, sheetOf(strings.Repeat("<a>", 15<<20))), "within each other"},
-		"attributes":        {packed(t, sheetOf("<row"+strings.Repeat(` a=""`, 9<<20)+"/>")), "has a text of more than"},
-		"a document type":   {packed(t, sheetOf(`<!DOCTYPE a [<!ENTITY b "`+strings.Repeat("x", 1000)+`">]>`)), "a document type"},
-		"unpacked":          {packed(t, sheetOf(strings.Repeat("<v>"+strings.Repeat("x", 900<<10)+"</v>", 60))), "unpacks to more than 48 MB"},
-		"cells in a row":    {packed(t, sheetOf("<row>"+strings.Repeat(`<c><v>1</v></c>`, 1<<20)+"</row>")), "the first line must name"},
-		"cells far out":     {packed(t, sheetOf(strings.Repeat(`<row><c r="XFD1"><v>1</v></c></row>`, 1<<19))), "the file is empty"},
-		"rows":              {packed(t, sheetOf(strings.Repeat(`<row><c><v>1</v></c></row>`, 1<<20))), "more than 200000 lines"},
-		"parts":             {packed(t, many), "more than 1000 parts"},
-		"other parts":       {packed(t, map[string]string{"xl/styles.xml": "<styleSheet>" + strings.Repeat("<xf/>", 9<<20)}), ""},
+		"texts": {packed(t, textsOf(strings.Repeat("<si/>", 9<<20))), "its texts take more than 24 MB"},
+		"one text": {
+			packed(t, textsOf("<si><t>"+strings.Repeat("x", 40<<20)+"</t></si>")), "has a text of more than",
+		},
+		"a text of texts":  {packed(t, textsOf("<si>"+strings.Repeat("<t>xxxxxxxx</t>", 1<<20)+"</si>")), ""},
+		"elements in each": {packed(t, sheetOf(strings.Repeat("<a>", 15<<20))), "within each other"},
+		"attributes": {
+			packed(t, sheetOf("<row"+strings.Repeat(` a=""`, 9<<20)+"/>")), "has a text of more than",
+		},
+		"a document type": {
+			packed(t, sheetOf(`<!DOCTYPE a [<!ENTITY b "`+strings.Repeat("x", 1000)+`">]>`)), "a document type",
+		},
+		"unpacked": {
+			packed(t, sheetOf(strings.Repeat("<v>"+strings.Repeat("x", 900<<10)+"</v>", 60))),
+			"unpacks to more than 48 MB",
+		},
+		"cells in a row": {
+			packed(t, sheetOf("<row>"+strings.Repeat(`<c><v>1</v></c>`, 1<<20)+"</row>")), "the first line must name",
+		},
+		"cells far out": {
+			packed(t, sheetOf(strings.Repeat(`<row><c r="XFD1"><v>1</v></c></row>`, 1<<19))), "the file is empty",
+		},
+		"rows": {
+			packed(t, sheetOf(strings.Repeat(`<row><c><v>1</v></c></row>`, 1<<20))), "more than 200000 lines",
+		},
+		"parts": {packed(t, many), "more than 1000 parts"},
+		"other " +
+			"parts": {packed(t,
+			map[string]string{"xl/styles.xml": "<styleSheet>" + strings.Repeat("<xf/>", 9<<20)}), ""},
 		"a missing text":    {packed(t, sheetOf(headings+`<row><c t="s"><v>7</v></c></row>`)), "1 of 1 lines refused"},
 		"commas":            {strings.Repeat(",", 15<<20), "line 1 has more than 64 kB"},
 		"commas and breaks": {header + strings.Repeat("\"\n\",", 3<<20), "this is no list of badges"},
 		"a stray quote":     {header + "a\"b\n\"cd\n" + strings.Repeat("\",\"\n", 3<<20), "this is no list of badges"},
-		"full columns":      {header + strings.Repeat(strings.Repeat("x,", 99)+"x\n", 75_000), "more than 1000 lines refused"},
-		"nothing fits":      {header + strings.Repeat("01020304,nobody,"+strings.Repeat("x", 60)+"\n", 190_000), "more than 1000 lines refused"},
-		"long cells":        {header + strings.Repeat("01020304,"+strings.Repeat("x", 60_000)+",\n", 250), "250 of 250 lines refused"},
-		"Windows-1252":      {header + strings.Repeat(strings.Repeat("\x80", 1000)+"\n", 15_000), "more than 1000 lines refused"},
-		"a comment":         {packed(t, sheetOf("<!--"+strings.Repeat("<", 40<<20)+"-->")), "has a text of more than"},
-		"texts in texts":    {packed(t, textsOf(kilobytes+strings.Repeat("<t>"+strings.Repeat("x", 900<<10), 20))), "cannot be read"},
+		"full columns": {
+			header + strings.Repeat(strings.Repeat("x,", 99)+"x\n", 75_000), "more than 1000 lines refused",
+		},
+		"nothing fits": {
+			header + strings.Repeat("01020304,nobody,"+strings.Repeat("x", 60)+"\n", 190_000),
+			"more than 1000 lines refused",
+		},
+		"long cells": {
+			header + strings.Repeat("01020304,"+strings.Repeat("x", 60_000)+",\n", 250), "250 of 250 lines refused",
+		},
+		"Windows-1252": {
+			header + strings.Repeat(strings.Repeat("\x80", 1000)+"\n", 15_000), "more than 1000 lines refused",
+		},
+		"a comment": {packed(t, sheetOf("<!--"+strings.Repeat("<", 40<<20)+"-->")), "has a text of more than"},
+		"texts in texts": {
+			packed(t, textsOf(kilobytes+strings.Repeat("<t>"+strings.Repeat("x", 900<<10), 20))), "cannot be read",
+		},
 		"a long name":       {packed(t, sheetOf("<"+strings.Repeat("x", 900<<10)+">")), "one with a long name"},
 		"UTF-16":            {"\xFF\xFE" + strings.Repeat("\u4100", 5<<20), "has more than 64 kB"},
 		"UTF-16 that grows": {"\xFF\xFE" + utf16le(header) + strings.Repeat("\x00\x4E", 7<<20), "has more than 64 kB"},

@@ -82,7 +82,8 @@ func TestDamagedFileWithoutACopy(t *testing.T) {
 			}
 			for range 2 { // it stays so over a restart
 				r := Open(path)
-				if lost := name != "missing"; r.Whole() == lost || lost && !strings.Contains(r.Damage().Problem, "badge import") {
+				if lost := name != "missing"; r.Whole() == lost || lost &&
+					!strings.Contains(r.Damage().Problem, "badge import") {
 					t.Fatalf("%+v", r.Damage())
 				}
 				if name == "missing" { // a new clock
@@ -93,13 +94,15 @@ func TestDamagedFileWithoutACopy(t *testing.T) {
 				}
 			}
 			r := Open(path)
-			if _, err := r.Add(device.Badge{UID: uid(t, "0A0B0C0D"), Employee: device.Employee{ID: ben}}, false); err != nil {
+			if _, err := r.Add(device.Badge{UID: uid(t, "0A0B0C0D"), Employee: device.Employee{ID: ben}},
+				false); err != nil {
 				t.Fatal(err)
 			}
 			if r = Open(path); r.Whole() {
 				t.Error("a badge that is given out makes it whole")
 			}
-			if _, err := r.Import(strings.NewReader("uid,employee_id,name\n01020304,"+anna+",Anna\n"), Options{}); err != nil {
+			if _, err := r.Import(strings.NewReader("uid,employee_id,name\n01020304,"+anna+",Anna\n"),
+				Options{}); err != nil {
 				t.Fatal(err)
 			}
 			if r = open(t, path); !r.Whole() {
@@ -153,7 +156,8 @@ func TestEditByHand(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := Open(path)
-	if d := r.Damage(); !strings.Contains(d.Problem, "line 3") || !strings.Contains(d.Problem, "badge import "+path) || d.Lost {
+	if d := r.Damage(); !strings.Contains(d.Problem, "line 3") || !strings.Contains(d.Problem, "badge import "+path) ||
+		d.Lost {
 		t.Errorf("%+v", d)
 	}
 	edited, err := os.Open(path)

@@ -98,7 +98,9 @@ func (e *Enrolment) Enrol(tap device.Tap) (device.Outcome, bool) {
 	if !s.Waiting || !time.Now().Before(s.Until) || tap.Time.Before(e.begun) { // made before: it books
 		return device.Outcome{}, false
 	}
-	o := device.Outcome{Kind: device.NotEnrolled, Tap: tap, Employee: s.For, Punch: device.Punch{Time: tap.Time, Stamp: tap.Stamp}}
+	o := device.Outcome{
+		Kind: device.NotEnrolled, Tap: tap, Employee: s.For, Punch: device.Punch{Time: tap.Time, Stamp: tap.Stamp},
+	}
 	if tap.Several {
 		s.Problem = "several badges were held to the reader: hold one"
 		e.change(s)
@@ -107,7 +109,8 @@ func (e *Enrolment) Enrol(tap device.Tap) (device.Outcome, bool) {
 	}
 	b := device.Badge{UID: tap.UID, Employee: s.For}
 	var err error
-	if was, known := e.roster.Lookup(tap.UID); s.Way == MovedTo && known && was.Employee.ID != s.For.ID && e.once != tap.UID {
+	if was, known := e.roster.Lookup(tap.UID); s.Way == MovedTo && known && was.Employee.ID != s.For.ID &&
+		e.once != tap.UID {
 		e.once = tap.UID // a colleague who only wants to book does not lose it
 		err = fmt.Errorf("the badge belongs to %s: hold it there again to move it", was.Employee.Name)
 	} else if s.Way == Renewed {

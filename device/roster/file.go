@@ -137,7 +137,8 @@ func read(path string) (stored, error) {
 }
 
 func matches(fields []string, sums int) bool {
-	return sums < len(fields) && len(ownColumns) <= sums && checksum(slices.Clone(fields[:len(ownColumns)])) == fields[sums]
+	return sums < len(fields) && len(ownColumns) <= sums &&
+		checksum(slices.Clone(fields[:len(ownColumns)])) == fields[sums]
 }
 
 // load reads the file, and what it lacks from its copy.
@@ -167,7 +168,8 @@ func (r *Roster) load() (map[device.UID]device.Badge, Damage) {
 		file.why = "it is gone"
 	case file.why == "": // single lines, which somebody may have edited
 		r.spoilt = true
-		d := Damage{Problem: fmt.Sprintf("%s of the badge map %s not what this clock wrote, and not used: if somebody has edited the file, "+
+		d := Damage{Problem: fmt.Sprintf("%s of the badge map %s not what this clock wrote, and not used: "+
+			"if somebody has edited the file, "+
 			"`timeclock badge import %s` takes it over", lineNumbers(file.bad), isOrAre(file.bad), r.path), Lost: lost}
 		if lost {
 			d.Problem += "; else import a good list"

@@ -51,15 +51,23 @@ func xlsx(t testing.TB, rows ...[]any) string {
 func TestFilesAsTheyAre(t *testing.T) {
 	day := time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)
 	for name, file := range map[string]string{
-		"ours":                "uid,employee_id,name,until\n04A1B2C3D4E5F6," + anna + ",Jörg Weiß,2026-12-31\n",
-		"German Excel":        "Ausweisnummer;Mitarbeiter-ID;Vorname;Nachname;Gültig bis\r\n04 A1 B2 C3 D4 E5 F6;" + strings.ToUpper(anna) + ";Jörg;Weiß;31.12.2026\r\n;;;;\r\n",
-		"with a mark":         "\xEF\xBB\xBFKarte;UUID;Name;bis\n04:a1:b2:c3:d4:e5:f6;" + anna + ";Jörg Weiß;31.12.2026",
-		"Windows-1252":        "Ausweis;Mitarbeiter ID;Name;G\xFCltig bis\r\n04-A1-B2-C3-D4-E5-F6;" + anna + ";J\xF6rg Wei\xDF;31.12.2026\r\n",
-		"tabs":                "Name\tCard number\tEmployee UUID\tComment\tValid until\nJörg Weiß\t04A1B2C3D4E5F6\t" + anna + "\t\"a, b; c\"\t2026-12-31\n",
-		"UTF-16, Excel's own": "\xFF\xFE" + utf16le("Chip-Nr.\tPersonal-ID\tName\tbis\r\n04A1B2C3D4E5F6\t"+anna+"\tJörg Weiß\t31.12.2026\r\n"),
-		"UTF-16 without mark": utf16le("RFID;EmployeeID;Name;valid to\r\n04A1B2C3D4E5F6;" + anna + ";Jörg Weiß;31.12.2026\r\n"),
-		"with Excel's hint":   "sep=;\r\nMitarbeiter;Mitarbeiter-ID;Ausweis;bis\r\nJörg Weiß;" + anna + ";04A1B2C3D4E5F6;31.12.2026\r\n",
-		"Vorname und Name":    "Vorname;Name;Mitarbeiter;Ausweis;bis\nJörg;Weiß;" + anna + ";04A1B2C3D4E5F6;31.12.2026\n",
+		"ours": "uid,employee_id,name,until\n04A1B2C3D4E5F6," + anna + ",Jörg Weiß,2026-12-31\n",
+		"German Excel": "Ausweisnummer;Mitarbeiter-ID;Vorname;Nachname;Gültig bis\r\n04 A1 B2 C3 D4 E5 F6;" +
+			strings.ToUpper(anna) + ";Jörg;Weiß;31.12.2026\r\n;;;;\r\n",
+		"with a mark": "\xEF\xBB\xBFKarte;UUID;Name;bis\n04:a1:b2:c3:d4:e5:f6;" + anna +
+			";Jörg Weiß;31.12.2026",
+		"Windows-1252": "Ausweis;Mitarbeiter ID;Name;G\xFCltig bis\r\n04-A1-B2-C3-D4-E5-F6;" + anna +
+			";J\xF6rg Wei\xDF;31.12.2026\r\n",
+		"tabs": "Name\tCard number\tEmployee UUID\tComment\tValid until\nJörg Weiß\t04A1B2C3D4E5F6\t" +
+			anna + "\t\"a, b; c\"\t2026-12-31\n",
+		"UTF-16, Excel's own": "\xFF\xFE" +
+			utf16le("Chip-Nr.\tPersonal-ID\tName\tbis\r\n04A1B2C3D4E5F6\t"+anna+"\tJörg Weiß\t31.12.2026\r\n"),
+		"UTF-16 without mark": utf16le("RFID;EmployeeID;Name;valid to\r\n04A1B2C3D4E5F6;" + anna +
+			";Jörg Weiß;31.12.2026\r\n"),
+		"with Excel's hint": "sep=;\r\nMitarbeiter;Mitarbeiter-ID;Ausweis;bis\r\nJörg Weiß;" + anna +
+			";04A1B2C3D4E5F6;31.12.2026\r\n",
+		"Vorname und Name": "Vorname;Name;Mitarbeiter;Ausweis;bis\nJörg;Weiß;" + anna +
+			";04A1B2C3D4E5F6;31.12.2026\n",
 		"a workbook": xlsx(t, []any{"Name", "Transponder-Nr.", "Mitarbeiter-ID", "Raum", "gültig bis"}, nil,
 			[]any{"Jörg Weiß", "04A1B2C3D4E5F6", anna, 12, day}),
 	} {
@@ -69,7 +77,10 @@ func TestFilesAsTheyAre(t *testing.T) {
 			if err != nil || len(report.Lines) != 1 || report.Numbers != device.Hex {
 				t.Fatalf("%v: %+v", err, report)
 			}
-			want := device.Badge{UID: uid(t, "04A1B2C3D4E5F6"), Employee: device.Employee{ID: anna, Name: "Jörg Weiß"}, Until: "2026-12-31", Origin: device.ByFile}
+			want := device.Badge{
+				UID: uid(t, "04A1B2C3D4E5F6"), Employee: device.Employee{ID: anna, Name: "Jörg Weiß"},
+				Until: "2026-12-31", Origin: device.ByFile,
+			}
 			if b := badges(r); len(b) != 1 || b[0] != want {
 				t.Errorf("%+v, want %+v", b, want)
 			}
@@ -88,25 +99,41 @@ func TestNumbers(t *testing.T) {
 		read           device.Numbers
 		why            string
 	}{
-		"as written":            {"uid", hex, device.AnyNumbers, "", device.Hex, "hex digits"},
-		"by flag":               {"uid", "D4C3B2A1", device.HexReversed, "", device.HexReversed, "you said so"},
-		"decimal by flag":       {"uid", decimal, device.Decimal, "", device.Decimal, "you said so"},
-		"by header":             {"uid_decimal", decimal, device.AnyNumbers, "", device.Decimal, "the header says so"},
-		"8H10D by header":       {"Karte 8H10D", decimal, device.AnyNumbers, "", device.Decimal, "the header says so"},
-		"German header":         {"Ausweis (dezimal, rückwärts)", backwards, device.AnyNumbers, "", device.DecimalReversed, "the header says so"},
-		"reversed by header":    {"Chip reversed", "D4C3B2A1", device.AnyNumbers, "", device.HexReversed, "the header says so"},
-		"by check byte":         {"uid", hex + "04", device.AnyNumbers, "", device.CheckByte, "checks the others"},
-		"SimpleMFRC522":         {"uid", fmt.Sprint(0xA1B2C3D404), device.AnyNumbers, "", device.CheckByte, "checks the others"},
-		"by a tap":              {"uid", backwards, device.AnyNumbers, hex, device.DecimalReversed, "1 of them are known so"},
-		"by a tap, forwards":    {"uid", decimal, device.AnyNumbers, hex, device.Decimal, "1 of them are known so"},
-		"by a tap, though hex":  {"uid", "D4C3B2A1", device.AnyNumbers, hex, device.HexReversed, "1 of them are known so"},
-		"7 bytes, by a tap":     {"uid", fmt.Sprint(0x04A1B2C3D4E5F6), device.AnyNumbers, "04A1B2C3D4E5F6", device.Decimal, "1 of them are known so"},
+		"as written":      {"uid", hex, device.AnyNumbers, "", device.Hex, "hex digits"},
+		"by flag":         {"uid", "D4C3B2A1", device.HexReversed, "", device.HexReversed, "you said so"},
+		"decimal by flag": {"uid", decimal, device.Decimal, "", device.Decimal, "you said so"},
+		"by header":       {"uid_decimal", decimal, device.AnyNumbers, "", device.Decimal, "the header says so"},
+		"8H10D by header": {"Karte 8H10D", decimal, device.AnyNumbers, "", device.Decimal, "the header says so"},
+		"German header": {
+			"Ausweis (dezimal, rückwärts)", backwards, device.AnyNumbers, "", device.DecimalReversed,
+			"the header says so",
+		},
+		"reversed by header": {
+			"Chip reversed", "D4C3B2A1", device.AnyNumbers, "", device.HexReversed, "the header says so",
+		},
+		"by check byte": {"uid", hex + "04", device.AnyNumbers, "", device.CheckByte, "checks the others"},
+		"SimpleMFRC522": {
+			"uid", fmt.Sprint(0xA1B2C3D404), device.AnyNumbers, "", device.CheckByte, "checks the others",
+		},
+		"by a tap": {
+			"uid", backwards, device.AnyNumbers, hex, device.DecimalReversed, "1 of them are known so",
+		},
+		"by a tap, forwards": {"uid", decimal, device.AnyNumbers, hex, device.Decimal, "1 of them are known so"},
+		"by a tap, though hex": {
+			"uid", "D4C3B2A1", device.AnyNumbers, hex, device.HexReversed, "1 of them are known so",
+		},
+		"7 bytes, by a tap": {
+			"uid", fmt.Sprint(0x04A1B2C3D4E5F6), device.AnyNumbers, "04A1B2C3D4E5F6", device.Decimal,
+			"1 of them are known so",
+		},
 		"10 bytes, as written":  {"uid", "04B1C2D3E4F5061728A9", device.AnyNumbers, "", device.Hex, "hex digits"},
 		"hex that is a decimal": {"uid", "12345678", device.AnyNumbers, "", device.Hex, "none has a letter"},
 	} {
 		r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
 		tapped := func(u device.UID) bool { return u.Hex() == tc.tapped }
-		report, err := r.Import(strings.NewReader("\""+tc.header+"\",employee_id,name\n"+line(tc.number)), Options{Numbers: tc.numbers, Tapped: tapped})
+		report, err := r.Import(strings.NewReader("\""+tc.header+"\",employee_id,name\n"+line(tc.number)), Options{
+			Numbers: tc.numbers, Tapped: tapped,
+		})
 		if err != nil || report.Numbers != tc.read || !strings.Contains(report.Why, tc.why) {
 			t.Errorf("%s: read as %s because %q, %v", name, report.Numbers, report.Why, err)
 			continue
@@ -123,7 +150,8 @@ func TestNumbers(t *testing.T) {
 		}
 	}
 	r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
-	if _, err := r.Import(strings.NewReader("uid,employee_id,name\n"+line(decimal)), Options{}); err == nil || !strings.Contains(err.Error(), "tap one of these badges at the clock and try again") {
+	if _, err := r.Import(strings.NewReader("uid,employee_id,name\n"+line(decimal)), Options{}); err == nil ||
+		!strings.Contains(err.Error(), "tap one of these badges at the clock and try again") {
 		t.Errorf("decimal, and nobody knows in which order: %v", err)
 	}
 	// What a wrong guess has brought proves nothing; what was tapped does, for the
@@ -134,14 +162,17 @@ func TestNumbers(t *testing.T) {
 		t.Fatal(err)
 	}
 	tapped := func(u device.UID) bool { return u.Hex() == hex || u.Hex() == "33221100" }
-	if report, err := r.Import(strings.NewReader(list), Options{Tapped: tapped, Dry: true}); err != nil || report.Numbers != device.HexReversed {
+	if report, err := r.Import(strings.NewReader(list), Options{Tapped: tapped, Dry: true}); err != nil ||
+		report.Numbers != device.HexReversed {
 		t.Errorf("after two taps: %s, %v", report.Numbers, err)
 	}
 	both := func(u device.UID) bool { return u.Hex() == hex || u.Hex() == "D4C3B2A1" }
-	if _, err := r.Import(strings.NewReader(list), Options{Tapped: both}); err == nil || !strings.Contains(err.Error(), "in more than one way") {
+	if _, err := r.Import(strings.NewReader(list), Options{Tapped: both}); err == nil ||
+		!strings.Contains(err.Error(), "in more than one way") {
 		t.Errorf("both ways fit: %v", err)
 	}
-	if report, err := r.Import(strings.NewReader("uid,employee_id,name\n"+line("12345678")+line("87654321")), Options{Dry: true}); err != nil || !strings.Contains(report.Why, "none has a letter") {
+	if report, err := r.Import(strings.NewReader("uid,employee_id,name\n"+line("12345678")+line("87654321")),
+		Options{Dry: true}); err != nil || !strings.Contains(report.Why, "none has a letter") {
 		t.Errorf("digits only: %q, %v", report.Why, err)
 	}
 	if _, err := device.ParseNumbers("roman"); err == nil {
@@ -195,7 +226,8 @@ func TestManyBadges(t *testing.T) {
 			t.Fatalf("badge %d is %+v", i, b)
 		}
 	}
-	t.Logf("%d badges: imported in %v with %d MB in use, they leave %d MB on the heap", many, took.Round(time.Millisecond), most>>20, kept>>20)
+	t.Logf("%d badges: imported in %v with %d MB in use, they leave %d MB on the heap", many,
+		took.Round(time.Millisecond), most>>20, kept>>20)
 	if kept > maxHeap || most > kept+maxSwell {
 		t.Errorf("%d badges leave %d bytes on the heap, and took %d when they were imported", many, kept, most)
 	}
@@ -223,10 +255,12 @@ func TestLargeFiles(t *testing.T) {
 	if report, err := r.Import(&book, Options{}); err != nil || len(report.Lines) != 1 {
 		t.Errorf("a sheet that is wide: %d lines, %v", len(report.Lines), err)
 	}
-	if _, err := r.Import(strings.NewReader("uid\n"+strings.Repeat("x\n", maxRows+1)), Options{}); err == nil || !strings.Contains(err.Error(), "more than 200000 lines") {
+	if _, err := r.Import(strings.NewReader("uid\n"+strings.Repeat("x\n", maxRows+1)), Options{}); err == nil ||
+		!strings.Contains(err.Error(), "more than 200000 lines") {
 		t.Errorf("a long file: %v", err)
 	}
-	if _, err := r.Import(strings.NewReader(strings.Repeat("x", maxFile+1)), Options{}); err == nil || !strings.Contains(err.Error(), "more than 16 MB") {
+	if _, err := r.Import(strings.NewReader(strings.Repeat("x", maxFile+1)), Options{}); err == nil ||
+		!strings.Contains(err.Error(), "more than 16 MB") {
 		t.Errorf("a large file: %v", err)
 	}
 }
@@ -235,8 +269,18 @@ func TestLargeFiles(t *testing.T) {
 func TestAddedCanBeRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "roster.csv")
 	r := open(t, path)
-	for _, days := range [][2]string{{"", ""}, {"1.12.2026", "31.12.2026"}, {"2026-12-01", ""}, {"soon", ""}, {"", "31/12/2026"}, {"2026-12-31", "2026-12-01"}} {
-		b := device.Badge{UID: uid(t, "01020304"), Employee: device.Employee{ID: anna, Name: "A, \"B\"; C"}, From: days[0], Until: days[1]}
+	for _, days := range [][2]string{
+		{"", ""},
+		{"1.12.2026", "31.12.2026"},
+		{"2026-12-01", ""},
+		{"soon", ""},
+		{"", "31/12/2026"},
+		{"2026-12-31", "2026-12-01"},
+	} {
+		b := device.Badge{
+			UID: uid(t, "01020304"), Employee: device.Employee{ID: anna, Name: "A, \"B\"; C"}, From: days[0],
+			Until: days[1],
+		}
 		_, err := r.Add(b, false)
 		good := days == [2]string{} || days[0] == "1.12.2026" || days[0] == "2026-12-01"
 		if (err == nil) != good {

@@ -90,8 +90,10 @@ const (
 // case; the first is ours.
 var columnNames = [columnCount][]string{
 	uidColumn: {
-		"uid", "badge", "badgeuid", "badgeid", "badgenumber", "card", "cardid", "carduid", "cardnumber", "chip", "chipid", "tag", "tagid", "rfid", "rfiduid", "token", "physicaltokenid",
-		"ausweis", "ausweisnummer", "ausweisnr", "karte", "kartennummer", "kartennr", "kartenuid", "chipnummer", "chipnr", "transponder", "transpondernummer", "transpondernr", "seriennummer",
+		"uid", "badge", "badgeuid", "badgeid", "badgenumber", "card", "cardid", "carduid", "cardnumber", "chip",
+		"chipid", "tag", "tagid", "rfid", "rfiduid", "token", "physicaltokenid",
+		"ausweis", "ausweisnummer", "ausweisnr", "karte", "kartennummer", "kartennr", "kartenuid", "chipnummer",
+		"chipnr", "transponder", "transpondernummer", "transpondernr", "seriennummer",
 	},
 	employeeColumn: {
 		"employeeid", "employeeuuid", "uuid", "zeitstromid", "personid",
@@ -145,7 +147,8 @@ func findColumns(header []string) (at columns, n device.Numbers, err error) {
 		}
 		for _, w := range ways {
 			for _, word := range w.words {
-				if rest, ok := strings.CutSuffix(name, word); ok && way == device.AnyNumbers && slices.Contains(columnNames[uidColumn], rest) && at[uidColumn] < 0 {
+				if rest, ok := strings.CutSuffix(name, word); ok && way == device.AnyNumbers &&
+					slices.Contains(columnNames[uidColumn], rest) && at[uidColumn] < 0 {
 					at[uidColumn], n, way = j, w.numbers, w.numbers
 				}
 			}
@@ -205,7 +208,8 @@ func parse(file io.Reader, n device.Numbers, evidence []func(device.UID) bool) (
 			if at, said, first = findColumns(row.fields); r.Numbers == device.AnyNumbers && said != device.AnyNumbers {
 				r.Numbers, r.Why = said, "the header says so"
 			}
-		} else if number := at.field(row, uidColumn); r.Numbers == device.AnyNumbers && row.broken == "" && number != "" {
+		} else if number := at.field(row, uidColumn); r.Numbers == device.AnyNumbers && row.broken == "" &&
+			number != "" {
 			numbers = append(numbers, strings.Clone(number))
 		}
 		return nil
@@ -295,7 +299,8 @@ func readOrExplain(n device.Numbers, number string) (device.UID, error) {
 	}
 	if n == device.Hex {
 		if others := device.Explain(number); len(others) > 0 {
-			return uid, fmt.Errorf("%w; written as %s it would be badge %s", err, others[0].Numbers, others[0].UID.Hex())
+			return uid, fmt.Errorf("%w; written as %s it would be badge %s", err, others[0].Numbers,
+				others[0].UID.Hex())
 		}
 		return uid, err
 	}
@@ -338,7 +343,8 @@ func parseDay(s string) (string, error) {
 			return day.Format(time.DateOnly), nil
 		}
 	}
-	if days, err := strconv.Atoi(s); err == nil && len(s) == 5 && days >= 10000 { // days since the end of 1899, from 1927 to 2173
+	// days since the end of 1899, from 1927 to 2173
+	if days, err := strconv.Atoi(s); err == nil && len(s) == 5 && days >= 10000 {
 		return time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC).AddDate(0, 0, days).Format(time.DateOnly), nil
 	}
 	return "", fmt.Errorf("%q is no day: write 2026-12-31 or 31.12.2026", s)

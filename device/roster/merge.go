@@ -33,7 +33,9 @@ const fewBadges = 5
 // gave out at this clock stays; but the badges of people who have left are
 // blocked. A list that has nobody, or that would remove more than half of
 // Zeitstrom's own badges, is not believed, unless forced.
-func (r *Roster) Merge(people []device.Person, n device.Numbers, tapped func(device.UID) bool, force bool) (Merged, error) {
+func (r *Roster) Merge(
+	people []device.Person, n device.Numbers, tapped func(device.UID) bool, force bool,
+) (Merged, error) {
 	if len(people) == 0 {
 		return Merged{}, errors.New("nobody is listed at Zeitstrom: the badge map stays as it is")
 	}
@@ -54,30 +56,9 @@ func (r *Roster) Merge(people []device.Person, n device.Numbers, tapped func(dev
 		}
 	}
 	theirs := r.theirs(people, &m)
-	next := maps.Clone(r.all())
-	owned, given := 0, 0
-	gone := archived(people)
-	for uid, b := range r.all() {
-		switch _, stays := theirs[uid]; {
-		case b.Origin == device.FromZeitstrom:
-			if owned++; !stays {
-				delete(next, uid)
-				m.Removed = append(m.Removed, b)
-			}
-		case b.Blocked:
-		default:
-			if given++; gone[b.Employee.ID] {
-				b.Blocked = true
-				next[uid] = b
-				m.Blocked = append(m.Blocked, b)
-			}
-		}
-	}
-	if n := len(m.Blocked); n > fewBadges && 2*n > given && !force {
-		return m, notBelieved("of the %d badges that were given out here, %d would be blocked because their owners have left", given, n)
-	}
-	if n := len(m.Removed); n > 0 && (n == owned && len(theirs) == 0 || n > fewBadges && 2*n > owned) && !force {
-		return m, notBelieved("of the %d badges that Zeitstrom had, %d are not listed any more", owned, n)
+	next, err := r.without(theirs, archived(people), &m, force)
+	if err != nil {
+		return m, err
 	}
 	for uid, b := range theirs {
 		switch was, known := r.all()[uid]; {
@@ -95,6 +76,39 @@ func (r *Roster) Merge(people []device.Person, n device.Numbers, tapped func(dev
 		return m, nil
 	}
 	return m, r.replace(next, r.Damage())
+}
+
+// without is the badge map without what has gone from Zeitstrom, and with the badges of
+// people who have left blocked.
+func (r *Roster) without(
+	theirs map[device.UID]device.Badge, gone map[device.EmployeeID]bool, m *Merged, force bool,
+) (map[device.UID]device.Badge, error) {
+	next := maps.Clone(r.all())
+	owned, given := 0, 0
+	for uid, b := range r.all() {
+		switch _, stays := theirs[uid]; {
+		case b.Origin == device.FromZeitstrom:
+			if owned++; !stays {
+				delete(next, uid)
+				m.Removed = append(m.Removed, b)
+			}
+		case b.Blocked:
+		default:
+			if given++; gone[b.Employee.ID] {
+				b.Blocked = true
+				next[uid] = b
+				m.Blocked = append(m.Blocked, b)
+			}
+		}
+	}
+	if n := len(m.Blocked); n > fewBadges && 2*n > given && !force {
+		return nil, notBelieved(
+			"of the %d badges that were given out here, %d would be blocked because their owners have left", given, n)
+	}
+	if n := len(m.Removed); n > 0 && (n == owned && len(theirs) == 0 || n > fewBadges && 2*n > owned) && !force {
+		return nil, notBelieved("of the %d badges that Zeitstrom had, %d are not listed any more", owned, n)
+	}
+	return next, nil
 }
 
 // theirs are the badges that are Zeitstrom's to manage.

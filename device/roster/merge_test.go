@@ -16,7 +16,8 @@ import (
 )
 
 func person(n int, number string) device.Person {
-	return device.Person{Employee: device.Employee{ID: device.EmployeeID(fmt.Sprintf("a1b2c3d4-e5f6-7890-abcd-%012d", n)), Name: fmt.Sprint("Person ", n)}, Number: number}
+	return device.Person{Employee: device.Employee{ID: device.EmployeeID(fmt.Sprintf("a1b2c3d4-e5f6-7890-abcd-%012d",
+		n)), Name: fmt.Sprint("Person ", n)}, Number: number}
 }
 
 func gone(p device.Person) device.Person {
@@ -50,9 +51,14 @@ func TestMerge(t *testing.T) {
 		conflicts int
 		err       string
 	}{
-		{[]device.Person{person(1, "01 00 00 00"), person(2, "02:00:00:00"), person(4, ""), gone(person(5, "05000000"))}, "0100=1/zeitstrom 0200=2/zeitstrom 0300=3/hand", 0, ""},
+		{[]device.Person{
+			person(1, "01 00 00 00"), person(2, "02:00:00:00"), person(4, ""), gone(person(5, "05000000")),
+		}, "0100=1/zeitstrom 0200=2/zeitstrom 0300=3/hand", 0, ""},
 		// The same badge at Zeitstrom, for another and for the same person; nonsense; twice.
-		{[]device.Person{person(1, "01000000"), person(2, "03000000"), person(3, "03000000"), person(6, "none"), person(7, "01000000")}, "0100=1/zeitstrom 0300=3/hand", 3, ""},
+		{[]device.Person{
+			person(1, "01000000"), person(2, "03000000"), person(3, "03000000"), person(6, "none"),
+			person(7, "01000000"),
+		}, "0100=1/zeitstrom 0300=3/hand", 3, ""},
 		// Moved there; and somebody whose badge was given out here has left.
 		{[]device.Person{person(2, "01000000"), gone(person(3, ""))}, "0100=2/zeitstrom 0300=3/hand!", 0, ""},
 		{nil, "0100=2/zeitstrom 0300=3/hand!", 0, "nobody is listed at Zeitstrom"},
@@ -110,7 +116,8 @@ func TestMergeIsNotFooled(t *testing.T) {
 	if err := merge(decimal, true); err == nil || r.Len() != 1 {
 		t.Errorf("numbers that nobody can read: %d badges, %v", r.Len(), err)
 	}
-	if _, err := r.Merge(decimal, device.DecimalReversed, nil, true); err != nil || badges(r)[0].UID.Hex() != "D4C3B2A1" {
+	if _, err := r.Merge(decimal, device.DecimalReversed, nil, true); err != nil ||
+		badges(r)[0].UID.Hex() != "D4C3B2A1" {
 		t.Errorf("read as the settings say: %v, %v", owners(r), err)
 	}
 }
@@ -140,7 +147,10 @@ func TestSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
 		d := &directory{people: []device.Person{person(1, "01000000")}}
-		s := &Sync{Roster: r, Directory: d, Every: time.Hour, Log: slog.New(slog.DiscardHandler), Tapped: func() func(device.UID) bool { return nil }}
+		s := &Sync{
+			Roster: r, Directory: d, Every: time.Hour, Log: slog.New(slog.DiscardHandler),
+			Tapped: func() func(device.UID) bool { return nil },
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		done := make(chan struct{})
@@ -245,7 +255,8 @@ func TestNotEverybodyLeaves(t *testing.T) {
 	var people []device.Person
 	for n := range 10 {
 		p := person(n, "")
-		if _, err := r.Add(device.Badge{UID: uid(t, fmt.Sprintf("%02X010203", n+0x10)), Employee: p.Employee}, false); err != nil {
+		if _, err := r.Add(device.Badge{UID: uid(t, fmt.Sprintf("%02X010203", n+0x10)), Employee: p.Employee},
+			false); err != nil {
 			t.Fatal(err)
 		}
 		people = append(people, gone(p))

@@ -130,7 +130,8 @@ func (r *Roster) Add(b device.Badge, move bool) (Action, error) {
 			Remedy: device.MoveBadge,
 		}
 	case known && owner.ID != b.Employee.ID && was.Blocked:
-		return Refused, fmt.Errorf("badge %s of %s (%s) is blocked: unblock it first, if it is right to use it", b.UID.Hex(), owner.Name, owner.ID)
+		return Refused, fmt.Errorf("badge %s of %s (%s) is blocked: unblock it first, if it is right to use it",
+			b.UID.Hex(), owner.Name, owner.ID)
 	case known && owner.ID == b.Employee.ID:
 		b.Employee.Name = cmp.Or(b.Employee.Name, owner.Name)
 		b.Blocked, b.From, b.Until = was.Blocked, cmp.Or(b.From, was.From), cmp.Or(b.Until, was.Until)
@@ -165,7 +166,8 @@ func (r *Roster) Renew(b device.Badge) (blocked []device.Badge, err error) {
 	r.writing.Lock()
 	defer r.writing.Unlock()
 	if was, known := r.all()[b.UID]; known {
-		return nil, fmt.Errorf("badge %s belongs to %s (%s) already: a new one is needed", b.UID.Hex(), was.Employee.Name, was.Employee.ID)
+		return nil, fmt.Errorf("badge %s belongs to %s (%s) already: a new one is needed", b.UID.Hex(),
+			was.Employee.Name, was.Employee.ID)
 	}
 	next := maps.Clone(r.all())
 	for uid, old := range next {
@@ -208,7 +210,8 @@ func (r *Roster) Remove(uid device.UID) (device.Employee, error) {
 		return b.Employee, unknownBadge(uid)
 	}
 	if b.Origin == device.FromZeitstrom {
-		return b.Employee, fmt.Errorf("badge %s stands at Zeitstrom and would come back: block it, or take the number away there", uid.Hex())
+		return b.Employee, fmt.Errorf("badge %s stands at Zeitstrom and would come back: block it, "+
+			"or take the number away there", uid.Hex())
 	}
 	next := maps.Clone(r.all())
 	delete(next, uid)
@@ -256,10 +259,12 @@ func (r *Roster) Import(file io.Reader, o Options) (Report, error) {
 		next[l.Badge.UID] = l.Badge
 	}
 	if report.More {
-		return report, fmt.Errorf("more than %d lines refused, the rest was not read, nothing imported: is this a badge list?", refused)
+		return report, fmt.Errorf("more than %d lines refused, the rest was not read, nothing imported: "+
+			"is this a badge list?", refused)
 	}
 	if refused > 0 {
-		return report, fmt.Errorf("%d of %d lines refused, nothing imported: mend them and import the file again", refused, len(report.Lines))
+		return report, fmt.Errorf("%d of %d lines refused, nothing imported: mend them and import the file again",
+			refused, len(report.Lines))
 	}
 	for uid, b := range r.all() {
 		if _, stays := next[uid]; !stays {

@@ -39,7 +39,8 @@ func describe(r Report) string {
 func TestImport(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "roster.csv")
 	r := open(t, path)
-	file := "\xEF\xBB\xBFName, UID ,employee_id,extra\r\n\"Müller, Anna\",a1:b2:c3:d4," + anna + ",x\r\n\r\nBen,04112233445566," + strings.ToUpper(ben) + "\r\n"
+	file := "\xEF\xBB\xBFName, UID ,employee_id,extra\r\n\"Müller, Anna\",a1:b2:c3:d4," + anna +
+		",x\r\n\r\nBen,04112233445566," + strings.ToUpper(ben) + "\r\n"
 	report, err := r.Import(strings.NewReader(file), Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -47,33 +48,39 @@ func TestImport(t *testing.T) {
 	if got, want := describe(report), "2 added A1B2C3D4 Müller, Anna|\n4 added 04112233445566 Ben|\n"; got != want {
 		t.Errorf("import said\n%swant\n%s", got, want)
 	}
-	second := "uid,employee_id,name\nA1B2C3D4," + ben + ",Ben\n04112233445566," + ben + ",Benjamin\n01020304," + anna + ",Anna\n"
+	second := "uid,employee_id,name\nA1B2C3D4," + ben + ",Ben\n04112233445566," + ben + ",Benjamin\n01020304," + anna +
+		",Anna\n"
 	want := "2 moved A1B2C3D4 Ben|\n3 changed 04112233445566 Benjamin|\n4 added 01020304 Anna|\n"
 	for _, dry := range []bool{true, false} {
-		if report, err = r.Import(strings.NewReader(second), Options{Dry: dry}); err != nil || describe(report) != want || report.Lines[0].Was.ID != anna {
+		if report, err = r.Import(strings.NewReader(second), Options{Dry: dry}); err != nil ||
+			describe(report) != want || report.Lines[0].Was.ID != anna {
 			t.Errorf("second import said\n%swant\n%s, %v", describe(report), want, err)
 		}
 		if n := r.Len(); n != map[bool]int{true: 2, false: 3}[dry] {
 			t.Errorf("dry: %v: %d badges", dry, n)
 		}
 	}
-	if report, err = r.Import(strings.NewReader(second), Options{}); err != nil || describe(report) != "2 kept A1B2C3D4 Ben|\n3 kept 04112233445566 Benjamin|\n4 kept 01020304 Anna|\n" {
+	if report, err = r.Import(strings.NewReader(second), Options{}); err != nil ||
+		describe(report) != "2 kept A1B2C3D4 Ben|\n3 kept 04112233445566 Benjamin|\n4 kept 01020304 Anna|\n" {
 		t.Errorf("third import said\n%s%v", describe(report), err)
 	}
-	if report, err = r.Import(strings.NewReader("uid,employee_id,name\n01020304,"+anna+",Anna\n"), Options{Replace: true}); err != nil || len(report.Removed) != 2 || r.Len() != 1 {
+	if report, err = r.Import(strings.NewReader("uid,employee_id,name\n01020304,"+anna+",Anna\n"),
+		Options{Replace: true}); err != nil || len(report.Removed) != 2 || r.Len() != 1 {
 		t.Errorf("the file is the whole truth: %+v, %v, %d left", report.Removed, err, r.Len())
 	}
 
 	r = open(t, path)
 	uid, _ := device.ParseUID("01020304")
-	if b, ok := r.Lookup(uid); !ok || b.Employee != (device.Employee{ID: anna, Name: "Anna"}) || b.Origin != device.ByFile {
+	if b, ok := r.Lookup(uid); !ok || b.Employee != (device.Employee{ID: anna, Name: "Anna"}) ||
+		b.Origin != device.ByFile {
 		t.Errorf("after reopening: %+v, %v", b, ok)
 	}
 	var out bytes.Buffer
 	if err := Export(&out, badges(r)); err != nil {
 		t.Fatal(err)
 	}
-	if want := "uid,employee_id,name,blocked,from,until,origin\n01020304," + anna + ",Anna,,,,file\n"; out.String() != want {
+	if want := "uid,employee_id,name,blocked,from,until,origin\n01020304," + anna +
+		",Anna,,,,file\n"; out.String() != want {
 		t.Errorf("Export wrote\n%swant\n%s", out.String(), want)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
@@ -83,20 +90,27 @@ func TestImport(t *testing.T) {
 
 func TestOneBadLineAppliesNothing(t *testing.T) {
 	for _, tc := range []struct{ line, reason string }{
-		{"A1B2C3," + anna + ",Anna", "a UID of 3 bytes does not exist: badges have 4, 7 or 10 bytes (8, 14 or 20 hex digits)"},
+		{"A1B2C3," + anna + ",Anna", "a UID of 3 bytes does not exist: badges have 4, 7 or 10 bytes (8, " +
+			"14 or 20 hex digits)"},
 		{"A1B2C3D," + anna + ",Anna", "UID has 7 hex digits: badges have 8, 14 or 20"},
 		{"A1B2C3DG," + anna + ",Anna", "UID has 'G' at digit 8: only 0-9 and A-F are hex digits"},
-		{"08B2C3D4," + anna + ",Anna", "UID 08B2C3D4 begins with 08: such a badge (a phone, some passports) makes up a new number at every tap and can never identify anyone, use another badge"},
-		{"88041122," + anna + ",Anna", "UID 88041122 begins with 88: that is only the first half of a 7-byte number, read it again with a reader that gives all 14 digits"},
-		{"A1B2C3D404," + anna + ",Anna", "a UID of 5 bytes does not exist: badges have 4, 7 or 10 bytes (8, 14 or 20 hex digits); written as check-byte it would be badge A1B2C3D4"},
-		{"A1B2C3D4,17,Anna", `employee id "17" is not a UUID: copy it from Zeitstrom, it looks like a1b2c3d4-e5f6-7890-abcd-ef1234567890`},
-		{"A1B2C3D4", `employee id "" is not a UUID: copy it from Zeitstrom, it looks like a1b2c3d4-e5f6-7890-abcd-ef1234567890`},
+		{"08B2C3D4," + anna + ",Anna", "UID 08B2C3D4 begins with 08: such a badge (a phone, " +
+			"some passports) makes up a new number at every tap and can never identify anyone, use another badge"},
+		{"88041122," + anna + ",Anna", "UID 88041122 begins with 88: that is only the first half of a 7-byte " +
+			"number, read it again with a reader that gives all 14 digits"},
+		{"A1B2C3D404," + anna + ",Anna", "a UID of 5 bytes does not exist: badges have 4, 7 or 10 bytes (8, " +
+			"14 or 20 hex digits); written as check-byte it would be badge A1B2C3D4"},
+		{"A1B2C3D4,17,Anna", `employee id "17" is not a UUID: copy it from Zeitstrom, ` +
+			`it looks like a1b2c3d4-e5f6-7890-abcd-ef1234567890`},
+		{"A1B2C3D4", `employee id "" is not a UUID: copy it from Zeitstrom, ` +
+			`it looks like a1b2c3d4-e5f6-7890-abcd-ef1234567890`},
 		{"A1B2C3D4," + anna + ",\"An\nna\"", "the name has a control character, such as a line break, in it"},
 		{"01020304," + ben + ",Ben", "UID 01020304 is in line 2 already"},
 		{"A1B2C3D4," + anna + ",An\"na", `bare " in non-quoted-field`},
 	} {
 		r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
-		report, err := r.Import(strings.NewReader("uid,employee_id,name\n01020304,"+ben+",Ben\n"+tc.line+"\n"), Options{Replace: true})
+		report, err := r.Import(strings.NewReader("uid,employee_id,name\n01020304,"+ben+",Ben\n"+tc.line+"\n"),
+			Options{Replace: true})
 		if err == nil || err.Error() != "1 of 2 lines refused, nothing imported: mend them and import the file again" {
 			t.Errorf("%q: %v", tc.line, err)
 		}
@@ -112,7 +126,8 @@ func TestOneBadLineAppliesNothing(t *testing.T) {
 func TestFilesThatAreNone(t *testing.T) {
 	const header = "the first line must name the columns, such as uid,employee_id,name or Ausweis;Mitarbeiter-ID;Name"
 	for file, want := range map[string]string{
-		"":                       "the file is empty: its first line must name the columns, such as uid,employee_id,name",
+		"": "the file is empty: its first line must name the columns, " +
+			"such as uid,employee_id,name",
 		"uid;employee_id\nx":     `there is no column "name": ` + header,
 		"\xD0\xCF\x11\xE0.....":  "this is an old Excel file (.xls): save it as .xlsx or as CSV",
 		"PK\x03\x04 no workbook": "the Excel file cannot be read: zip: not a valid zip file",
@@ -128,13 +143,15 @@ func TestAddAndRemove(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "roster.csv")
 	r := open(t, path)
 	uid, _ := device.ParseUID("01020304")
-	if a, err := r.Add(device.Badge{UID: uid, Employee: device.Employee{ID: anna, Name: "Anna"}}, false); a != Added || err != nil {
+	if a, err := r.Add(device.Badge{UID: uid, Employee: device.Employee{ID: anna, Name: "Anna"}}, false); a != Added ||
+		err != nil {
 		t.Fatalf("Add = %s, %v", a, err)
 	}
 	if a, err := r.Add(device.Badge{UID: uid, Employee: device.Employee{ID: anna}}, false); a != Kept || err != nil {
 		t.Errorf("adding it again without a name = %s, %v", a, err)
 	}
-	if _, err := r.Add(device.Badge{UID: uid, Employee: device.Employee{ID: ben}}, false); err == nil || !strings.Contains(err.Error(), "belongs to Anna") {
+	if _, err := r.Add(device.Badge{UID: uid, Employee: device.Employee{ID: ben}}, false); err == nil ||
+		!strings.Contains(err.Error(), "belongs to Anna") {
 		t.Errorf("a badge moved to another person without a word: %v", err)
 	}
 	if a, err := r.Add(device.Badge{UID: uid, Employee: device.Employee{ID: ben}}, true); a != Moved || err != nil {
@@ -186,7 +203,8 @@ func TestBlock(t *testing.T) {
 	blocked(true)
 	imports("Blocked,uid,employee_id,name\nNein,01020304," + anna + ",Anna\n")
 	blocked(false)
-	if report, err := r.Import(strings.NewReader("uid,employee_id,name,blocked\n01020304,"+anna+",Anna,perhaps\n"), Options{}); err == nil || report.Lines[0].Reason == "" {
+	if report, err := r.Import(strings.NewReader("uid,employee_id,name,blocked\n01020304,"+anna+",Anna,perhaps\n"),
+		Options{}); err == nil || report.Lines[0].Reason == "" {
 		t.Errorf("blocked perhaps: %v, %v", report, err)
 	}
 }

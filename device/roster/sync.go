@@ -64,7 +64,8 @@ func (s *Sync) Run(ctx context.Context) error {
 		if err != nil {
 			s.Log.Error("badge map not compared with Zeitstrom, trying again later", "error", err)
 		} else if n := len(m.Added) + len(m.Changed) + len(m.Removed) + len(m.Blocked); n > 0 {
-			s.Log.Info("badge map as Zeitstrom has it", "added", len(m.Added), "changed", len(m.Changed), "removed", len(m.Removed), "blocked", len(m.Blocked), "conflicts", len(m.Conflicts))
+			s.Log.Info("badge map as Zeitstrom has it", "added", len(m.Added), "changed", len(m.Changed), "removed",
+				len(m.Removed), "blocked", len(m.Blocked), "conflicts", len(m.Conflicts))
 			if s.Done != nil {
 				s.Done(m)
 			}

@@ -143,7 +143,8 @@ func eachOfCSV(text io.Reader, f func(row) error) error {
 		if errors.As(err, &problem) {
 			// Where a quote goes wrong nobody knows what belongs together: each line for itself.
 			if broken++; broken > maxRefused {
-				return fmt.Errorf("more than %d lines have quotes that do not fit: this is no list of badges", maxRefused)
+				return fmt.Errorf("more than %d lines have quotes that do not fit: this is no list of badges",
+					maxRefused)
 			}
 			r.fields, r.broken = []string{string(bytes.TrimSpace(line))}, problem.Err.Error()
 			record = line

@@ -109,7 +109,8 @@ func (b *workbook) each(part string, f func(e element) error) error {
 		switch t := t.(type) {
 		case xml.StartElement:
 			if len(stack) == maxDepth || len(t.Name.Local) > maxCell {
-				return fmt.Errorf("%s has more than %d elements within each other, or one with a long name", part, maxDepth)
+				return fmt.Errorf("%s has more than %d elements within each other, or one with a long name", part,
+					maxDepth)
 			}
 			e := element{name: t.Name.Local, attrs: t.Attr, begins: true}
 			if len(stack) > 0 {
@@ -216,7 +217,8 @@ func (c *calm) see(b byte) error {
 
 // book returns the part that has the list of sheets.
 func (b *workbook) book() (part string, err error) {
-	part, err = b.target("_rels/.rels", func(e element) bool { return strings.HasSuffix(e.attr("Type"), "/officeDocument") })
+	part, err = b.target("_rels/.rels",
+		func(e element) bool { return strings.HasSuffix(e.attr("Type"), "/officeDocument") })
 	if err != nil || part == "" {
 		part = "xl/workbook.xml" // as nearly all are called
 	}

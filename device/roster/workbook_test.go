@@ -15,7 +15,8 @@ func TestWorkbooksAsTheyAre(t *testing.T) {
 	const good = "2 A1B2C3D4|" + anna + "|Jörg & Weiß"
 	shared := `<sst><si><t>uid</t></si><si><t xml:space="preserve">employee_id</t></si><si><t>name</t></si>` +
 		`<si><t>A1B2C3D4</t></si><si><t>` + anna +
-		`</t></si><si><r><t>Jörg </t></r><r><rPr><b/></rPr><t>&amp; Weiß</t></r><rPh sb="0" eb="1"><t>yoruku</t></rPh></si></sst>`
+		`</t></si><si><r><t>Jörg </t></r><r><rPr><b/></rPr><t>&amp; ` +
+		`Weiß</t></r><rPh sb="0" eb="1"><t>yoruku</t></rPh></si></sst>`
 	point := func(cells ...string) string {
 		row := "<row>"
 		for _, c := range cells {
@@ -37,27 +38,42 @@ func TestWorkbooksAsTheyAre(t *testing.T) {
 		parts map[string]string
 		want  string
 	}{
-		"texts in cells":      {sheetOf(header + body), good},
-		"texts in common":     {map[string]string{sheet1: counted, "xl/sharedStrings.xml": shared}, good},
-		"with a name space":   {map[string]string{sheet1: prefixed}, good},
-		"with a comment":      {map[string]string{sheet1: "<!-- made < by > hand -->" + commented}, good},
-		"with CDATA":          {sheetOf(header + strings.ReplaceAll(body, escaped, "<![CDATA[Jörg & W]]>ei<!-- s -->ß")), good},
-		"in another encoding": {map[string]string{sheet1: `<?xml version="1.0" encoding="ISO-8859-1"?>` + latin1}, good},
-		"with places":         {sheetOf(header + placed), "7" + good[1:]},
-		"numbers":             {sheetOf(header + numbers), "2 12345678901234|" + anna + "|1"},
-		"empty typed cells":   {sheetOf(header + strings.Replace(body, "</row>", `<c t="s"/><c t="s"><v></v></c></row>`, 1)), good},
+		"texts in cells":    {sheetOf(header + body), good},
+		"texts in common":   {map[string]string{sheet1: counted, "xl/sharedStrings.xml": shared}, good},
+		"with a name space": {map[string]string{sheet1: prefixed}, good},
+		"with a comment":    {map[string]string{sheet1: "<!-- made < by > hand -->" + commented}, good},
+		"with " +
+			"CDATA": {
+			sheetOf(header + strings.ReplaceAll(body, escaped, "<![CDATA[Jörg & W]]>ei<!-- s -->ß")), good,
+		},
+		"in another encoding": {
+			map[string]string{sheet1: `<?xml version="1.0" encoding="ISO-8859-1"?>` + latin1}, good,
+		},
+		"with places": {sheetOf(header + placed), "7" + good[1:]},
+		"numbers":     {sheetOf(header + numbers), "2 12345678901234|" + anna + "|1"},
+		"empty typed " +
+			"cells": {
+			sheetOf(header + strings.Replace(body, "</row>", `<c t="s"/><c t="s"><v></v></c></row>`, 1)), good,
+		},
 		"a text that is gone": {sheetOf(header + point("7", "8", "9")), "2 a cell points to a text that there is not"},
 		"escaped characters": {
-			sheetOf(strings.Replace(header, "uid", "uid_x000D_", 1) + strings.Replace(body, "A1B2", "A1_x005F_x0042_", 1)),
+			sheetOf(strings.Replace(header, "uid", "uid_x000D_", 1) +
+				strings.Replace(body, "A1B2", "A1_x005F_x0042_", 1)),
 			"2 A1_x0042_C3D4|" + anna + "|Jörg & Weiß",
 		},
-		"an absolute target": {map[string]string{sheet1: plain, links: pointing("rId1", "/xl/worksheets/sheet1.xml")}, good},
-		"slashes of Windows": {map[string]string{`XL\Worksheets\Sheet2.xml`: plain, links: pointing("rId1", "worksheets/sheet2.xml")}, good},
+		"an absolute target": {
+			map[string]string{sheet1: plain, links: pointing("rId1", "/xl/worksheets/sheet1.xml")}, good,
+		},
+		"slashes of " +
+			"Windows": {map[string]string{
+			`XL\Worksheets\Sheet2.xml`: plain, links: pointing("rId1", "worksheets/sheet2.xml"),
+		}, good},
 		"a book of another name": {map[string]string{
 			"_rels/.rels": `<Relationships><Relationship Id="a" Type="x/thumbnail" Target="y"/><Relationship Id="b" ` +
 				`Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" ` +
 				`Target="xl/workbook22.xml"/></Relationships>`,
-			"xl/workbook22.xml":            `<workbook><sheets><sheet name="A" sheetId="1" r:id="rId9"/></sheets></workbook>`,
+			"xl/workbook22.xml": `<workbook><sheets><sheet name="A" sheetId="1" ` +
+				`r:id="rId9"/></sheets></workbook>`,
 			"xl/_rels/workbook22.xml.rels": pointing("rId9", "worksheets/other.xml"),
 			"xl/worksheets/other.xml":      plain,
 		}, good},
@@ -85,11 +101,15 @@ func TestStrayQuotes(t *testing.T) {
 		bad  []int
 		rows int
 	}{
-		"within a cell, and many lines after it": {line("x") + line(`O"Brien`) + strings.Repeat(line("x"), 3000), []int{2}, 3002},
-		"never closed":                           {line("x") + line(`"Brien`) + strings.Repeat(line("x"), 3000), []int{2}, 3002},
-		"never closed, near the end":             {line("x") + line(`"Brien`) + line("x"), []int{2}, 3},
-		"a cell of two lines":                    {line("\"O\nBrien\"") + line("x"), nil, 2},
-		"two, one in each line":                  {line(`O"Brien`) + line(`O"Brien`) + line("x"), []int{1, 2}, 3},
+		"within a cell, and many lines after it": {
+			line("x") + line(`O"Brien`) + strings.Repeat(line("x"), 3000), []int{2}, 3002,
+		},
+		"never closed": {
+			line("x") + line(`"Brien`) + strings.Repeat(line("x"), 3000), []int{2}, 3002,
+		},
+		"never closed, near the end": {line("x") + line(`"Brien`) + line("x"), []int{2}, 3},
+		"a cell of two lines":        {line("\"O\nBrien\"") + line("x"), nil, 2},
+		"two, one in each line":      {line(`O"Brien`) + line(`O"Brien`) + line("x"), []int{1, 2}, 3},
 	} {
 		rows, err := readTable([]byte(tc.file))
 		var bad []int

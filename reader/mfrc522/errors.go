@@ -31,6 +31,7 @@ type Error struct {
 	Cause error // what the bus said; may be nil
 }
 
+// Error says what failed, and in which step.
 func (e *Error) Error() string {
 	if e.Cause != nil {
 		return fmt.Sprintf("mfrc522: %s: %v: %v", e.Op, e.Err, e.Cause)

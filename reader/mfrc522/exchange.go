@@ -80,7 +80,8 @@ func (d *Dev) exchange(r request) (answer []byte, coll int, err error) {
 	for _, pause := range looks {
 		signalled := d.await(wait + pause)
 		var b batch
-		status := b.read(append([]byte{comIrqReg, errorReg, fifoLevelReg, controlReg, collReg}, repeat(fifoDataReg, r.answer)...)...)
+		status := b.read(append([]byte{comIrqReg, errorReg, fifoLevelReg, controlReg, collReg},
+			repeat(fifoDataReg, r.answer)...)...)
 		if err := d.run(b); err != nil {
 			return nil, 0, err
 		}

@@ -206,7 +206,10 @@ func (d *Dev) awaitStart() error {
 			return nil
 		}
 		if late {
-			return &Error{Op: "start", Err: ErrDead, Cause: fmt.Errorf("CommandReg stays at %02X: check wiring and 3.3 V supply", command[0])}
+			return &Error{
+				Op: "start", Err: ErrDead,
+				Cause: fmt.Errorf("CommandReg stays at %02X: check wiring and 3.3 V supply", command[0]),
+			}
 		}
 	}
 }

@@ -177,8 +177,10 @@ func TestResetAndIRQPins(t *testing.T) {
 // finds the registers as somebody else left them.
 func TestClones(t *testing.T) {
 	for version, want := range map[byte]string{
-		0x92: "MFRC522 v2.0", 0x91: "MFRC522 v1.0", 0x90: "MFRC522 v0.0", 0x88: "FM17522 (clone)", 0xB2: "FM17522 1 (clone)",
-		0x89: "FM17522E (clone)", 0x12: "counterfeit MFRC522 (clone)", 0x15: "MFRC522 (clone, version 15)", 0x77: "unknown chip (version 77)",
+		0x92: "MFRC522 v2.0", 0x91: "MFRC522 v1.0", 0x90: "MFRC522 v0.0", 0x88: "FM17522 (clone)",
+		0xB2: "FM17522 1 (clone)",
+		0x89: "FM17522E (clone)", 0x12: "counterfeit MFRC522 (clone)", 0x15: "MFRC522 (clone, version 15)",
+		0x77: "unknown chip (version 77)",
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			chip := &mfrc522test.Chip{Version: version, Report: func(v string) { t.Error("violation:", v) }}
@@ -250,7 +252,8 @@ func TestToldOfDeafness(t *testing.T) {
 			if _, err := newcomers(dev); !errors.Is(err, mfrc522.ErrHung) || !strings.Contains(err.Error(), want) {
 				t.Errorf("Newcomers: %v, want %q", err, want)
 			}
-			if _, err := mfrc522.New(chip, mfrc522.Opts{}); !errors.Is(err, mfrc522.ErrHung) || !strings.Contains(err.Error(), want) {
+			if _, err := mfrc522.New(chip, mfrc522.Opts{}); !errors.Is(err, mfrc522.ErrHung) ||
+				!strings.Contains(err.Error(), want) {
 				t.Errorf("New: %v, want %q", err, want)
 			}
 		})

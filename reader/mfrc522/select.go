@@ -130,7 +130,10 @@ func (d *Dev) readUID() ([]byte, error) {
 			return append(uid, frame[:4]...), nil
 		}
 		if frame[0] != cascadeTag {
-			return nil, &Error{Op: "SELECT", Err: ErrProtocol, Cause: fmt.Errorf("the UID goes on, but level %d does not begin with %02X", level+1, cascadeTag)}
+			return nil, &Error{
+				Op: "SELECT", Err: ErrProtocol,
+				Cause: fmt.Errorf("the UID goes on, but level %d does not begin with %02X", level+1, cascadeTag),
+			}
 		}
 		uid = append(uid, frame[1:4]...)
 	}

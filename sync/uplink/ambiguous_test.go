@@ -40,7 +40,12 @@ var fates = []struct {
 	{"502 HTML", zeitstromtest.HTML(502), "ambiguous", false, "not available (502)", ""},
 	{"503", zeitstromtest.HTML(503), "ambiguous", false, "not available (503)", ""},
 	{"429", zeitstromtest.Fault{Status: 429}, "", false, "", "asks to wait"},
-	{"429 with Retry-After", zeitstromtest.Fault{Status: 429, Header: map[string]string{"Retry-After": "30"}}, "", false, "", "asks to wait"},
+	{
+		"429 with Retry-After",
+		zeitstromtest.Fault{Status: 429, Header: map[string]string{"Retry-After": "30"}},
+		"",
+		false, "", "asks to wait",
+	},
 	{"401", zeitstromtest.JSON(401, `{"detail": "Invalid token."}`), "", false, "", "does not accept the token (401)"},
 	{
 		"403", zeitstromtest.JSON(403, `{"detail": "No."}`), "", false,
@@ -50,7 +55,10 @@ var fates = []struct {
 	{"405", zeitstromtest.JSON(405, `{"detail": "Method not allowed."}`), "", false, "not available (405)", ""},
 	{"408", zeitstromtest.HTML(408), "", false, "not available (408)", ""},
 	{"400 field", zeitstromtest.JSON(400, `{"time": ["In the future."]}`), "time: In the future.", false, "", ""},
-	{"400 non-field", zeitstromtest.JSON(400, `{"non_field_errors": ["Employee is locked."]}`), "Employee is locked.", false, "", ""},
+	{
+		"400 non-field", zeitstromtest.JSON(400, `{"non_field_errors": ["Employee is locked."]}`),
+		"Employee is locked.", false, "", "",
+	},
 	{
 		"redirect",
 		zeitstromtest.Fault{Status: 302, Header: map[string]string{"Location": "http://login.hotel/"}},
@@ -64,9 +72,15 @@ var fates = []struct {
 	}, "ambiguous", false, "not Zeitstrom answering", ""},
 	{"false", zeitstromtest.JSON(200, "false"), "ambiguous", false, "no object", ""},
 	{"null", zeitstromtest.JSON(200, "null"), "ambiguous", false, "no object", ""},
-	{"an error", zeitstromtest.JSON(200, `{"error": "maintenance until 6"}`), "ambiguous", false, "maintenance until 6", ""},
-	{"somebody else", zeitstromtest.JSON(201,
-		`{"intent": "checkin", "employee_id": "b1b2c3d4-e5f6-7890-abcd-ef1234567890"}`), "ambiguous", false, "another booking", ""},
+	{
+		"an error", zeitstromtest.JSON(200, `{"error": "maintenance until 6"}`), "ambiguous", false,
+		"maintenance until 6", "",
+	},
+	{
+		"somebody else", zeitstromtest.JSON(201,
+			`{"intent": "checkin", "employee_id": "b1b2c3d4-e5f6-7890-abcd-ef1234567890"}`), "ambiguous", false,
+		"another booking", "",
+	},
 	{"empty 200", zeitstromtest.Fault{Status: 200}, "ambiguous", false, "looked like success", ""},
 	{
 		"empty 200 of HTML",
@@ -76,7 +90,10 @@ var fates = []struct {
 	{"202", zeitstromtest.Fault{Status: 202}, "ambiguous", false, "looked like success", ""},
 	{"204", zeitstromtest.Fault{Status: 204}, "ambiguous", false, "looked like success", ""},
 	{"206", zeitstromtest.JSON(206, "{}"), "ambiguous", false, "looked like success", ""},
-	{"portal's JSON", zeitstromtest.JSON(200, `{"login": "http://login.hotel/"}`), "ambiguous", false, "looked like success", ""},
+	{
+		"portal's JSON", zeitstromtest.JSON(200, `{"login": "http://login.hotel/"}`), "ambiguous", false,
+		"looked like success", "",
+	},
 }
 
 // TestFaultMatrix meets every fault on the first try, on a retry, and in the
@@ -103,10 +120,12 @@ func TestFaultMatrix(t *testing.T) {
 					if got != fate.became && !over {
 						t.Errorf("after the fault the punch is %q, want %q", got, fate.became)
 					}
-					if s := c.Status(); !over && (!strings.Contains(s.Stuck[id], fate.stuck) || len(s.Stuck) > 0 != (fate.stuck != "")) {
+					if s := c.Status(); !over &&
+						(!strings.Contains(s.Stuck[id], fate.stuck) || len(s.Stuck) > 0 != (fate.stuck != "")) {
 						t.Errorf("Status = %+v, want %q", s, fate.stuck)
 					}
-					if s := c.Status(); !over && (!strings.Contains(s.Problem, fate.problem) || c.Sends() != (fate.problem == "")) {
+					if s := c.Status(); !over &&
+						(!strings.Contains(s.Problem, fate.problem) || c.Sends() != (fate.problem == "")) {
 						t.Errorf("Status = %+v, want %q", s, fate.problem)
 					}
 					if n := len(server.Timestamps()); (n > 0) != fate.arrived && !over && fate.name != "lands late" {
@@ -250,7 +269,8 @@ func TestRefusalOfAPunchThatHadArrived(t *testing.T) {
 			server := &zeitstromtest.Server{Strict: true}
 			c := start(t, server)
 			if known { // it had arrived: another try of ours, that nobody remembers
-				if _, err := c.api.Post(t.Context(), device.Punch{Employee: employee(1), Intent: device.CheckIn, Time: time.Now()}); err != nil {
+				if _, err := c.api.Post(t.Context(),
+					device.Punch{Employee: employee(1), Intent: device.CheckIn, Time: time.Now()}); err != nil {
 					t.Fatal(err)
 				}
 			} else if _, err := c.api.Post(t.Context(), device.Punch{
@@ -320,7 +340,8 @@ func TestRefusingEveryonePauses(t *testing.T) {
 func TestRefusingSomeQuarantinesThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &zeitstromtest.Server{}
-		server.Fault = posts(forEmployees(zeitstromtest.JSON(400, `{"employee_id": ["Does not exist."]}`), 0, 1, 2, 3, 4))
+		server.Fault = posts(forEmployees(zeitstromtest.JSON(400, `{"employee_id": ["Does not exist."]}`), 0, 1, 2, 3,
+			4))
 		c := start(t, server)
 		c.runUntil()
 		var gone []device.PunchID

@@ -240,7 +240,8 @@ func (u *Uplink) questionRefused(h device.Undelivered, l *lane, e *zeitstrom.Err
 		u.quarantine(h.Punch, l, l.refused.Words())
 		return
 	}
-	u.log.Warn("Zeitstrom refuses to say whether it has a booking; asking again later", "punch", h.ID, "words", e.Words())
+	u.log.Warn("Zeitstrom refuses to say whether it has a booking; asking again later", "punch", h.ID, "words",
+		e.Words())
 	l.fails("Zeitstrom refuses to say whether it has the booking: "+e.Words(), 0)
 	l.hard = true
 }

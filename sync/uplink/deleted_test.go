@@ -36,7 +36,9 @@ func TestDeletedBooking(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &zeitstromtest.Server{}
 				c := watching(t, server)
-				server.Book(zeitstromtest.Timestamp{Intent: "checkout", Employee: string(employee(1)), Time: time.Now().Add(-15 * time.Hour)})
+				server.Book(zeitstromtest.Timestamp{
+					Intent: "checkout", Employee: string(employee(1)), Time: time.Now().Add(-15 * time.Hour),
+				})
 				c.tap(1)
 				booked := c.queue.punches[0]
 				time.Sleep(tc.deleted)
@@ -44,7 +46,8 @@ func TestDeletedBooking(t *testing.T) {
 				time.Sleep(tc.asked - tc.deleted)
 				synctest.Wait()
 				intent, _, err := c.Latest(t.Context(), employee(1), booked, time.Now())
-				if counts := err == nil && intent == device.CheckOut; counts != tc.counts || !counts && !errors.Is(err, errLags) {
+				if counts := err == nil && intent == device.CheckOut; counts != tc.counts || !counts &&
+					!errors.Is(err, errLags) {
 					t.Errorf("%q, %v", intent, err)
 				}
 			})
@@ -100,10 +103,12 @@ func TestSkew(t *testing.T) {
 		c.run()
 		at := time.Now().Add(10 * time.Minute)
 		server.Book(zeitstromtest.Timestamp{Intent: "checkin", Employee: string(employee(1)), Time: at})
-		if intent, _, err := c.Latest(t.Context(), employee(1), device.Punch{}, time.Now()); intent != "" || err != nil {
+		if intent, _, err := c.Latest(t.Context(), employee(1), device.Punch{}, time.Now()); intent != "" ||
+			err != nil {
 			t.Errorf("it is followed: %q, %v", intent, err)
 		}
-		if s := c.Status().Skews; len(s) != 1 || s[0].Employee != employee(1) || s[0].Ahead != 10*time.Minute || !s[0].At.Equal(at) {
+		if s := c.Status().Skews; len(s) != 1 || s[0].Employee != employee(1) || s[0].Ahead != 10*time.Minute ||
+			!s[0].At.Equal(at) {
 			t.Errorf("Skews = %+v", s)
 		}
 		time.Sleep(11 * time.Minute)

@@ -103,14 +103,17 @@ func TestOneEmployeesPostsDoNotTouchQuestions(t *testing.T) {
 			c := start(t, server)
 			c.run()
 			c.tap(1)
-			server.Book(zeitstromtest.Timestamp{Intent: "checkin", Employee: string(employee(2)), Time: time.Now().Add(-time.Hour)})
+			server.Book(zeitstromtest.Timestamp{
+				Intent: "checkin", Employee: string(employee(2)), Time: time.Now().Add(-time.Hour),
+			})
 			for range 100 {
 				time.Sleep(7 * time.Second)
 				synctest.Wait()
 				if s := c.Status(); !s.Online || !s.Asks {
 					t.Fatalf("%d: %+v", status, s)
 				}
-				if intent, _, err := c.Latest(t.Context(), employee(2), device.Punch{}, time.Now()); intent != device.CheckIn || err != nil {
+				if intent, _, err := c.Latest(t.Context(), employee(2), device.Punch{},
+					time.Now()); intent != device.CheckIn || err != nil {
 					t.Fatalf("%d: %q, %v", status, intent, err)
 				}
 			}
@@ -250,7 +253,9 @@ func TestAmbiguousOnABadDay(t *testing.T) {
 			}
 			for n := range 30 {
 				at := time.Now().Add(time.Duration(n-40)*time.Hour/2 + 7*time.Second)
-				server.Put(zeitstromtest.Timespan{Employee: string(employee(1)), CheckIn: at, CheckOut: at.Add(20 * time.Minute)})
+				server.Put(zeitstromtest.Timespan{
+					Employee: string(employee(1)), CheckIn: at, CheckOut: at.Add(20 * time.Minute),
+				})
 			}
 			c := start(t, server)
 			c.runUntil()
@@ -284,7 +289,8 @@ func TestIncomparable(t *testing.T) {
 			case strings.Contains(r.URL.Path, "history"):
 				return zeitstromtest.JSON(200, `{"count": 0, "results": []}`)
 			case strings.Contains(r.URL.Path, "timespans"):
-				return zeitstromtest.JSON(200, `{"count": 1, "results": [{"id": "x", "checkin_time": "2000-01-01T00:00:00"}]}`)
+				return zeitstromtest.JSON(200, `{"count": 1, "results": [{"id": "x", "checkin_time": `+
+					`"2000-01-01T00:00:00"}]}`)
 			}
 			return zeitstromtest.Fault{}
 		}

@@ -42,7 +42,8 @@ func newKnowledge(api API, watch bool, log *slog.Logger, reached func(bool)) *Kn
 	return &Knowledge{
 		api: api, watch: watch, log: log, reached: reached,
 		asking: make(chan struct{}, questions), found: make(chan struct{}, 1),
-		blind: map[device.EmployeeID]time.Time{}, people: map[device.EmployeeID]*person{}, watched: map[device.EmployeeID]bool{},
+		blind: map[device.EmployeeID]time.Time{}, people: map[device.EmployeeID]*person{},
+		watched: map[device.EmployeeID]bool{},
 	}
 }
 
@@ -192,7 +193,9 @@ func (k *Knowledge) nextLook(now time.Time) (e device.EmployeeID, wait time.Dura
 }
 
 // Remembered implements device.Elsewhere.
-func (k *Knowledge) Remembered(e device.EmployeeID, mine device.Punch) (intent device.Intent, at time.Time, known bool) {
+func (k *Knowledge) Remembered(
+	e device.EmployeeID, mine device.Punch,
+) (intent device.Intent, at time.Time, known bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	p := k.person(e)
@@ -201,7 +204,9 @@ func (k *Knowledge) Remembered(e device.EmployeeID, mine device.Punch) (intent d
 
 // Latest implements device.Elsewhere. A question that is not answered in time is
 // not broken off: that would close the connection that the next one needs.
-func (k *Knowledge) Latest(ctx context.Context, e device.EmployeeID, mine device.Punch, before time.Time) (device.Intent, time.Time, error) {
+func (k *Knowledge) Latest(
+	ctx context.Context, e device.EmployeeID, mine device.Punch, before time.Time,
+) (device.Intent, time.Time, error) {
 	if err := k.mayAsk(e, mine); err != nil {
 		return "", time.Time{}, err
 	}
@@ -304,7 +309,8 @@ func (k *Knowledge) sees(e device.EmployeeID, err error) {
 	case errors.As(err, &problem) && (problem.Kind == zeitstrom.Forbidden || problem.Kind == zeitstrom.Unauthorized):
 		k.blind[e] = time.Now()
 		if !k.isBlind {
-			k.log.Warn("the token may not read timespans: bookings that were sent and not clearly answered wait for a person, " +
+			k.log.Warn("the token may not read timespans: bookings that were sent and not clearly answered wait for " +
+				"a person, " +
 				"whether an answer means success cannot be checked, and other doors and the app are not asked about")
 		}
 		k.isBlind = true

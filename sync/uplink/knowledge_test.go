@@ -58,7 +58,9 @@ func TestLatest(t *testing.T) {
 			t.Errorf("before the first contact: %v after %v", err, took)
 		}
 		c.run()
-		server.Book(zeitstromtest.Timestamp{Intent: "checkin", Employee: string(employee(1)), Time: time.Now().Add(-time.Hour)})
+		server.Book(zeitstromtest.Timestamp{
+			Intent: "checkin", Employee: string(employee(1)), Time: time.Now().Add(-time.Hour),
+		})
 		if intent, took, err := latest(); intent != device.CheckIn || took > 0 || err != nil {
 			t.Errorf("booked by the app: %q, %v after %v", intent, err, took)
 		}
@@ -127,7 +129,9 @@ func TestRemembered(t *testing.T) {
 		server := &zeitstromtest.Server{}
 		c := start(t, server)
 		c.run()
-		server.Book(zeitstromtest.Timestamp{Intent: "checkin", Employee: string(employee(1)), Time: time.Now().Add(-time.Hour)})
+		server.Book(zeitstromtest.Timestamp{
+			Intent: "checkin", Employee: string(employee(1)), Time: time.Now().Add(-time.Hour),
+		})
 		if _, _, err := c.Latest(t.Context(), employee(1), device.Punch{}, time.Now()); err != nil {
 			t.Fatal(err)
 		}

@@ -107,7 +107,8 @@ func (u *Uplink) tidy(heads []device.Undelivered) {
 		u.lanes[h.Employee] = l
 	}
 	for e, l := range u.lanes { // a person may have decided about what was in trouble
-		if l.problem != "" && !l.moves() && !slices.ContainsFunc(heads, func(h device.Undelivered) bool { return h.Employee == e }) {
+		if l.problem != "" && !l.moves() &&
+			!slices.ContainsFunc(heads, func(h device.Undelivered) bool { return h.Employee == e }) {
 			delete(u.lanes, e)
 		}
 	}
@@ -137,7 +138,9 @@ func (u *Uplink) stuck() map[device.PunchID]string {
 
 // due returns the punch to try next, or how long none is to be tried. Those
 // that failed before come after those that did not, and do not take the last place.
-func (u *Uplink) due(heads []device.Undelivered, now time.Time, last bool) (next device.Undelivered, wait time.Duration) {
+func (u *Uplink) due(
+	heads []device.Undelivered, now time.Time, last bool,
+) (next device.Undelivered, wait time.Duration) {
 	wait, fewest := longest, -1
 	for _, h := range heads {
 		lane := u.lanes[h.Employee]

@@ -24,7 +24,10 @@ type memory struct {
 }
 
 func newMemory() *memory {
-	return &memory{changed: make(chan struct{}, 1), state: map[device.PunchID]string{}, attempted: map[device.PunchID]bool{}, ambiguous: map[device.PunchID]bool{}}
+	return &memory{
+		changed: make(chan struct{}, 1), state: map[device.PunchID]string{}, attempted: map[device.PunchID]bool{},
+		ambiguous: map[device.PunchID]bool{},
+	}
 }
 
 func (m *memory) Heads() (heads []device.Undelivered) {
@@ -86,7 +89,9 @@ func (m *memory) Undelivered() (all []device.Entry, err error) {
 	for _, in := range m.holders {
 		out := in
 		out.ID, out.Intent = in.ID+1, device.CheckOut
-		all = append(all, device.Entry{Punch: in, State: device.Quarantined}, device.Entry{Punch: out, State: device.Held})
+		all = append(all, device.Entry{Punch: in, State: device.Quarantined}, device.Entry{
+			Punch: out, State: device.Held,
+		})
 	}
 	return all, nil
 }
@@ -132,7 +137,9 @@ func (m *memory) append(n int) device.PunchID {
 	intent := device.CheckIn
 	for _, p := range m.punches {
 		if p.Employee == employee(n) {
-			intent = map[device.Intent]device.Intent{device.CheckIn: device.CheckOut, device.CheckOut: device.CheckIn}[p.Intent]
+			intent = map[device.Intent]device.Intent{
+				device.CheckIn: device.CheckOut, device.CheckOut: device.CheckIn,
+			}[p.Intent]
 		}
 	}
 	p := device.Punch{ID: device.PunchID(len(m.punches) + 1), Employee: employee(n), Intent: intent, Time: time.Now()}

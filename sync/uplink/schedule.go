@@ -147,7 +147,8 @@ func (u *Uplink) askForHolders(ctx context.Context) {
 func holding(undelivered []device.Entry) (ins []device.Punch) {
 	last := map[device.EmployeeID]device.Entry{}
 	for _, e := range undelivered {
-		if in := last[e.Employee]; e.State == device.Held && in.State == device.Quarantined && in.Intent == device.CheckIn {
+		if in := last[e.Employee]; e.State == device.Held && in.State == device.Quarantined &&
+			in.Intent == device.CheckIn {
 			ins = append(ins, in.Punch)
 		}
 		last[e.Employee] = e

@@ -42,7 +42,8 @@ func TestLongPausesDoNotSkipTheQuestion(t *testing.T) {
 func TestNewTokenDoesNotEndTheSettling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &zeitstromtest.Server{}
-		server.Fault = posts(zeitstromtest.Sequence(zeitstromtest.Fault{Delay: 40 * time.Second}, zeitstromtest.JSON(401, `{"detail": "x"}`)))
+		server.Fault = posts(zeitstromtest.Sequence(zeitstromtest.Fault{Delay: 40 * time.Second},
+			zeitstromtest.JSON(401, `{"detail": "x"}`)))
 		c := start(t, server)
 		c.runUntil()
 		c.tap(1)

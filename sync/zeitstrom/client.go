@@ -109,7 +109,8 @@ func (c *Client) Token() (string, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.token != "" && os.SameFile(info, c.read) && info.ModTime().Equal(c.read.ModTime()) && info.Size() == c.read.Size() {
+	if c.token != "" && os.SameFile(info, c.read) && info.ModTime().Equal(c.read.ModTime()) &&
+		info.Size() == c.read.Size() {
 		return c.token, nil
 	}
 	content, err := os.ReadFile(c.cfg.TokenFile)
@@ -118,7 +119,9 @@ func (c *Client) Token() (string, error) {
 	}
 	token := strings.TrimSpace(string(content))
 	if token == "" || strings.ContainsAny(token, " \t\r\n") {
-		return "", &Error{Kind: NoToken, Cause: fmt.Errorf("%s must hold the API token and nothing else", c.cfg.TokenFile)}
+		return "", &Error{
+			Kind: NoToken, Cause: fmt.Errorf("%s must hold the API token and nothing else", c.cfg.TokenFile),
+		}
 	}
 	c.token, c.read = token, info
 	return token, nil
@@ -258,7 +261,10 @@ func (c *Client) ask(ctx context.Context, method, path string, body, answer any)
 	}
 	if err := json.Unmarshal(got.body, answer); err != nil {
 		path, _, _ = strings.Cut(path, "?") // a badge's number may stand there
-		return &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("an answer at %s that cannot be read: %w", path, err)}
+		return &Error{
+			Kind: NotAPI, Status: http.StatusOK, Sent: true,
+			Cause: fmt.Errorf("an answer at %s that cannot be read: %w", path, err),
+		}
 	}
 	return nil
 }
@@ -271,9 +277,11 @@ func explainTLS(err error) error {
 	}
 	now, cert := time.Now(), invalid.Cert
 	if now.Before(cert.NotBefore) {
-		return fmt.Errorf("this device's clock shows %s, and the certificate there is valid from %s on: the clock is wrong, set it (timedatectl): %w",
+		return fmt.Errorf("this device's clock shows %s, and the certificate there is valid from %s on: "+
+			"the clock is wrong, set it (timedatectl): %w",
 			now.Format(time.DateTime), cert.NotBefore.Local().Format(time.DateTime), err)
 	}
-	return fmt.Errorf("the certificate there was valid until %s, and this device's clock shows %s: one of the two is wrong: %w",
+	return fmt.Errorf("the certificate there was valid until %s, and this device's clock shows %s: "+
+		"one of the two is wrong: %w",
 		cert.NotAfter.Local().Format(time.DateTime), now.Format(time.DateTime), err)
 }

@@ -13,7 +13,8 @@ import (
 
 // ErrLost says that a change was asked for, that no clear answer came, and that it
 // was not there when it was looked up.
-var ErrLost = errors.New("the answer was lost, and the change is not there: look again in a minute before you repeat it")
+var ErrLost = errors.New("the answer was lost, and the change is not there: look again in a minute before you " +
+	"repeat it")
 
 // ErrUnknown says that a change may have been made: neither it nor a look got an answer.
 var ErrUnknown = errors.New("whether it was done is not known: look before you repeat it")
@@ -32,7 +33,9 @@ type change struct {
 
 // of is a change of one timespan: POST timestamps/timespans/ID/WHAT/.
 func of(id, what string, body any) change {
-	return change{method: http.MethodPost, path: timespans + url.PathEscape(id) + "/" + what + "/", body: body, idempotent: true}
+	return change{
+		method: http.MethodPost, path: timespans + url.PathEscape(id) + "/" + what + "/", body: body, idempotent: true,
+	}
 }
 
 // make makes a change. If the answer is lost it is looked up; what is not there
@@ -97,7 +100,9 @@ func newTimes(checkin, checkout time.Time) times {
 
 // AddTimes adds a timespan to a workday; a zero checkout leaves it open. The
 // timespan is returned if the API tells it.
-func (c *Client) AddTimes(ctx context.Context, workday string, checkin, checkout time.Time) (added Timespan, err error) {
+func (c *Client) AddTimes(
+	ctx context.Context, workday string, checkin, checkout time.Time,
+) (added Timespan, err error) {
 	body := struct {
 		Workday string `json:"workday_id"`
 		times
@@ -109,14 +114,17 @@ func (c *Client) AddTimes(ctx context.Context, workday string, checkin, checkout
 			if err != nil {
 				return false, err
 			}
-			if strings.EqualFold(t.Workday, workday) && sameInstant(t.CheckIn, checkin) && sameInstant(t.CheckOut, checkout) {
+			if strings.EqualFold(t.Workday, workday) && sameInstant(t.CheckIn, checkin) &&
+				sameInstant(t.CheckOut, checkout) {
 				added = Timespan{ID: t.ID}
 				return true, nil
 			}
 		}
 		return false, nil
 	}
-	err = c.make(ctx, change{method: http.MethodPost, path: timespans + "add-times/", body: body, answer: &added, there: there})
+	err = c.make(ctx, change{
+		method: http.MethodPost, path: timespans + "add-times/", body: body, answer: &added, there: there,
+	})
 	if err == nil {
 		err = exact(added.ID, added.vague)
 	}
@@ -198,12 +206,15 @@ func (c *Client) Replace(ctx context.Context, sources []string, pieces []Piece) 
 		}
 		return true, nil
 	}
-	return c.make(ctx, change{method: http.MethodPost, path: timespans + "modify-consecutive-timespans/", body: body, there: there})
+	return c.make(ctx, change{
+		method: http.MethodPost, path: timespans + "modify-consecutive-timespans/", body: body, there: there,
+	})
 }
 
 // errTags refuses what would lose tags: the API takes none with new timespans.
 func errTags(t Timespan) error {
-	return fmt.Errorf("timespan %s has tags, which would be lost: take them off first, and set them again afterwards", t.ID)
+	return fmt.Errorf("timespan %s has tags, which would be lost: take them off first, and set them again afterwards",
+		t.ID)
 }
 
 // Split makes two timespans of one, at an instant within it.
@@ -214,7 +225,8 @@ func (c *Client) Split(ctx context.Context, t Timespan, at time.Time) error {
 	case len(t.Tags) > 0:
 		return errTags(t)
 	case !at.After(t.CheckIn) || !at.Before(t.CheckOut):
-		return fmt.Errorf("%s does not lie within the timespan, from %s to %s", at.Local().Format(time.DateTime), t.CheckIn.Local().Format(time.DateTime), t.CheckOut.Local().Format(time.DateTime))
+		return fmt.Errorf("%s does not lie within the timespan, from %s to %s", at.Local().Format(time.DateTime),
+			t.CheckIn.Local().Format(time.DateTime), t.CheckOut.Local().Format(time.DateTime))
 	}
 	return c.Replace(ctx, []string{t.ID}, []Piece{
 		{CheckIn: t.CheckIn, CheckOut: at, ProjectID: t.ProjectID, Comment: t.Comment},
@@ -261,7 +273,9 @@ func (c *Client) Delete(ctx context.Context, id string) error {
 		}
 		return false, err
 	}
-	return c.make(ctx, change{method: http.MethodDelete, path: timespans + url.PathEscape(id) + "/", idempotent: true, there: there})
+	return c.make(ctx, change{
+		method: http.MethodDelete, path: timespans + url.PathEscape(id) + "/", idempotent: true, there: there,
+	})
 }
 
 func isNotFound(err error) bool {

@@ -35,8 +35,12 @@ func TestTimespans(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	june := zeitstrom.Filter{From: eight.AddDate(0, 0, -2), To: eight.AddDate(0, 0, 27), Employees: []device.EmployeeID{punch.Employee}, Verbosity: "detail"}
-	if got := all(june); len(got) != 1 || got[0].ID != spanID || !got[0].CheckOut.Equal(seventeen) || got[0].Employee != punch.Employee || got[0].Workday == "" {
+	june := zeitstrom.Filter{
+		From: eight.AddDate(0, 0, -2), To: eight.AddDate(0, 0, 27), Employees: []device.EmployeeID{punch.Employee},
+		Verbosity: "detail",
+	}
+	if got := all(june); len(got) != 1 || got[0].ID != spanID || !got[0].CheckOut.Equal(seventeen) ||
+		got[0].Employee != punch.Employee || got[0].Workday == "" {
 		t.Fatalf("%+v", got)
 	}
 	if got := all(zeitstrom.Filter{}); len(got) != 1 || got[0].Workday != "" {
@@ -51,14 +55,20 @@ func TestTimespans(t *testing.T) {
 	must(c.AssignProject(ctx, spanID, zeitstrom.Project{ID: project}))
 	must(c.SetTags(ctx, spanID, []zeitstrom.Tag{{ID: project, Type: "relative", Value: "100"}}))
 	got, err := c.Timespan(ctx, spanID)
-	if err != nil || !got.CheckIn.Equal(eight.Add(time.Hour)) || !got.CheckOut.Equal(seventeen) || got.Comment != "late train" || got.ProjectID != project || len(got.Tags) != 1 || got.Tags[0].Value != "100" {
+	if err != nil || !got.CheckIn.Equal(eight.Add(time.Hour)) || !got.CheckOut.Equal(seventeen) ||
+		got.Comment != "late train" || got.ProjectID != project || len(got.Tags) != 1 || got.Tags[0].Value != "100" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	history, err := c.History(ctx, spanID)
-	if err != nil || len(history) != 1 || !history[0].CheckIn.Equal(eight) || history[0].Originator != "Admin User" || history[0].ID == "" {
+	if err != nil || len(history) != 1 || !history[0].CheckIn.Equal(eight) || history[0].Originator != "Admin User" ||
+		history[0].ID == "" {
 		t.Errorf("%+v, %v", history, err)
 	}
-	must(c.Replace(ctx, []string{spanID}, []zeitstrom.Piece{{CheckIn: eight, CheckOut: eight.Add(time.Hour)}, {CheckIn: eight.Add(time.Hour), CheckOut: seventeen, Comment: "after the break"}}))
+	must(c.Replace(ctx, []string{spanID},
+		[]zeitstrom.Piece{
+			{CheckIn: eight, CheckOut: eight.Add(time.Hour)},
+			{CheckIn: eight.Add(time.Hour), CheckOut: seventeen, Comment: "after the break"},
+		}))
 	pieces := all(june)
 	if len(pieces) != 2 || pieces[1].Comment != "after the break" {
 		t.Fatalf("split: %+v", pieces)
@@ -124,10 +134,18 @@ func TestEveryOperationAndAnswer(t *testing.T) {
 		kind  zeitstrom.Kind
 		words string
 	}{
-		"400":   {zeitstromtest.JSON(400, `{"checkin": ["Datetime has wrong format."]}`), zeitstrom.Refused, "checkin: Datetime has wrong format."},
-		"401":   {zeitstromtest.JSON(401, `{"detail": "Invalid token."}`), zeitstrom.Unauthorized, "Invalid token."},
-		"403":   {zeitstromtest.JSON(403, `{"detail": "You do not have permission to perform this action."}`), zeitstrom.Forbidden, "the token has no permission for "},
-		"404":   {zeitstromtest.JSON(404, `{"detail": "Not found."}`), zeitstrom.Unavailable, "Zeitstrom does not know "},
+		"400": {
+			zeitstromtest.JSON(400, `{"checkin": ["Datetime has wrong format."]}`), zeitstrom.Refused,
+			"checkin: Datetime has wrong format.",
+		},
+		"401": {zeitstromtest.JSON(401, `{"detail": "Invalid token."}`), zeitstrom.Unauthorized, "Invalid token."},
+		"403": {
+			zeitstromtest.JSON(403, `{"detail": "You do not have permission to perform this action."}`),
+			zeitstrom.Forbidden, "the token has no permission for ",
+		},
+		"404": {
+			zeitstromtest.JSON(404, `{"detail": "Not found."}`), zeitstrom.Unavailable, "Zeitstrom does not know ",
+		},
 		"429":   {zeitstromtest.JSON(429, `{"detail": "Request was throttled."}`), zeitstrom.Throttled, "throttled"},
 		"500":   {zeitstromtest.HTML(500), zeitstrom.Unavailable, "is not available (500)"},
 		"200":   {},
@@ -180,7 +198,9 @@ func TestEveryOperationAndAnswer(t *testing.T) {
 func TestLongListOfTimespans(t *testing.T) {
 	server := &zeitstromtest.Server{}
 	for n := range 250 {
-		server.Put(zeitstromtest.Timespan{Employee: string(punch.Employee), CheckIn: eight.Add(time.Duration(n) * time.Minute), CheckOut: seventeen})
+		server.Put(zeitstromtest.Timespan{
+			Employee: string(punch.Employee), CheckIn: eight.Add(time.Duration(n) * time.Minute), CheckOut: seventeen,
+		})
 	}
 	c := dial(t, server)
 	n := 0

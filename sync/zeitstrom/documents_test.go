@@ -31,7 +31,9 @@ var (
 // documented is a server with the timespan and the workday that the documents have.
 func documented() *zeitstromtest.Server {
 	s := &zeitstromtest.Server{}
-	day := s.Put(zeitstromtest.Timespan{ID: spanID, Employee: string(punch.Employee), CheckIn: eight, CheckOut: seventeen})
+	day := s.Put(zeitstromtest.Timespan{
+		ID: spanID, Employee: string(punch.Employee), CheckIn: eight, CheckOut: seventeen,
+	})
 	s.Rename(day, "f6a7b8c9-d0e1-2345-fabc-678901234567")
 	return s
 }
@@ -77,25 +79,27 @@ func TestDocumentedExamples(t *testing.T) {
 	for _, file := range []string{"app-timestamps.txt", "timespans.txt"} {
 		for _, c := range commands(t, file) {
 			n++
-			t.Run(fmt.Sprintf("%s %s", c.method, strings.TrimPrefix(c.url, "https://api.zeitstrom.com")), func(t *testing.T) {
-				server := httptest.NewServer(documented())
-				defer server.Close()
-				req, err := http.NewRequestWithContext(t.Context(), c.method, strings.Replace(c.url, "https://api.zeitstrom.com", server.URL, 1), strings.NewReader(c.body))
-				if err != nil {
-					t.Fatal(err)
-				}
-				req.Header = c.header
-				resp, err := http.DefaultClient.Do(req)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer resp.Body.Close()
-				var body bytes.Buffer
-				body.ReadFrom(resp.Body)
-				if resp.StatusCode/100 != 2 {
-					t.Errorf("%d: %s", resp.StatusCode, &body)
-				}
-			})
+			t.Run(fmt.Sprintf("%s %s", c.method, strings.TrimPrefix(c.url, "https://api.zeitstrom.com")),
+				func(t *testing.T) {
+					server := httptest.NewServer(documented())
+					defer server.Close()
+					req, err := http.NewRequestWithContext(t.Context(), c.method,
+						strings.Replace(c.url, "https://api.zeitstrom.com", server.URL, 1), strings.NewReader(c.body))
+					if err != nil {
+						t.Fatal(err)
+					}
+					req.Header = c.header
+					resp, err := http.DefaultClient.Do(req)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer resp.Body.Close()
+					var body bytes.Buffer
+					body.ReadFrom(resp.Body)
+					if resp.StatusCode/100 != 2 {
+						t.Errorf("%d: %s", resp.StatusCode, &body)
+					}
+				})
 		}
 	}
 	if n < 12 {
@@ -117,7 +121,10 @@ func TestClientSendsWhatTheDocumentsSend(t *testing.T) {
 			return c.AssignProject(ctx, spanID, zeitstrom.Project{Code: "P-101"})
 		},
 		"POST update-tag-assignments": func(c *zeitstrom.Client, ctx context.Context) error {
-			return c.SetTags(ctx, spanID, []zeitstrom.Tag{{ID: project, Type: "relative", Value: "60"}, {ID: "2b3c4d5e-6f7a-8901-bcde-f12345678901", Type: "relative", Value: "40"}})
+			return c.SetTags(ctx, spanID, []zeitstrom.Tag{
+				{ID: project, Type: "relative", Value: "60"},
+				{ID: "2b3c4d5e-6f7a-8901-bcde-f12345678901", Type: "relative", Value: "40"},
+			})
 		},
 		"POST update-employee-comment": func(c *zeitstrom.Client, ctx context.Context) error {
 			return c.SetComment(ctx, spanID, "Worked on client project documentation")
@@ -125,7 +132,10 @@ func TestClientSendsWhatTheDocumentsSend(t *testing.T) {
 		"POST modify-consecutive-timespans": func(c *zeitstrom.Client, ctx context.Context) error {
 			return c.Replace(ctx, []string{spanID}, []zeitstrom.Piece{
 				{CheckIn: eight, CheckOut: eight.Add(4 * time.Hour), ProjectID: project},
-				{CheckIn: eight.Add(5 * time.Hour), CheckOut: seventeen, ProjectID: "2b3c4d5e-6f7a-8901-bcde-f12345678901"},
+				{
+					CheckIn: eight.Add(5 * time.Hour), CheckOut: seventeen,
+					ProjectID: "2b3c4d5e-6f7a-8901-bcde-f12345678901",
+				},
 			})
 		},
 		"DELETE " + spanID: func(c *zeitstrom.Client, ctx context.Context) error { return c.Delete(ctx, spanID) },
@@ -146,7 +156,8 @@ func TestClientSendsWhatTheDocumentsSend(t *testing.T) {
 		}
 		path := strings.TrimPrefix(want.url, "https://api.zeitstrom.com")
 		if seen.method != want.method || seen.path != path || !sameJSON(seen.body, want.body) {
-			t.Errorf("sent %s %s %s, the document %s %s %s", seen.method, seen.path, seen.body, want.method, path, want.body)
+			t.Errorf("sent %s %s %s, the document %s %s %s", seen.method, seen.path, seen.body, want.method, path,
+				want.body)
 		}
 	}
 }
@@ -156,7 +167,8 @@ func sameJSON(a, b string) bool {
 	if a == "" && b == "" {
 		return true
 	}
-	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && fmt.Sprint(x) == fmt.Sprint(y)
+	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil &&
+		fmt.Sprint(x) == fmt.Sprint(y)
 }
 
 // recorder notes the first request.

@@ -38,7 +38,10 @@ func (c *Client) Employees(ctx context.Context) ([]device.Person, error) {
 		}
 		seen[id] = true
 		if err != nil {
-			return nil, &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("employee %d of %d: %w", i+1, len(all), err)}
+			return nil, &Error{
+				Kind: NotAPI, Status: http.StatusOK, Sent: true,
+				Cause: fmt.Errorf("employee %d of %d: %w", i+1, len(all), err),
+			}
 		}
 		people[i] = device.Person{
 			Employee: device.Employee{ID: id, Name: Sanitize(strings.TrimSpace(e.FirstName + " " + e.LastName))},

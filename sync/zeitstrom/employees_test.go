@@ -18,21 +18,26 @@ func TestEmployees(t *testing.T) {
 	}
 	var all []zeitstromtest.Employee
 	for n := range 250 { // three pages
-		all = append(all, zeitstromtest.Employee{ID: fmt.Sprintf("A1B2C3D4-e5f6-7890-abcd-%012d", n), FirstName: "Anna", LastName: fmt.Sprint("Nr ", n), Token: " 04 11 ", Archived: n == 7})
+		all = append(all, zeitstromtest.Employee{
+			ID: fmt.Sprintf("A1B2C3D4-e5f6-7890-abcd-%012d", n), FirstName: "Anna", LastName: fmt.Sprint("Nr ", n),
+			Token: " 04 11 ", Archived: n == 7,
+		})
 	}
 	server.SetPeople(all)
 	people, err := c.Employees(t.Context())
 	if err != nil || len(people) != 250 {
 		t.Fatalf("%d people, %v", len(people), err)
 	}
-	if p := people[7]; p.ID != "a1b2c3d4-e5f6-7890-abcd-000000000007" || p.Name != "Anna Nr 7" || p.Number != "04 11" || !p.Archived || people[8].Archived {
+	if p := people[7]; p.ID != "a1b2c3d4-e5f6-7890-abcd-000000000007" || p.Name != "Anna Nr 7" || p.Number != "04 11" ||
+		!p.Archived || people[8].Archived {
 		t.Errorf("%+v", p)
 	}
 }
 
 // Half a list, or one with nonsense in it, is an error: nobody may take it for all.
 func TestEmployeesAllOrNone(t *testing.T) {
-	const someone = `{"id": "a1b2c3d4-e5f6-7890-abcd-000000000001", "archived_at": null, "first_name": "A", "last_name": "B", "physical_token_id": null}`
+	const someone = `{"id": "a1b2c3d4-e5f6-7890-abcd-000000000001", "archived_at": null, "first_name": "A", ` +
+		`"last_name": "B", "physical_token_id": null}`
 	for name, body := range map[string]string{
 		"ends early":      `{"count": 3, "results": [` + someone + `]}`,
 		"no id":           `{"count": 1, "results": [{"first_name": "A"}]}`,

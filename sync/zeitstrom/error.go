@@ -31,6 +31,7 @@ const (
 // Kinds is how many kinds there are.
 const Kinds = int(Incomparable) + 1
 
+// String is the word that metrics and status use.
 func (k Kind) String() string {
 	return [Kinds]string{
 		"unreachable", "unavailable", "not_api", "throttled", "refused", "unauthorized",
@@ -50,6 +51,7 @@ type Error struct {
 	Cause      error               // what happened on the way; may be nil
 }
 
+// Error says what went wrong, for a person.
 func (e *Error) Error() string {
 	switch e.Kind {
 	case Unreachable:
@@ -59,7 +61,8 @@ func (e *Error) Error() string {
 	case Unauthorized:
 		return "Zeitstrom does not accept the token (401): put a valid one into the token file" + e.quote()
 	case Forbidden:
-		return fmt.Sprintf("the token has no permission for %s (403): give it the permission at Zeitstrom, or use another token%s", e.Request, e.quote())
+		return fmt.Sprintf("the token has no permission for %s (403): give it the permission at Zeitstrom, "+
+			"or use another token%s", e.Request, e.quote())
 	case Incomparable:
 		return e.Cause.Error()
 	case NoToken:
@@ -120,7 +123,8 @@ const maxWords = 500
 // Sanitize makes foreign words fit for a terminal and a journal: one line, bounded,
 // without control characters.
 func Sanitize(words string) string {
-	words = strings.Join(strings.FieldsFunc(words, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+	words = strings.Join(strings.FieldsFunc(words,
+		func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 	if runes := []rune(words); len(runes) > maxWords {
 		return string(runes[:maxWords]) + "…"
 	}

@@ -19,7 +19,8 @@ func judge(resp *http.Response, body []byte) (answer, error) {
 		return answer{status, contentType, body}, nil
 	case status < 400:
 		e.Kind = NotAPI
-		e.Cause = fmt.Errorf("%s with %s: is there a captive portal or a proxy in between?", resp.Status, what(resp, contentType))
+		e.Cause = fmt.Errorf("%s with %s: is there a captive portal or a proxy in between?", resp.Status,
+			what(resp, contentType))
 		return answer{}, e
 	}
 	if isJSON {

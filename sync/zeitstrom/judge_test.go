@@ -14,7 +14,9 @@ func FuzzJudge(f *testing.F) {
 	f.Add(400, "application/json", "", []byte(`{"time": ["x"], "a": {"b": [1]}, "non_field_errors": ["y"]}`))
 	f.Add(429, "", "Fri, 31 Dec 1999 23:59:59 GMT", []byte(""))
 	f.Fuzz(func(t *testing.T, status int, contentType, retry string, body []byte) {
-		resp := &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {contentType}, "Retry-After": {retry}}}
+		resp := &http.Response{
+			StatusCode: status, Header: http.Header{"Content-Type": {contentType}, "Retry-After": {retry}},
+		}
 		_, err := judge(resp, body)
 		if err == nil {
 			if status < 200 || status > 299 {

@@ -52,7 +52,9 @@ func TestHas(t *testing.T) {
 
 // Shortly before and after midnight, in whichever zone the server cuts days.
 func TestHasAtMidnight(t *testing.T) {
-	for _, at := range []string{"2024-12-31T23:59:59Z", "2025-01-01T00:00:00Z", "2024-02-29T23:30:00-11:00", "2024-03-31T00:30:00+14:00"} {
+	for _, at := range []string{
+		"2024-12-31T23:59:59Z", "2025-01-01T00:00:00Z", "2024-02-29T23:30:00-11:00", "2024-03-31T00:30:00+14:00",
+	} {
 		c := dial(t, &zeitstromtest.Server{})
 		p := punch
 		var err error
@@ -116,7 +118,8 @@ func (a anybody) RoundTrip(r *http.Request) (*http.Response, error) {
 // FuzzHas asks a server that may say anything: it never panics, and never takes
 // something for the punch that does not name its instant.
 func FuzzHas(f *testing.F) {
-	f.Add([]byte(`{"count": 1, "results": [{"id": "x", "checkin_time": "2024-06-20T08:00:00Z", "checkout_time": null}]}`))
+	f.Add([]byte(`{"count": 1, "results": [{"id": "x", "checkin_time": "2024-06-20T08:00:00Z", "checkout_time": ` +
+		`null}]}`))
 	f.Add([]byte(`{"count": 1, "results": [{"previous_checkin": "2024-06-20T10:00:00+02:00"}]}`))
 	f.Add([]byte(`{"count": 99, "results": []}`))
 	file := filepath.Join(f.TempDir(), "token")

@@ -46,11 +46,20 @@ func pages[T any](ctx context.Context, c *Client, path string, query url.Values)
 			switch {
 			case err != nil:
 			case page.Count == nil:
-				err = &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("a list without count and results at %s", path)}
+				err = &Error{
+					Kind: NotAPI, Status: http.StatusOK, Sent: true,
+					Cause: fmt.Errorf("a list without count and results at %s", path),
+				}
 			case seen > 0 && *page.Count != count: // what was added or deleted meanwhile shifts the pages
-				err = &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("the list at %s changed while it was read: try again", path)}
+				err = &Error{
+					Kind: NotAPI, Status: http.StatusOK, Sent: true,
+					Cause: fmt.Errorf("the list at %s changed while it was read: try again", path),
+				}
 			case len(page.Results) == 0 && seen < *page.Count:
-				err = &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("the list at %s ends after %d of %d", path, seen, *page.Count)}
+				err = &Error{
+					Kind: NotAPI, Status: http.StatusOK, Sent: true,
+					Cause: fmt.Errorf("the list at %s ends after %d of %d", path, seen, *page.Count),
+				}
 			}
 			if err != nil {
 				yield(none, err)
@@ -66,6 +75,8 @@ func pages[T any](ctx context.Context, c *Client, path string, query url.Values)
 				return
 			}
 		}
-		yield(none, &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("the list at %s does not end", path)})
+		yield(none, &Error{
+			Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("the list at %s does not end", path),
+		})
 	}
 }

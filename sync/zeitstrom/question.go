@@ -29,7 +29,9 @@ func (c Change) has(p device.Punch) bool   { return is(at(p.Intent, c.CheckIn, c
 
 // incomparable says that times of an answer cannot be compared with those of punches.
 func incomparable(why string) error {
-	return &Error{Kind: Incomparable, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("times at Zeitstrom %s", why)}
+	return &Error{
+		Kind: Incomparable, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("times at Zeitstrom %s", why),
+	}
 }
 
 const noZone = "have no zone, so they cannot be compared with this clock's"
@@ -102,7 +104,10 @@ func (q *Question) Ask(ctx context.Context) (found bool, err error) {
 			}
 		}
 	}
-	return false, &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("the timespans of that day change all the time")}
+	return false, &Error{
+		Kind: NotAPI, Status: http.StatusOK, Sent: true,
+		Cause: fmt.Errorf("the timespans of that day change all the time"),
+	}
 }
 
 // without returns the timespans whose histories are not known.

@@ -35,7 +35,8 @@ func TestQuestionKeepsHistories(t *testing.T) {
 	for n := range 10 {
 		server.Put(zeitstromtest.Timespan{
 			Employee: string(punch.Employee),
-			CheckIn:  punch.Time.Add(time.Duration(n) * time.Minute), CheckOut: punch.Time.Add(time.Duration(n)*time.Minute + 31*time.Second),
+			CheckIn:  punch.Time.Add(time.Duration(n) * time.Minute),
+			CheckOut: punch.Time.Add(time.Duration(n)*time.Minute + 31*time.Second),
 		})
 	}
 	p := punch
@@ -90,7 +91,8 @@ func TestQuestionThatNobodyCanAnswer(t *testing.T) {
 		}
 		found, err := dial(t, server).Question(p).Ask(t.Context())
 		var e *zeitstrom.Error
-		if found || incomparable != (errors.As(err, &e) && e.Kind == zeitstrom.Incomparable) || !incomparable && err != nil {
+		if found || incomparable != (errors.As(err, &e) && e.Kind == zeitstrom.Incomparable) || !incomparable &&
+			err != nil {
 			t.Errorf("%s: %v, %v", checkin, found, err)
 		}
 	}
@@ -98,7 +100,9 @@ func TestQuestionThatNobodyCanAnswer(t *testing.T) {
 
 func TestAhead(t *testing.T) {
 	now := punch.Time
-	for after, ahead := range map[time.Duration]bool{time.Minute: false, 3 * time.Minute: true, 10 * time.Hour: true, 30 * time.Hour: false} {
+	for after, ahead := range map[time.Duration]bool{
+		time.Minute: false, 3 * time.Minute: true, 10 * time.Hour: true, 30 * time.Hour: false,
+	} {
 		server := &zeitstromtest.Server{}
 		server.Book(zeitstromtest.Timestamp{Intent: "checkin", Employee: string(punch.Employee), Time: now.Add(after)})
 		record, err := dial(t, server).Record(t.Context(), punch.Employee, now)

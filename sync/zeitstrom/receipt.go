@@ -46,7 +46,8 @@ func receipt(p device.Punch, a answer) (Shape, error) {
 			return "", strange(fmt.Sprintf("%q: %s", key, Sanitize(string(words))))
 		}
 	}
-	echo := compare(object["employee_id"], func(s string) verdict { return equal(strings.EqualFold(s, string(p.Employee))) })
+	echo := compare(object["employee_id"],
+		func(s string) verdict { return equal(strings.EqualFold(s, string(p.Employee))) })
 	for _, v := range []verdict{
 		echo,
 		compare(object["intent"], func(s string) verdict { return equal(s == string(p.Intent)) }),

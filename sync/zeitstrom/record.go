@@ -91,7 +91,9 @@ func (r Record) Ahead() (at time.Time) {
 // CheckOut returns when the timespan ended that began with an employee's check-in;
 // the zero time if it is still open. If there is none (it was deleted, or its
 // beginning corrected), found is false.
-func (c *Client) CheckOut(ctx context.Context, e device.EmployeeID, checkin time.Time) (checkout time.Time, found bool, err error) {
+func (c *Client) CheckOut(
+	ctx context.Context, e device.EmployeeID, checkin time.Time,
+) (checkout time.Time, found bool, err error) {
 	in := device.Punch{Employee: e, Intent: device.CheckIn, Time: checkin}
 	spans, err := c.around(ctx, in)
 	if err != nil {

@@ -14,7 +14,8 @@ func TestRights(t *testing.T) {
 	forbidden := func(path string) func(*http.Request) zeitstromtest.Fault {
 		return func(r *http.Request) zeitstromtest.Fault {
 			if strings.Contains(r.URL.Path, path) {
-				return zeitstromtest.JSON(http.StatusForbidden, `{"detail": "You do not have permission to perform this action."}`)
+				return zeitstromtest.JSON(http.StatusForbidden,
+					`{"detail": "You do not have permission to perform this action."}`)
 			}
 			return zeitstromtest.Fault{}
 		}
@@ -28,7 +29,8 @@ func TestRights(t *testing.T) {
 		"no timespans": {&zeitstromtest.Server{WriteOnly: true}, zeitstrom.Rights{Employees: true}, ""},
 		"no employees": {&zeitstromtest.Server{Fault: forbidden("employees/")}, zeitstrom.Rights{Timespans: true}, ""},
 		"a bad token":  {&zeitstromtest.Server{Token: "another"}, zeitstrom.Rights{}, "does not accept the token"},
-		"nobody there": {&zeitstromtest.Server{Fault: func(*http.Request) zeitstromtest.Fault { return zeitstromtest.Fault{NoConnection: true} }}, zeitstrom.Rights{}, "cannot be reached"},
+		"nobody " +
+			"there": {&zeitstromtest.Server{Fault: func(*http.Request) zeitstromtest.Fault { return zeitstromtest.Fault{NoConnection: true} }}, zeitstrom.Rights{}, "cannot be reached"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := dial(t, c.server).Rights(t.Context())

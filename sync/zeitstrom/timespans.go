@@ -95,8 +95,9 @@ func (c *Change) UnmarshalJSON(raw []byte) error {
 	}
 	err := json.Unmarshal(raw, &w)
 	*c = Change{
-		ID: w.ID, At: w.At.when(), Originator: w.Originator, CheckIn: w.CheckIn.when(), CheckOut: w.CheckOut.when(), Reason: w.Reason,
-		vague: w.CheckIn.isVague() || w.CheckOut.isVague(),
+		ID: w.ID, At: w.At.when(), Originator: w.Originator, CheckIn: w.CheckIn.when(), CheckOut: w.CheckOut.when(),
+		Reason: w.Reason,
+		vague:  w.CheckIn.isVague() || w.CheckOut.isVague(),
 	}
 	return err
 }
@@ -197,7 +198,10 @@ func (c *Client) Timespan(ctx context.Context, id string) (t Timespan, err error
 	switch {
 	case err != nil:
 	case !strings.EqualFold(t.ID, id):
-		err = &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("asked for timespan %s, and got %q", id, t.ID)}
+		err = &Error{
+			Kind: NotAPI, Status: http.StatusOK, Sent: true,
+			Cause: fmt.Errorf("asked for timespan %s, and got %q", id, t.ID),
+		}
 	default:
 		err = exact(id, t.vague)
 	}

@@ -30,7 +30,8 @@ func TestNothingIsSentWithoutTrust(t *testing.T) {
 		from, to time.Duration
 		want     string
 	}{
-		"expired":     {-10 * day, -day, "one of the two is wrong: tls: failed to verify certificate: x509: certificate has expired"},
+		"expired": {-10 * day, -day, "one of the two is wrong: tls: failed to verify certificate: x509: " +
+			"certificate has expired"},
 		"clock wrong": {day, 10 * day, "the clock is wrong, set it (timedatectl)"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +54,9 @@ func TestNothingIsSentWithoutTrust(t *testing.T) {
 
 func refuses(t *testing.T, url, ca, want string) {
 	t.Helper()
-	c := zeitstrom.New(zeitstrom.Config{URL: url + zeitstromtest.Base, TokenFile: tokenFile(t, token), CAFile: ca, Timeout: 5 * time.Second})
+	c := zeitstrom.New(zeitstrom.Config{
+		URL: url + zeitstromtest.Base, TokenFile: tokenFile(t, token), CAFile: ca, Timeout: 5 * time.Second,
+	})
 	_, err := c.Post(t.Context(), punch)
 	var e *zeitstrom.Error
 	if !errors.As(err, &e) || e.Kind != zeitstrom.Unreachable || e.Ambiguous() || !strings.Contains(err.Error(), want) {
@@ -68,7 +71,10 @@ func certificate(t *testing.T, from, to time.Time) (tls.Certificate, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: from, NotAfter: to, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: from, NotAfter: to, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &secret.PublicKey, secret)
 	if err != nil {
 		t.Fatal(err)

@@ -128,7 +128,8 @@ func (a *Admin) SyncBadges(ctx context.Context, by string, force bool) (roster.M
 
 // Synced notes what was taken over from Zeitstrom; nobody asked for it if it was time.
 func (a *Admin) Synced(by string, m roster.Merged, err error) {
-	why := fmt.Sprintf("%d added, %d changed, %d removed, %d blocked", len(m.Added), len(m.Changed), len(m.Removed), len(m.Blocked))
+	why := fmt.Sprintf("%d added, %d changed, %d removed, %d blocked", len(m.Added), len(m.Changed), len(m.Removed),
+		len(m.Blocked))
 	a.did(by, device.EventBadgesSynced, why, err)
 }
 

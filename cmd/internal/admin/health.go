@@ -64,7 +64,12 @@ func (a *Admin) Health(ctx context.Context, _ string, _ None) (Health, error) {
 }
 
 // NewestLog returns the newest lines of the clock's log, oldest first.
-func (a *Admin) NewestLog(context.Context, string, None) ([]string, error) { return a.rooms.Log(), nil }
+func (a *Admin) NewestLog(context.Context, string, None) ([]string, error) {
+	if a.rooms.Log == nil {
+		return nil, nil
+	}
+	return a.rooms.Log(), nil
+}
 
 // Settings are those that the clock runs on, a key to a line.
 func (a *Admin) Settings() []string { return a.rooms.Settings }

@@ -80,7 +80,8 @@ func (a *Admin) Desk(by, token string) (*Desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewDesk(api, a.Zone(), func(ctx context.Context, x Correction) (int, error) { return a.Corrected(ctx, by, x) }), nil
+	return NewDesk(api, a.Zone(),
+		func(ctx context.Context, x Correction) (int, error) { return a.Corrected(ctx, by, x) }), nil
 }
 
 // Timespan returns one.
@@ -101,7 +102,9 @@ func (d *Desk) midnight(t time.Time) time.Time {
 
 // Days yields the timespans that begin on the days from first to last, of one employee or of
 // everybody, as Zeitstrom lists them.
-func (d *Desk) Days(ctx context.Context, e device.EmployeeID, first, last time.Time, verbosity string) iter.Seq2[Timespan, error] {
+func (d *Desk) Days(
+	ctx context.Context, e device.EmployeeID, first, last time.Time, verbosity string,
+) iter.Seq2[Timespan, error] {
 	from, to := d.midnight(first), d.midnight(last).AddDate(0, 0, 1)
 	f := zeitstrom.Between(from, to, e)
 	f.Verbosity = verbosity
@@ -135,7 +138,8 @@ func (d *Desk) Week(ctx context.Context, e device.EmployeeID, from time.Time) (s
 
 // Workday returns the timespans of the workday that one belongs to, in order.
 func (d *Desk) Workday(ctx context.Context, was Timespan) (spans []Timespan, err error) {
-	for t, err := range d.Days(ctx, was.Employee, was.CheckIn.AddDate(0, 0, -1), was.CheckIn.AddDate(0, 0, 1), "detail") {
+	for t, err := range d.Days(ctx, was.Employee, was.CheckIn.AddDate(0, 0, -1), was.CheckIn.AddDate(0, 0, 1),
+		"detail") {
 		if err != nil {
 			return nil, err
 		}
@@ -148,7 +152,9 @@ func (d *Desk) Workday(ctx context.Context, was Timespan) (spans []Timespan, err
 
 // FindWorkday finds the id of an employee's workday: by a timespan of that day, or by one of their
 // badges.
-func (d *Desk) FindWorkday(ctx context.Context, e device.EmployeeID, day time.Time, badges []device.Badge) (string, error) {
+func (d *Desk) FindWorkday(
+	ctx context.Context, e device.EmployeeID, day time.Time, badges []device.Badge,
+) (string, error) {
 	var found []string
 	for t, err := range d.Days(ctx, e, day, day, "detail") {
 		if err != nil {
@@ -178,11 +184,14 @@ func (d *Desk) FindWorkday(ctx context.Context, e device.EmployeeID, day time.Ti
 			return days[0].ID, nil
 		}
 	}
-	return "", fmt.Errorf("no workday of %s is known on %s: say which with -workday (it stands in the address of the day at Zeitstrom)", e, date)
+	return "", fmt.Errorf("no workday of %s is known on %s: say which with -workday (it stands in the address of "+
+		"the day at Zeitstrom)", e, date)
 }
 
 // correct makes a change of one timespan.
-func (d *Desk) correct(ctx context.Context, id string, kind device.EventKind, change func(Timespan) error) (Done, error) {
+func (d *Desk) correct(
+	ctx context.Context, id string, kind device.EventKind, change func(Timespan) error,
+) (Done, error) {
 	t, err := d.api.Timespan(ctx, id)
 	if err != nil {
 		return Done{}, err
@@ -213,7 +222,9 @@ func (d *Desk) SetTimes(ctx context.Context, id string, checkin, checkout time.T
 }
 
 // Add adds a timespan to an employee's workday; a zero checkout leaves it open.
-func (d *Desk) Add(ctx context.Context, e device.EmployeeID, workday string, checkin, checkout time.Time) (Done, error) {
+func (d *Desk) Add(
+	ctx context.Context, e device.EmployeeID, workday string, checkin, checkout time.Time,
+) (Done, error) {
 	t, err := d.api.AddTimes(ctx, workday, checkin, checkout)
 	t.Employee = cmp.Or(t.Employee, e)
 	return d.done(ctx, device.EventTimespanAdded, t, err)
@@ -238,12 +249,14 @@ func (d *Desk) Merge(ctx context.Context, ids []string) (Done, error) {
 
 // Comment sets the comment; an empty one clears it.
 func (d *Desk) Comment(ctx context.Context, id, text string) (Done, error) {
-	return d.correct(ctx, id, device.EventCommentSet, func(t Timespan) error { return d.api.SetComment(ctx, t.ID, text) })
+	return d.correct(ctx, id, device.EventCommentSet,
+		func(t Timespan) error { return d.api.SetComment(ctx, t.ID, text) })
 }
 
 // Assign assigns a project.
 func (d *Desk) Assign(ctx context.Context, id string, p Project) (Done, error) {
-	return d.correct(ctx, id, device.EventProjectAssigned, func(t Timespan) error { return d.api.AssignProject(ctx, t.ID, p) })
+	return d.correct(ctx, id, device.EventProjectAssigned,
+		func(t Timespan) error { return d.api.AssignProject(ctx, t.ID, p) })
 }
 
 // Tag replaces all tags.

@@ -144,7 +144,9 @@ func (a *Admin) OpenDays(ctx context.Context, _ string, _ None) ([]OpenDay, erro
 	out := []OpenDay{}
 	for i, d := range days {
 		if open[i] {
-			out = append(out, OpenDay{d.Employee, names[d.Employee], d.CheckIn.UTC(), optional(d.Next.Time), confirmed[i]})
+			out = append(out, OpenDay{
+				d.Employee, names[d.Employee], d.CheckIn.UTC(), optional(d.Next.Time), confirmed[i],
+			})
 		}
 	}
 	return out, nil

@@ -40,7 +40,8 @@ func NewAnswer(o device.Outcome, style display.Style) Answer {
 }
 
 // ErrRealReader refuses Tap on a clock with a real reader.
-var ErrRealReader = errors.New("this clock has a real reader: hold the badge to it (timeclock tap is for driver = \"simulated\")")
+var ErrRealReader = errors.New("this clock has a real reader: hold the badge to it (timeclock tap is for driver = " +
+	"\"simulated\")")
 
 // Tap brings a badge to the simulated reader.
 func (a *Admin) Tap(ctx context.Context, _ string, uid WholeUID) (Answer, error) {

@@ -22,11 +22,12 @@ type Status struct {
 	Unclaimed   int    `json:"unclaimed"`
 	Ambiguous   int    `json:"ambiguous"` // of those pending: sent, and not clearly answered
 	// Of those pending: check-outs whose check-ins are quarantined, and those that are untimed.
-	Held          int              `json:"held"`
-	Uncertain     int              `json:"uncertain"` // of those held: their time is not certain yet
-	Stranded      int              `json:"stranded"`  // of those uncertain: only a person can tell their time
-	Dropped       int              `json:"dropped"`
-	Wrong         []device.PunchID `json:"wrong"`          // whose times are wrong, as later bookings show: to be corrected at Zeitstrom
+	Held      int `json:"held"`
+	Uncertain int `json:"uncertain"` // of those held: their time is not certain yet
+	Stranded  int `json:"stranded"`  // of those uncertain: only a person can tell their time
+	Dropped   int `json:"dropped"`
+	// whose times are wrong, as later bookings show: to be corrected at Zeitstrom
+	Wrong         []device.PunchID `json:"wrong"`
 	OldestPending *time.Time       `json:"oldest_pending"` // of those whose time is certain; null if there is none
 	Journal       string           `json:"journal"`        // the hash of the whole journal, to be kept elsewhere
 	Badges        int              `json:"badges"`

@@ -57,7 +57,8 @@ var table = []interface {
 }{
 	DoStatus, DoHealth, DoExamine, DoLog, DoTap, DoPunches, DoPunch, DoRetry, DoDrop, DoSetTime, DoOpenDays,
 	DoVerifyJournal, DoSalvage, DoBadges, DoAddBadge, DoRemoveBadge, DoBlockBadge, DoImportBadges, DoSyncBadges,
-	DoUnclaimed, DoClaim, DoEmployee, DoEnroll, DoAwaitEnrolment, DoEndEnrolment, DoCorrected, DoPair, DoNoteReset, DoResetPage,
+	DoUnclaimed, DoClaim, DoEmployee, DoEnroll, DoAwaitEnrolment, DoEndEnrolment, DoCorrected, DoPair, DoNoteReset,
+	DoResetPage,
 }
 
 // WholeUID is the UID of a badge that the operator names, or is told: as JSON it is whole.

@@ -111,7 +111,9 @@ func TestSilentConnectionsEnd(t *testing.T) {
 		io.WriteString(c, says)
 		return c
 	}
-	ended := []net.Conn{silent(""), silent("GET / HTTP/1.1\r\nHost: x\r\n"), silent("GET / HTTP/1.1\r\nHost: x\r\n\r\n")}
+	ended := []net.Conn{
+		silent(""), silent("GET / HTTP/1.1\r\nHost: x\r\n"), silent("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+	}
 	for range 50 {
 		silent("")
 	}

@@ -47,7 +47,10 @@ func (s *Server) correctionsPage(w http.ResponseWriter, r *http.Request) {
 		History    []admin.Change
 	}
 	week := s.week(r)
-	d := data{Week: week.Format(time.DateOnly), Before: week.AddDate(0, 0, -7).Format(time.DateOnly), After: week.AddDate(0, 0, 7).Format(time.DateOnly)}
+	d := data{
+		Week: week.Format(time.DateOnly), Before: week.AddDate(0, 0, -7).Format(time.DateOnly),
+		After: week.AddDate(0, 0, 7).Format(time.DateOnly),
+	}
 	d.OtherToken = r.FormValue("token") == "other"
 	problem := ""
 	fail := func(err error) {
@@ -89,7 +92,9 @@ func (s *Server) bringToken(r *http.Request, _ string) (string, error) {
 }
 
 // correct makes a handler of a change of hours.
-func (s *Server) correct(change func(context.Context, *http.Request, *admin.Desk) (admin.Done, error)) func(*http.Request, string) (string, error) {
+func (s *Server) correct(
+	change func(context.Context, *http.Request, *admin.Desk) (admin.Done, error),
+) func(*http.Request, string) (string, error) {
 	return func(r *http.Request, _ string) (string, error) {
 		desk, err := s.desk(r)
 		if err != nil {
@@ -116,7 +121,8 @@ func (s *Server) local(r *http.Request, field string) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	zone := s.admin.Zone()
-	if was, err := time.Parse(time.RFC3339, r.FormValue(field+"_was")); err == nil && strings.HasPrefix(was.In(zone).Format("2006-01-02T15:04:05"), text) {
+	if was, err := time.Parse(time.RFC3339, r.FormValue(field+"_was")); err == nil &&
+		strings.HasPrefix(was.In(zone).Format("2006-01-02T15:04:05"), text) {
 		return was, nil
 	}
 	return clock.ParseLocal(text, zone)
@@ -183,7 +189,8 @@ func (s *Server) weekPicture(w http.ResponseWriter, r *http.Request) {
 func drawWeek(w io.Writer, week, now time.Time, spans []admin.Timespan, title string, weekdays []string) {
 	const row, left, width = 26, 90, pictureWidth
 	height := 7*row + 30
-	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" font-family="system-ui, sans-serif" font-size="11"><title>%s</title>`, width, height, html.EscapeString(title))
+	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" font-family="system-ui, `+
+		`sans-serif" font-size="11"><title>%s</title>`, width, height, html.EscapeString(title))
 	fmt.Fprint(w, `<g fill="#667788">`)
 	x := func(t, day time.Time) float64 {
 		share := min(1, max(0, t.Sub(day).Hours()/day.AddDate(0, 0, 1).Sub(day).Hours()))
@@ -191,12 +198,14 @@ func drawWeek(w io.Writer, week, now time.Time, spans []admin.Timespan, title st
 	}
 	for hour := 0; hour <= 24; hour += 3 {
 		at := left + float64(hour)/24*(width-left-10)
-		fmt.Fprintf(w, `<line stroke="#99a" stroke-width=".4" x1="%.0f" y1="4" x2="%.0f" y2="%d"/><text x="%.0f" y="%d" text-anchor="middle">%02d</text>`, at, at, 7*row, at, height-8, hour)
+		fmt.Fprintf(w, `<line stroke="#99a" stroke-width=".4" x1="%.0f" y1="4" x2="%.0f" y2="%d"/><text x="%.0f" `+
+			`y="%d" text-anchor="middle">%02d</text>`, at, at, 7*row, at, height-8, hour)
 	}
 	for i := range 7 {
 		day := week.AddDate(0, 0, i)
 		next := day.AddDate(0, 0, 1)
-		fmt.Fprintf(w, `<text x="4" y="%d">%s %s</text>`, i*row+18, html.EscapeString(weekdays[i]), day.Format("02.01."))
+		fmt.Fprintf(w, `<text x="4" y="%d">%s %s</text>`, i*row+18, html.EscapeString(weekdays[i]),
+			day.Format("02.01."))
 		for _, t := range spans {
 			end, colour := t.CheckOut, "#2a9d5c"
 			if end.IsZero() {
@@ -209,7 +218,8 @@ func drawWeek(w io.Writer, week, now time.Time, spans []admin.Timespan, title st
 				continue
 			}
 			from, to := x(t.CheckIn, day), x(end, day)
-			fmt.Fprintf(w, `<rect fill="%s" x="%.1f" y="%d" width="%.1f" height="%d" rx="3"/>`, colour, from, i*row+6, max(2, to-from), row-10)
+			fmt.Fprintf(w, `<rect fill="%s" x="%.1f" y="%d" width="%.1f" height="%d" rx="3"/>`, colour, from, i*row+6,
+				max(2, to-from), row-10)
 		}
 	}
 	fmt.Fprint(w, "</g></svg>")

@@ -42,7 +42,8 @@ func (f *failures) tell(log *slog.Logger) {
 	if f.quiet = nil; f.count == 0 {
 		return
 	}
-	log.Warn("more wrong names, passwords or codes at the page", "count", f.count, "computers", len(f.from), "within", failuresEvery)
+	log.Warn("more wrong names, passwords or codes at the page", "count", f.count, "computers", len(f.from), "within",
+		failuresEvery)
 	f.count = 0
 	f.quiet, f.from = time.AfterFunc(failuresEvery, func() { f.tell(log) }), map[netip.Addr]bool{}
 }

@@ -75,7 +75,8 @@ func (f *familiar) find(account string, from netip.Addr) *acquaintance {
 func (f *familiar) knows(from netip.Addr) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.ContainsFunc(f.list, func(a acquaintance) bool { return a.From == from && time.Since(a.At) <= familiarFor })
+	return slices.ContainsFunc(f.list,
+		func(a acquaintance) bool { return a.From == from && time.Since(a.At) <= familiarFor })
 }
 
 // try counts a try of a pair that is known, and returns how long none is taken.

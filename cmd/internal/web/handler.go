@@ -81,7 +81,8 @@ func (s *Server) handler() http.Handler {
 // secured sets the headers that OWASP's secure headers project asks for.
 func secured(next http.Handler) http.Handler {
 	headers := map[string]string{
-		"Content-Security-Policy":      "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+		"Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; " +
+			"connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 		"Strict-Transport-Security":    "max-age=31536000",
 		"X-Content-Type-Options":       "nosniff",
 		"X-Frame-Options":              "DENY",
@@ -163,7 +164,8 @@ func (s *Server) withSession(next http.Handler) http.Handler {
 		}
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			if subtle.ConstantTimeCompare([]byte(r.FormValue("csrf")), []byte(u.CSRF)) != 1 {
-				http.Error(w, "this form is not of your session: go back, load the page again and retry", http.StatusForbidden)
+				http.Error(w, "this form is not of your session: go back, load the page again and retry",
+					http.StatusForbidden)
 				return
 			}
 		}
@@ -200,7 +202,10 @@ func (s *Server) acts(do func(r *http.Request, who string) (notice string, err e
 }
 
 func setLanguage(w http.ResponseWriter, r *http.Request) {
-	http.SetCookie(w, &http.Cookie{Name: "language", Value: r.PathValue("language"), Path: "/", MaxAge: 365 * 24 * 3600, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	http.SetCookie(w, &http.Cookie{
+		Name: "language", Value: r.PathValue("language"), Path: "/", MaxAge: 365 * 24 * 3600, Secure: true,
+		HttpOnly: true, SameSite: http.SameSiteStrictMode,
+	})
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
@@ -259,14 +264,18 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, a account) {
 		http.Redirect(w, r, "/login", http.StatusSeeOther)
 		return
 	}
-	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: token, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	http.SetCookie(w, &http.Cookie{
+		Name: cookieName, Value: token, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+	})
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 	u, _ := visitor(r)
 	s.sessions.end(u.key)
-	http.SetCookie(w, &http.Cookie{Name: cookieName, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	http.SetCookie(w, &http.Cookie{
+		Name: cookieName, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+	})
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }
 

@@ -76,7 +76,8 @@ func loadPages() (map[string]pages, error) {
 			if n.Name() == "layout.html" {
 				continue
 			}
-			t, err := template.New("layout.html").Funcs(functions).ParseFS(templateFiles, "templates/layout.html", "templates/"+n.Name())
+			t, err := template.New("layout.html").Funcs(functions).ParseFS(templateFiles, "templates/layout.html",
+				"templates/"+n.Name())
 			if err != nil {
 				return nil, err
 			}
@@ -210,5 +211,14 @@ type Tab struct{ Name, Path string }
 
 // Tabs are the pages that there are.
 func (v view) Tabs() []Tab {
-	return []Tab{{"now", "/"}, {"in", "/in"}, {"badges", "/badges"}, {"unclaimed", "/unclaimed"}, {"bookings", "/bookings"}, {"days", "/days"}, {"corrections", "/corrections"}, {"device", "/device"}}
+	return []Tab{
+		{"now", "/"},
+		{"in", "/in"},
+		{"badges", "/badges"},
+		{"unclaimed", "/unclaimed"},
+		{"bookings", "/bookings"},
+		{"days", "/days"},
+		{"corrections", "/corrections"},
+		{"device", "/device"},
+	}
 }

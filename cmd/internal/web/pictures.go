@@ -21,7 +21,8 @@ const (
 
 // svg begins a picture and returns what ends it. Its colours suit light and dark.
 func svg(w io.Writer, title string) func() {
-	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" font-family="system-ui, sans-serif" font-size="11"><title>%s</title>`, pictureWidth, pictureHeight, html.EscapeString(title))
+	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" font-family="system-ui, `+
+		`sans-serif" font-size="11"><title>%s</title>`, pictureWidth, pictureHeight, html.EscapeString(title))
 	fmt.Fprint(w, `<g fill="#667788">`)
 	return func() { fmt.Fprint(w, "</g></svg>") }
 }
@@ -32,7 +33,8 @@ func axis(w io.Writer, labels map[float64]string, most int) {
 	fmt.Fprintf(w, `<line stroke="#99a" x1="%d" y1="%d" x2="%d" y2="%d"/>`, pictureLeft, base, pictureWidth, base)
 	for share, label := range labels {
 		x := pictureLeft + share*(pictureWidth-pictureLeft)
-		fmt.Fprintf(w, `<text x="%.0f" y="%d" text-anchor="middle">%s</text>`, x, pictureHeight-8, html.EscapeString(label))
+		fmt.Fprintf(w, `<text x="%.0f" y="%d" text-anchor="middle">%s</text>`, x, pictureHeight-8,
+			html.EscapeString(label))
 	}
 	fmt.Fprintf(w, `<text x="%d" y="14" text-anchor="end">%d</text>`, pictureLeft-4, most)
 }
@@ -68,10 +70,12 @@ func drawDay(w io.Writer, now time.Time, punches []admin.Punch, title string) {
 		x, base := pictureLeft+float64(i)*width, float64(pictureHeight-pictureBottom)
 		high := float64(in[i]) * unit
 		if in[i] > 0 {
-			fmt.Fprintf(w, `<rect fill="#2a9d5c" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, x+.5, base-high, width-1, high)
+			fmt.Fprintf(w, `<rect fill="#2a9d5c" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, x+.5, base-high,
+				width-1, high)
 		}
 		if out[i] > 0 {
-			fmt.Fprintf(w, `<rect fill="#3b7dd8" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, x+.5, base-high-float64(out[i])*unit, width-1, float64(out[i])*unit)
+			fmt.Fprintf(w, `<rect fill="#3b7dd8" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, x+.5,
+				base-high-float64(out[i])*unit, width-1, float64(out[i])*unit)
 		}
 	}
 }
@@ -98,5 +102,6 @@ func drawBacklog(w io.Writer, samples []admin.Sample, zone *time.Location, title
 	}
 	first, _, _ := strings.Cut(line[0], ",")
 	points := strings.Join(line, " ")
-	fmt.Fprintf(w, `<polygon fill="#c2571a" opacity=".18" points="%s,%.0f %s %d,%.0f"/><polyline fill="none" stroke="#c2571a" stroke-width="2" points="%s"/>`, first, base, points, pictureWidth, base, points)
+	fmt.Fprintf(w, `<polygon fill="#c2571a" opacity=".18" points="%s,%.0f %s %d,%.0f"/><polyline fill="none" `+
+		`stroke="#c2571a" stroke-width="2" points="%s"/>`, first, base, points, pictureWidth, base, points)
 }

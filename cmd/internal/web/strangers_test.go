@@ -169,7 +169,8 @@ func TestFamiliar(t *testing.T) {
 		f.met("admin", anna)
 		for _, f := range []*familiar{f, open()} {
 			for n := range familiarTries + 1 {
-				if wait, known := f.try("admin", anna); !known || (wait > 0) != (n == familiarTries) || wait > time.Minute {
+				if wait, known := f.try("admin", anna); !known || (wait > 0) != (n == familiarTries) ||
+					wait > time.Minute {
 					t.Errorf("try %d: known %v, wait %v", n+1, known, wait)
 				}
 			}
@@ -260,7 +261,8 @@ func TestFewWaitForTheHash(t *testing.T) {
 // has logged in before from this computer waits beside these few.
 func TestCrowd(t *testing.T) {
 	gate := NewGate(Options{StateDir: t.TempDir()})
-	s, err := New(gate, NewMirror(), admin.New(admin.Rooms{Style: display.Style{Zone: time.UTC}}), slog.New(slog.DiscardHandler))
+	s, err := New(gate, NewMirror(), admin.New(admin.Rooms{Style: display.Style{Zone: time.UTC}}),
+		slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +274,8 @@ func TestCrowd(t *testing.T) {
 	s.familiar.met("admin", anna)
 	handler := s.handler()
 	login := func(from netip.Addr, password string) int {
-		r := httptest.NewRequest(http.MethodPost, "/login", strings.NewReader(url.Values{"name": {"admin"}, "password": {password}}.Encode()))
+		r := httptest.NewRequest(http.MethodPost, "/login",
+			strings.NewReader(url.Values{"name": {"admin"}, "password": {password}}.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.RemoteAddr = netip.AddrPortFrom(from, 1).String()
 		w := httptest.NewRecorder()

@@ -110,7 +110,8 @@ func (s *Server) serve(ctx context.Context, l net.Listener) error {
 	return serve.HTTP(ctx, l, serve.Options{
 		Handler: s.handler(), Slowest: slowest, Most: maxConnections, Trusted: s.familiar.knows,
 		TLS: &tls.Config{
-			Certificates: []tls.Certificate{s.certificate()}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+			Certificates: []tls.Certificate{s.certificate()}, MinVersion: tls.VersionTLS12,
+			NextProtos: []string{"http/1.1"},
 		},
 	})
 }

@@ -104,7 +104,15 @@ func TestAccounts(t *testing.T) {
 	for _, bad := range []struct {
 		name, password string
 		role           Role
-	}{{"", "long enough 1", Admin}, {"x", "short", Admin}, {"x", "long enough 1", "root"}, {"x", strings.Repeat("x", 201), Viewer}, {strings.Repeat("x", 41), "long enough 1", Viewer}, {"Console", "long enough 1", Viewer}, {"a\nb", "long enough 1", Viewer}} {
+	}{
+		{"", "long enough 1", Admin},
+		{"x", "short", Admin},
+		{"x", "long enough 1", "root"},
+		{"x", strings.Repeat("x", 201), Viewer},
+		{strings.Repeat("x", 41), "long enough 1", Viewer},
+		{"Console", "long enough 1", Viewer},
+		{"a\nb", "long enough 1", Viewer},
+	} {
 		if _, err := newAccount(bad.name, bad.role, bad.password); err == nil {
 			t.Errorf("%+v was taken", bad)
 		}
@@ -119,7 +127,9 @@ func TestAccounts(t *testing.T) {
 		if x, ok, _ := a.check("anna", "anna has a password", false); !ok || x.Role != Admin {
 			t.Errorf("%+v, %v", x.Name, ok)
 		}
-		for name, password := range map[string]string{"anna": "ben has a password", "ben": "", "cem": "anna has a password", "": ""} {
+		for name, password := range map[string]string{
+			"anna": "ben has a password", "ben": "", "cem": "anna has a password", "": "",
+		} {
 			if _, ok, _ := a.check(name, password, false); ok {
 				t.Errorf("%q opens %q", password, name)
 			}
@@ -140,7 +150,8 @@ func TestAccounts(t *testing.T) {
 		t.Errorf("removing a viewer: %v", err)
 	}
 	content, err := os.ReadFile(path)
-	if info, _ := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 || strings.Contains(string(content), "password") {
+	if info, _ := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 ||
+		strings.Contains(string(content), "password") {
 		t.Errorf("the file holds %s, %v", content, err)
 	}
 }

@@ -34,7 +34,10 @@ type Fault struct {
 
 // HTML is an answer as proxies, portals and crashed servers give it.
 func HTML(status int) Fault {
-	return Fault{Status: status, Header: map[string]string{"Content-Type": "text/html"}, Body: "<html><body><h1>Welcome</h1></body></html>"}
+	return Fault{
+		Status: status, Header: map[string]string{"Content-Type": "text/html"},
+		Body: "<html><body><h1>Welcome</h1></body></html>",
+	}
 }
 
 // JSON is an answer in the API's shape.
@@ -74,7 +77,10 @@ func (f Fault) serve(w http.ResponseWriter, handle func(http.ResponseWriter)) {
 	case f.Silent != 0:
 		done := httptest.NewRecorder()
 		if handle(done); done.Code >= http.StatusBadRequest {
-			f = Fault{Status: done.Code, Header: map[string]string{"Content-Type": "application/json"}, Body: done.Body.String()}
+			f = Fault{
+				Status: done.Code, Header: map[string]string{"Content-Type": "application/json"},
+				Body: done.Body.String(),
+			}
 			break
 		}
 		w.WriteHeader(f.Silent)

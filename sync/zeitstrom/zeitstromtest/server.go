@@ -197,7 +197,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte) {
 		w.Header().Set("Allow", "POST, OPTIONS")
 		detail(w, http.StatusMethodNotAllowed, `Method "`+r.Method+`" not allowed.`)
 	case !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"):
-		detail(w, http.StatusUnsupportedMediaType, `Unsupported media type "`+r.Header.Get("Content-Type")+`" in request.`)
+		detail(w, http.StatusUnsupportedMediaType, `Unsupported media type "`+r.Header.Get("Content-Type")+
+			`" in request.`)
 	case s.ReadOnly:
 		detail(w, http.StatusForbidden, authTexts[http.StatusForbidden])
 	default:
@@ -248,7 +249,8 @@ func (s *Server) postTimestamp(w http.ResponseWriter, body []byte) {
 	ts := Timestamp{Intent: text("intent"), Employee: strings.ToLower(text("employee_id"))}
 	var err error
 	if ts.Time, err = time.Parse(time.RFC3339, text("time")); err != nil && faults["time"] == nil {
-		faults["time"] = []string{"Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."}
+		faults["time"] = []string{"Datetime has wrong format. Use one of these formats instead: " +
+			"YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."}
 	}
 	if ts.Intent != "checkin" && ts.Intent != "checkout" && faults["intent"] == nil {
 		faults["intent"] = []string{`"` + ts.Intent + `" is not a valid choice.`}
@@ -277,7 +279,9 @@ func (s *Server) postTimestamp(w http.ResponseWriter, body []byte) {
 	if s.Accepted != nil {
 		s.Accepted(ts)
 	}
-	reply(w, http.StatusCreated, map[string]string{"intent": ts.Intent, "employee_id": ts.Employee, "time": ts.Time.UTC().Format(time.RFC3339)})
+	reply(w, http.StatusCreated, map[string]string{
+		"intent": ts.Intent, "employee_id": ts.Employee, "time": ts.Time.UTC().Format(time.RFC3339),
+	})
 }
 
 // Book makes a booking as the app or another door does; Timestamps does not have it.
