@@ -21,7 +21,6 @@ const (
 	EventAmbiguous    EventKind = "ambiguous"    // sent, and not clearly answered
 	EventDelivered    EventKind = "delivered"    // it had been ambiguous
 	EventQuarantined  EventKind = "quarantined"  // Zeitstrom has refused it for good
-	EventHeld         EventKind = "held"         // its check-in is quarantined
 	EventReleased     EventKind = "released"     // from quarantine, or no longer held
 	EventRetried      EventKind = "retried"      // an ambiguous one is sent again
 	EventReopened     EventKind = "reopened"     // it was taken for delivered, and is ambiguous

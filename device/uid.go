@@ -76,9 +76,6 @@ func (u UID) String() string {
 	return fmt.Sprintf("…%02X", u.bytes[u.size-1])
 }
 
-// GoString masks the UID where %#v would show its bytes.
-func (u UID) GoString() string { return "device.UID(" + u.String() + ")" }
-
 // Format masks the UID under every verb, so that %x and %v of a struct that
 // holds one do not leak it.
 func (u UID) Format(f fmt.State, _ rune) { fmt.Fprint(f, u.String()) }

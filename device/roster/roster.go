@@ -81,18 +81,6 @@ func (r *Roster) Names() map[device.EmployeeID]string {
 	return names
 }
 
-// Of returns an employee's badges.
-func (r *Roster) Of(e device.EmployeeID) []device.Badge {
-	var out []device.Badge
-	for _, b := range r.all() {
-		if b.Employee.ID == e {
-			out = append(out, b)
-		}
-	}
-	sortBadges(out)
-	return out
-}
-
 // List returns all badges, by name, employee and UID. The error is always nil.
 func (r *Roster) List() ([]device.Badge, error) {
 	return list(r.all()), nil

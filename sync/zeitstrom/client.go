@@ -203,9 +203,6 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) (answ
 		return answer{}, &Error{Kind: Unreachable, Cause: err}
 	}
 	var sent atomic.Bool
-	if c.cfg.Transport != nil {
-		sent.Store(true) // nobody tells
-	}
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
 	req, err := http.NewRequestWithContext(ctx, method, c.cfg.URL+path, bytes.NewReader(body))
 	if err != nil {

@@ -51,11 +51,8 @@ type Change struct {
 
 // Workday is a calendar day of an employee.
 type Workday struct {
-	ID       string
-	CheckIn  time.Time
-	CheckOut time.Time // zero: still working
-	Work     time.Duration
-	Break    time.Duration
+	ID      string
+	CheckIn time.Time
 }
 
 // UnmarshalJSON reads a timespan as the API writes it. References may be nested objects in answers
@@ -227,11 +224,8 @@ func (c *Client) history(ctx context.Context, id string) ([]Change, error) {
 // everybody whom the API's token may see: GET timestamps/workdays/.
 func (c *Client) Workdays(ctx context.Context, from, to time.Time, token string) ([]Workday, error) {
 	type day struct {
-		ID       string   `json:"id"`
-		CheckIn  *instant `json:"checkin"`
-		CheckOut *instant `json:"checkout"`
-		Work     float64  `json:"work_duration"`
-		Break    float64  `json:"break_duration"`
+		ID      string   `json:"id"`
+		CheckIn *instant `json:"checkin"`
 	}
 	q := url.Values{"daterange": {days(from, to)}}
 	if token != "" {
@@ -240,10 +234,7 @@ func (c *Client) Workdays(ctx context.Context, from, to time.Time, token string)
 	list, err := list[day](ctx, c, "timestamps/workdays/", q)
 	out := make([]Workday, len(list))
 	for i, d := range list {
-		out[i] = Workday{
-			d.ID, d.CheckIn.when(), d.CheckOut.when(), time.Duration(d.Work * float64(time.Second)),
-			time.Duration(d.Break * float64(time.Second)),
-		}
+		out[i] = Workday{d.ID, d.CheckIn.when()}
 	}
 	return out, err
 }

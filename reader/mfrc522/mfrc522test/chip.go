@@ -36,7 +36,7 @@ type Chip struct {
 	Version byte
 	// Report is told of each access that a real chip would not forgive:
 	// reserved registers, a transfer that breaks the SPI format, a FIFO
-	// overrun, use while it starts up. Violations keeps them in any case.
+	// overrun, use while it starts up.
 	Report func(string)
 	// AlignedCollPos makes CollPos count from the first bit of the byte that an
 	// answer begins in (RxAlign), not from its first bit: the data sheet leaves
@@ -79,7 +79,6 @@ type Chip struct {
 	air        *exchange
 	timerEnds  time.Time // zero: not running
 	testEnds   time.Time // of the self-test; zero: not running
-	violations []string
 	traffic    Traffic
 	fieldTime  time.Duration    // with the field on, until it was last switched
 	fieldSince time.Time        // it is on; zero: off
@@ -118,13 +117,6 @@ func (c *Chip) Remove(card *Card) {
 	card.state = off
 }
 
-// Violations lists the accesses that a real chip would not have forgiven.
-func (c *Chip) Violations() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.Clone(c.violations)
-}
-
 // Traffic returns what went over the bus since the chip was made.
 func (c *Chip) Traffic() Traffic {
 	c.mu.Lock()
@@ -143,10 +135,8 @@ func (c *Chip) FieldTime() time.Duration {
 }
 
 func (c *Chip) violate(format string, args ...any) {
-	v := fmt.Sprintf(format, args...)
-	c.violations = append(c.violations, v)
 	if c.Report != nil {
-		c.Report(v)
+		c.Report(fmt.Sprintf(format, args...))
 	}
 }
 

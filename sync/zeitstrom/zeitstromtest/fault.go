@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"sync"
 	"syscall"
 	"time"
@@ -108,6 +109,13 @@ const noConnection = "Zeitstromtest-No-Connection"
 
 var errDropped = errors.New("zeitstromtest: connection reset by peer")
 
+// wrote tells whoever asks for it that a request has left, as net/http's own transport does.
+func wrote(r *http.Request) {
+	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.WroteHeaders != nil {
+		trace.WroteHeaders()
+	}
+}
+
 // Sound is the server without its faults, for a look beside them.
 func (s *Server) Sound() http.RoundTripper { return sound{s} }
 
@@ -123,6 +131,7 @@ func (s sound) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	wrote(r)
 	w := httptest.NewRecorder()
 	s.answer(w, served, body)
 	resp := w.Result()
@@ -136,6 +145,7 @@ func (s *Server) RoundTrip(r *http.Request) (*http.Response, error) {
 	if served.Body == nil {
 		served.Body = http.NoBody
 	}
+	wrote(r)
 	w := httptest.NewRecorder()
 	done := make(chan bool, 1)
 	go func() {
