@@ -91,7 +91,7 @@ func queueShow() command {
 
 func queueRetry() command {
 	return command{
-		name: "queue retry", args: "PUNCH", help: "send a quarantined, held or doubtful booking again", least: 1,
+		name: "queue retry", args: "PUNCH", help: "send a quarantined, held or ambiguous booking again", least: 1,
 		most: 1,
 		flags: onPunch(func(ctx context.Context, w admin.Way, id device.PunchID) (admin.Punch, error) {
 			return admin.DoRetry.On(ctx, w, id)
