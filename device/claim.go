@@ -24,7 +24,7 @@ type Claim struct {
 	Force    bool      // even if the employee has later punches
 	Dry      bool      // only a look
 	Kind     EventKind // what the journal says of it: EventTapsClaimed or EventTapsBooked
-	Why      string    // behind the number of taps
+	Reason   string    // behind the number of taps
 	By       string
 }
 

@@ -5,11 +5,11 @@ import "time"
 // Event is an entry of the journal beside the punches: what happened to one other than
 // being delivered, or what a person did. It is stored as JSON under these keys.
 type Event struct {
-	At    time.Time `json:"at"`
-	Punch PunchID   `json:"punch,omitempty"` // 0: it is about none
-	Kind  EventKind `json:"what"`
-	Why   string    `json:"why,omitempty"` // the reason, or what it was about; no whole UID, no name
-	By    string    `json:"by,omitempty"`  // who decided; empty: the clock itself
+	At     time.Time `json:"at"`
+	Punch  PunchID   `json:"punch,omitempty"` // 0: it is about none
+	Kind   EventKind `json:"what"`
+	Reason string    `json:"why,omitempty"` // the reason, or what it was about; no whole UID, no name
+	By     string    `json:"by,omitempty"`  // who decided; empty: the clock itself
 }
 
 // EventKind says what happened. Journals are kept for years: a word that was written once

@@ -32,8 +32,8 @@ type Queue interface {
 	Turn(Punch) (Punch, error)
 }
 
-// Clock tells when something happened, for the wall clock may be wrong.
-type Clock interface {
+// Stamper tells when something happened, for the wall clock may be wrong.
+type Stamper interface {
 	Stamp(time.Time) Stamp
 }
 
@@ -57,7 +57,7 @@ type Elsewhere interface {
 
 // Office gives badges to people: it takes the taps that are not to book.
 type Office interface {
-	Enrol(Tap) (o Outcome, taken bool)
+	Enroll(Tap) (o Outcome, taken bool)
 }
 
 // Field tells whether a badge is still held to the reader.
@@ -86,7 +86,7 @@ type Rules struct {
 type Terminal struct {
 	Roster    Roster
 	Queue     Queue
-	Clock     Clock
+	Clock     Stamper
 	Elsewhere Elsewhere
 	Office    Office
 	Field     Field
@@ -126,7 +126,7 @@ func (t *Terminal) Answer(tap Tap) Outcome {
 	t.endSecondThought()
 	tap.Stamp = t.Clock.Stamp(tap.Time)
 	tap.Time = tap.Time.Round(0) // from here on it is what the wall clock showed
-	o, taken := t.Office.Enrol(tap)
+	o, taken := t.Office.Enroll(tap)
 	if !taken {
 		o = t.decide(tap)
 		t.startSecondThought(&o)

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// desk is everything around a terminal.
-type desk struct {
+// fakes is everything around a terminal.
+type fakes struct {
 	mu      sync.Mutex
 	badges  map[UID]Badge
 	stored  []Punch
@@ -33,12 +33,12 @@ type desk struct {
 
 	waiting map[EmployeeID]bool
 	resting bool
-	enrols  bool
+	enrolls bool
 }
 
-func (d *desk) Lookup(u UID) (Badge, bool) { b, ok := d.badges[u]; return b, ok }
+func (d *fakes) Lookup(u UID) (Badge, bool) { b, ok := d.badges[u]; return b, ok }
 
-func (d *desk) Last(id EmployeeID) (Punch, bool, error) {
+func (d *fakes) Last(id EmployeeID) (Punch, bool, error) {
 	for _, p := range slices.Backward(d.stored) {
 		if p.Employee == id {
 			return p, d.pending, nil
@@ -47,7 +47,7 @@ func (d *desk) Last(id EmployeeID) (Punch, bool, error) {
 	return Punch{}, d.pending, nil
 }
 
-func (d *desk) Append(p Punch, _ bool) (Punch, error) {
+func (d *fakes) Append(p Punch, _ bool) (Punch, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.broken != nil {
@@ -59,40 +59,40 @@ func (d *desk) Append(p Punch, _ bool) (Punch, error) {
 	return p, nil
 }
 
-func (d *desk) Turn(p Punch) (Punch, error) {
+func (d *fakes) Turn(p Punch) (Punch, error) {
 	p.Intent = p.Intent.Other()
 	return d.Append(p, false)
 }
 
-func (d *desk) Wait(e EmployeeID, yes bool) { d.with(func() { d.waiting[e] = yes }) }
+func (d *fakes) Wait(e EmployeeID, yes bool) { d.with(func() { d.waiting[e] = yes }) }
 
 // with changes or reads what a running terminal uses.
-func (d *desk) with(f func()) {
+func (d *fakes) with(f func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f()
 }
 
 // waits reports whether an employee's punches are kept here.
-func (d *desk) waits(e EmployeeID) (yes bool) {
+func (d *fakes) waits(e EmployeeID) (yes bool) {
 	d.with(func() { yes = d.waiting[e] })
 	return yes
 }
 
-func (d *desk) Whole() bool { return true }
+func (d *fakes) Whole() bool { return true }
 
-func (d *desk) Keep(Tap, time.Duration, bool) (int, error) { return 17, d.broken }
+func (d *fakes) Keep(Tap, time.Duration, bool) (int, error) { return 17, d.broken }
 
-func (d *desk) Stamp(t time.Time) Stamp {
+func (d *fakes) Stamp(t time.Time) Stamp {
 	if d.stamp == nil {
 		return Stamp{}
 	}
 	return d.stamp(t)
 }
 
-func (d *desk) Sends() bool { return d.online }
+func (d *fakes) Sends() bool { return d.online }
 
-func (d *desk) Latest(ctx context.Context, _ EmployeeID, _ Punch, _ time.Time) (Intent, time.Time, error) {
+func (d *fakes) Latest(ctx context.Context, _ EmployeeID, _ Punch, _ time.Time) (Intent, time.Time, error) {
 	if !d.online {
 		return "", time.Time{}, fmt.Errorf("%w: no way", ErrNotAsked)
 	}
@@ -100,20 +100,20 @@ func (d *desk) Latest(ctx context.Context, _ EmployeeID, _ Punch, _ time.Time) (
 	return d.latest(ctx)
 }
 
-func (d *desk) Remembered(_ EmployeeID, last Punch) (Intent, time.Time, bool) {
+func (d *fakes) Remembered(_ EmployeeID, last Punch) (Intent, time.Time, bool) {
 	return d.remembered, d.learned, d.learned.After(last.Time)
 }
 
-func (d *desk) Resting(UID) (yes bool) {
+func (d *fakes) Resting(UID) (yes bool) {
 	d.with(func() { yes = d.resting })
 	return yes
 }
 
-func (d *desk) Enrol(tap Tap) (Outcome, bool) {
-	return Outcome{Kind: Enrolled, Tap: tap}, d.enrols
+func (d *fakes) Enroll(tap Tap) (Outcome, bool) {
+	return Outcome{Kind: Enrolled, Tap: tap}, d.enrolls
 }
 
-func (d *desk) Show(o Outcome) {
+func (d *fakes) Show(o Outcome) {
 	what := string(o.Kind)
 	if o.Turns > 0 || o.Update {
 		what += fmt.Sprintf("(%d)", o.Turns)
@@ -121,13 +121,13 @@ func (d *desk) Show(o Outcome) {
 	d.with(func() { d.order = append(d.order, what) })
 }
 
-func (d *desk) happened() (s string) {
+func (d *fakes) happened() (s string) {
 	d.with(func() { s, d.order = strings.Join(d.order, " "), nil })
 	return s
 }
 
-func newTerminal(t *testing.T) (*Terminal, *desk) {
-	d := &desk{badges: map[UID]Badge{}, waiting: map[EmployeeID]bool{}}
+func newTerminal(t *testing.T) (*Terminal, *fakes) {
+	d := &fakes{badges: map[UID]Badge{}, waiting: map[EmployeeID]bool{}}
 	for badge, e := range map[string]EmployeeID{
 		"A1B2C3D4": "anna", "04112233445566": "anna", "01020304": "ben", "0A0B0C0D": "blocked",
 	} {
@@ -217,9 +217,9 @@ func TestZeitstromIsAsked(t *testing.T) {
 		return "", time.Time{}, ctx.Err()
 	}
 	here := Punch{ID: 1, Employee: "anna", Intent: CheckIn, Time: eight}
-	unsure := func(d *desk) { d.stamp = func(time.Time) Stamp { return Stamp{Uncertain: true} } }
+	unsure := func(d *fakes) { d.stamp = func(time.Time) Stamp { return Stamp{Uncertain: true} } }
 	for name, tc := range map[string]struct {
-		setup  func(*desk)
+		setup  func(*fakes)
 		latest func(context.Context) (Intent, time.Time, error)
 		want   Intent
 		source Source
@@ -229,33 +229,33 @@ func TestZeitstromIsAsked(t *testing.T) {
 		"it agrees":       {nil, says(CheckIn, eight), CheckOut, Zeitstrom, 1, false},
 		"left by the app": {nil, says(CheckOut, eight.Add(time.Hour)), CheckIn, Zeitstrom, 1, false},
 		"came by the app": {
-			func(d *desk) { d.stored = nil }, says(CheckIn, eight), CheckOut, Zeitstrom, 1, false,
+			func(d *fakes) { d.stored = nil }, says(CheckIn, eight), CheckOut, Zeitstrom, 1, false,
 		},
 		"knows nobody": {
-			func(d *desk) { d.stored = nil }, says("", time.Time{}), CheckIn, Zeitstrom, 1, false,
+			func(d *fakes) { d.stored = nil }, says("", time.Time{}), CheckIn, Zeitstrom, 1, false,
 		},
 		"deleted there":           {nil, says("", time.Time{}), CheckIn, Zeitstrom, 1, false},
 		"yesterday is open there": {nil, says(CheckIn, eight.Add(-24*time.Hour)), CheckIn, Zeitstrom, 1, false},
 		"it does not answer":      {nil, never, CheckOut, ThisClock, 1, true},
 		"it is offline": {
-			func(d *desk) { d.online = false }, says(CheckOut, eight), CheckOut, ThisClock, 0, false,
+			func(d *fakes) { d.online = false }, says(CheckOut, eight), CheckOut, ThisClock, 0, false,
 		},
 		"something waits here": {
-			func(d *desk) { d.pending = true }, says(CheckOut, eight), CheckOut, ThisClock, 0, false,
+			func(d *fakes) { d.pending = true }, says(CheckOut, eight), CheckOut, ThisClock, 0, false,
 		},
 		"the time is not certain": {unsure, says(CheckOut, eight), CheckOut, ThisClock, 0, false},
 		"the company says not to": {
-			func(d *desk) { d.asked = -1 }, says(CheckOut, eight), CheckOut, ThisClock, -1, false,
+			func(d *fakes) { d.asked = -1 }, says(CheckOut, eight), CheckOut, ThisClock, -1, false,
 		},
 		"remembered, and silence": {
-			func(d *desk) { d.remembered, d.learned = CheckOut, eight.Add(time.Hour) },
+			func(d *fakes) { d.remembered, d.learned = CheckOut, eight.Add(time.Hour) },
 			never, CheckIn, Zeitstrom, 1, true,
 		},
 		"an old memory, and silence": {
-			func(d *desk) { d.remembered, d.learned = CheckOut, eight.Add(-time.Hour) },
+			func(d *fakes) { d.remembered, d.learned = CheckOut, eight.Add(-time.Hour) },
 			never, CheckOut, ThisClock, 1, true,
 		},
-		"nobody knows and silence": {func(d *desk) { d.stored = nil }, never, CheckIn, Nobody, 1, true},
+		"nobody knows and silence": {func(d *fakes) { d.stored = nil }, never, CheckIn, Nobody, 1, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -30,7 +30,7 @@ type Facts struct {
 	BadgesLost   bool // part of the badge map is missing: the office must act
 	OldSettings  bool // the settings are bad: it runs on those of the last start
 	NoTime       bool // the system clock is not to be trusted
-	Enrols       bool // the next badge is given to somebody
+	Enrolls      bool // the next badge is given to somebody
 	NewOwner     string
 	Checked      bool   // the clock was examined just now
 	Faults       int    // that were found then
@@ -139,7 +139,7 @@ func (d *Display) frame(now time.Time) (frame, time.Duration) {
 		return frame{d.style.Answer(answer), Bright}, left
 	}
 	f, light := d.facts(), Bright
-	switch trouble := f.ReaderBroken || f.DiskBroken || f.Enrols; {
+	switch trouble := f.ReaderBroken || f.DiskBroken || f.Enrolls; {
 	case d.care.OffAfter > 0 && now.Sub(until) >= d.care.OffAfter && !trouble:
 		return frame{newPicture().VerticalLSB, Dark}, untilNextSecond(now)
 	case d.care.DimHours.Contains(now.In(d.style.Zone)):

@@ -102,7 +102,7 @@ var idles = map[string]Facts{
 	"idle-reader":     {ReaderBroken: true, Offline: true},
 	"idle-disk":       {DiskBroken: true},
 	"idle-pair":       {Pair: "4821 0937", Fingerprint: "A1B2 C3D4 E5F6 0718", Offline: true},
-	"idle-enrols":     {Enrols: true, NewOwner: "Jörg Müßig-Ärmel"},
+	"idle-enrolls":    {Enrolls: true, NewOwner: "Jörg Müßig-Ärmel"},
 	"idle-no-time":    {NoTime: true},
 	"idle-no-network": {NoTime: true, Offline: true, Pending: 2},
 }

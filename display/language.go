@@ -47,13 +47,13 @@ type Language struct {
 		Failed        string `toml:"failed"`
 		FailedAdvice  string `toml:"failed_advice"`
 	} `toml:"other"`
-	Enrol struct {
+	Enroll struct {
 		Waiting string `toml:"waiting"`
 		Hold    string `toml:"hold"`
 		Done    string `toml:"done"`
 		Refused string `toml:"refused"`
-		Why     string `toml:"why"`
-	} `toml:"enrol"`
+		Reason  string `toml:"why"`
+	} `toml:"enroll"`
 	Idle struct {
 		Broken   string    `toml:"broken"`
 		Reader   [2]string `toml:"reader"`

@@ -30,10 +30,10 @@ func (s Style) idle(now time.Time, f Facts) *picture {
 	case f.DiskBroken:
 		return p.broken(l.Idle.Broken, l.Idle.Disk)
 	}
-	if f.Enrols {
-		p.line(0, 20, l.Enrol.Waiting)
+	if f.Enrolls {
+		p.line(0, 20, l.Enroll.Waiting)
 		p.name(22, 17, s.Names.Shorten(f.NewOwner))
-		p.notes(l.Enrol.Hold)
+		p.notes(l.Enroll.Hold)
 		return p
 	}
 	now = now.In(s.Zone)

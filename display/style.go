@@ -52,9 +52,9 @@ func (s Style) words(o device.Outcome) text {
 	case device.Blocked:
 		return text{big: l.Other.Blocked, more: l.Other.Office}
 	case device.Enrolled:
-		return text{big: l.Enrol.Done, name: name}
+		return text{big: l.Enroll.Done, name: name}
 	case device.NotEnrolled:
-		return text{big: l.Enrol.Refused, name: name, more: l.Enrol.Why}
+		return text{big: l.Enroll.Refused, name: name, more: l.Enroll.Reason}
 	case device.Several:
 		return text{big: l.Other.Several, more: l.Other.SeveralAdvice}
 	}

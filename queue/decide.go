@@ -201,10 +201,10 @@ func (st *stage) setTime(p device.Punch, f device.Fix) error {
 	st.attempted = st.attempted.minus(p.ID)
 	st.then(func(x *index) { x.timed(p) })
 	e := device.Event{Punch: p.ID, Kind: f.Kind, By: f.By}
-	e.Why = fmt.Sprintf("the clock showed %s, it was %s", p.Raw.UTC().Format(time.RFC3339),
+	e.Reason = fmt.Sprintf("the clock showed %s, it was %s", p.Raw.UTC().Format(time.RFC3339),
 		p.Time.UTC().Format(time.RFC3339))
 	if p.Raw.Sub(p.Time).Abs() < time.Second {
-		e.Kind, e.Why = device.EventConfirmed, "the clock had shown the right time"
+		e.Kind, e.Reason = device.EventConfirmed, "the clock had shown the right time"
 	}
 	return errors.Join(st.putRepair(p), st.event(e))
 }

@@ -58,11 +58,11 @@ func (s *Store) Attempt(p device.Punch) error {
 
 func notPending(p device.Punch) error { return fmt.Errorf("punch %d: %w", p.ID, device.ErrNotPending) }
 
-// Doubt records that nobody knows whether Zeitstrom has a punch: it was sent and not clearly
+// MarkAmbiguous records that nobody knows whether Zeitstrom has a punch: it was sent and not clearly
 // answered, or it was taken for delivered and Zeitstrom does not show it. That one is pending
 // again, in its place before the employee's newer ones. For the other Attempt has put on disk
 // what is needed after a crash.
-func (s *Store) Doubt(p device.Punch) error {
+func (s *Store) MarkAmbiguous(p device.Punch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e := s.pending(p); e != nil {
@@ -83,7 +83,7 @@ func (s *Store) Doubt(p device.Punch) error {
 		st.settled, st.attempted = st.settled.minus(p.ID), st.attempted.with(p.ID)
 		st.then(func(x *index) { x.comeBack(p, true) })
 		const why = "it was taken for delivered, and Zeitstrom does not show it"
-		return st.event(device.Event{Punch: p.ID, Kind: device.EventReopened, Why: why})
+		return st.event(device.Event{Punch: p.ID, Kind: device.EventReopened, Reason: why})
 	})
 }
 
@@ -100,7 +100,7 @@ func (s *Store) Deliver(p device.Punch) error {
 	switch e := s.pending(p); {
 	case e != nil:
 		if e.ambiguous {
-			s.note(device.Event{Punch: p.ID, Kind: device.EventDelivered, Why: "it had been ambiguous"})
+			s.note(device.Event{Punch: p.ID, Kind: device.EventDelivered, Reason: "it had been ambiguous"})
 		}
 		s.settled = s.settled.with(p.ID)
 		s.leave(p)
@@ -152,7 +152,7 @@ func (st *stage) settle(p device.Punch) {
 
 // mark stores what became of a punch, and says so in the journal.
 func (st *stage) mark(id device.PunchID, m mark, by string) error {
-	e := device.Event{Punch: id, Kind: device.EventKind(m.State), Why: m.Reason, By: by}
+	e := device.Event{Punch: id, Kind: device.EventKind(m.State), Reason: m.Reason, By: by}
 	if err := st.event(e); err != nil {
 		return err
 	}

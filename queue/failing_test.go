@@ -40,7 +40,7 @@ var decisions = []struct {
 	{"quarantine", func(s *Store) error { return s.Quarantine(find(s, 1), "no") }},
 	{"retry", func(s *Store) error { return s.Retry("", 2) }},
 	{"drop", func(s *Store) error { return s.Drop("", 2, "because") }},
-	{"reopen", func(s *Store) error { return s.Doubt(find(s, 4)) }},
+	{"reopen", func(s *Store) error { return s.MarkAmbiguous(find(s, 4)) }},
 	{"turn", func(s *Store) error {
 		s.Wait(employee(1), true)
 		_, err := s.Turn(find(s, 1))
@@ -120,7 +120,7 @@ func prepare(path string) *Store {
 	uid, err := device.ParseUID("A1B2C3D4")
 	_, kept := s.Keep(device.Tap{UID: uid, Time: eight}, 0, false)
 	s.Attempt(made[2])
-	s.Doubt(made[2])
+	s.MarkAmbiguous(made[2])
 	if err := errors.Join(err, kept, s.Quarantine(made[1], "no"), s.Deliver(made[3]), s.save(nil)); err != nil {
 		panic(err)
 	}

@@ -36,7 +36,7 @@ func TestHoldRemembersDoubt(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "queue.db"))
 	in, out := pair(t, s)
 	must(t, s.Quarantine(in, "no"), s.Retry("", out.ID), s.Attempt(out))
-	s.Doubt(out)
+	s.MarkAmbiguous(out)
 	must(t, s.Retry("", in.ID), s.Quarantine(in, "again"), s.Retry("", in.ID), s.Deliver(in))
 	if heads := s.Heads(); len(heads) != 1 || !heads[0].Ambiguous {
 		t.Errorf("heads %v", heads)

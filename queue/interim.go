@@ -52,7 +52,7 @@ func (s *Store) GoOn(by string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	err := s.save(func(st *stage) error {
-		e := device.Event{Kind: device.EventSalvageAsked, Why: "give up: true", By: by}
+		e := device.Event{Kind: device.EventSalvageAsked, Reason: "give up: true", By: by}
 		return errors.Join(st.put(stateBucket, aloneKey, nil), st.event(e))
 	})
 	if err != nil {

@@ -23,7 +23,7 @@ func TestJournal(t *testing.T) {
 	if err := s.Drop("", made[4].ID, "entered by hand"); err != nil {
 		t.Fatal(err)
 	}
-	s.Doubt(made[250])
+	s.MarkAmbiguous(made[250])
 	s.Close()
 	s = open(t, path)
 	n, err := s.VerifyJournal()
@@ -34,7 +34,7 @@ func TestJournal(t *testing.T) {
 	last := JournalEntry{}
 	err = s.Journal(func(e JournalEntry) error {
 		if e.Event != nil {
-			exceptions = append(exceptions, fmt.Sprintf("%d %s %s", e.Event.Punch, e.Event.Kind, e.Event.Why))
+			exceptions = append(exceptions, fmt.Sprintf("%d %s %s", e.Event.Punch, e.Event.Kind, e.Event.Reason))
 		}
 		last = e
 		return nil
@@ -164,9 +164,9 @@ func TestPrune(t *testing.T) {
 		case i == 3 || i == 50:
 			err = s.Quarantine(p, "no")
 		case i == 4:
-			s.Doubt(p)
+			s.MarkAmbiguous(p)
 		case i == 5:
-			s.Doubt(p)
+			s.MarkAmbiguous(p)
 			err = s.Drop("", p.ID, "because")
 		case stateOf(s, p) == device.Pending:
 			err = s.Deliver(p)

@@ -162,7 +162,7 @@ func (m *model) settle(t *rapid.T) {
 			out.mark = "held"
 		}
 	default:
-		err = m.store.Doubt(p)
+		err = m.store.MarkAmbiguous(p)
 		r.ambiguous = true
 	}
 	if err != nil {
@@ -173,7 +173,7 @@ func (m *model) settle(t *rapid.T) {
 // doubt is about a punch that was taken for delivered.
 func (m *model) doubt(t *rapid.T) {
 	id := m.any(t, func(r row) bool { return r.state() == "delivered" })
-	if err := m.store.Doubt(m.punch(id)); err != nil {
+	if err := m.store.MarkAmbiguous(m.punch(id)); err != nil {
 		t.Fatal(err)
 	}
 	m.list[id-1].settled, m.list[id-1].ambiguous = false, true
@@ -294,7 +294,7 @@ func (m *model) fail(t *rapid.T) {
 		}
 		m.store.Turn(p)
 		m.store.SetTimes(device.Fix{Punches: []device.Punch{p.WithTime(p.Time)}})
-		if m.list[i].state() == "delivered" && m.store.Doubt(p) == nil {
+		if m.list[i].state() == "delivered" && m.store.MarkAmbiguous(p) == nil {
 			t.Fatal("a doubt was stored")
 		}
 	}
@@ -380,7 +380,7 @@ func (m *model) compareList(t *rapid.T) {
 		if e.Event != nil && e.Event.By != "" {
 			by[e.Event.Punch] = e.Event.By
 		}
-		if e.Event != nil && (e.Event.Kind == device.EventDropped && e.Event.Why[:3] == "the") { // turned round
+		if e.Event != nil && (e.Event.Kind == device.EventDropped && e.Event.Reason[:3] == "the") { // turned round
 			delete(by, e.Event.Punch)
 		}
 		return nil

@@ -184,5 +184,5 @@ func (s *Store) append(p, before device.Punch, soon bool, also func(*stage) erro
 func (st *stage) contradicted(before, p device.Punch) error {
 	st.then(func(x *index) { x.wrong[before.ID] = true })
 	why := fmt.Sprintf("by punch %d, which came later, at an earlier time", p.ID)
-	return st.event(device.Event{Punch: before.ID, Kind: device.EventContradicted, Why: why})
+	return st.event(device.Event{Punch: before.ID, Kind: device.EventContradicted, Reason: why})
 }

@@ -17,9 +17,9 @@ import (
 
 // Salvaged says what could be read of damaged files.
 type Salvaged struct {
-	Punches int `json:"punches"`
-	Open    int `json:"open"`    // of those: not known to be at Zeitstrom, so it will be asked
-	Doubted int `json:"doubted"` // of those: in quarantine, since nobody knows which of two records counts
+	Punches     int `json:"punches"`
+	Open        int `json:"open"`    // of those: not known to be at Zeitstrom, so it will be asked
+	Quarantined int `json:"doubted"` // of those: in quarantine, since nobody knows which of two records counts
 }
 
 // Salvage makes a new queue at path from whatever can be read in the given
@@ -144,7 +144,7 @@ func (w *wreck) write(db *bolt.DB, found *Salvaged) error {
 			w.putUnclaimed(st, booked),
 			// The journal begins anew, and says so.
 			st.event(device.Event{
-				Kind: device.EventSalvaged, Why: fmt.Sprintf("%d punches were recovered", found.Punches),
+				Kind: device.EventSalvaged, Reason: fmt.Sprintf("%d punches were recovered", found.Punches),
 			}),
 			st.putRanges(settledKey, w.settled), st.putRanges(attemptedKey, open),
 			st.put(stateBucket, headKey, st.chain.encode()),
@@ -167,14 +167,14 @@ func (w *wreck) judge(found *Salvaged) {
 		}
 	}
 	if proven := w.provenWhere(w.newest); proven > 0 && w.newest > proven && !w.settled.has(w.newest) {
-		w.doubts[w.newest] = "whether this booking was confirmed at the door is not known: " +
+		w.contradictory[w.newest] = "whether this booking was confirmed at the door is not known: " +
 			"the damaged file ends with it"
 	}
-	for id, why := range w.doubts {
+	for id, why := range w.contradictory {
 		if !w.settled.has(id) {
 			w.marks[id] = newMark(device.Quarantined, why)
 			w.settled = w.settled.with(id)
-			found.Doubted++
+			found.Quarantined++
 		}
 	}
 }

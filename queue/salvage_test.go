@@ -193,7 +193,7 @@ func TestSalvageOfTwoRecordsWithOneNumber(t *testing.T) {
 		e, err := s.Find(p.ID)
 		must(t, err)
 		if tc.doubted {
-			if found.Doubted != 1 || e.State != device.Quarantined || e.Reason == "" {
+			if found.Quarantined != 1 || e.State != device.Quarantined || e.Reason == "" {
 				t.Errorf("%s: %+v, %+v", name, found, e)
 			}
 		} else if (e.Employee == employee(3)) != tc.counts || e.State != device.Ambiguous {
@@ -212,7 +212,7 @@ func TestSalvageOfAnUnconfirmedPunch(t *testing.T) {
 	unsure.ID = out.ID + 1
 	wrote(t, path, unsure)
 	found, err := Salvage(path+".fresh", func() {}, path)
-	if err != nil || found != (Salvaged{Punches: 3, Open: 2, Doubted: 1}) {
+	if err != nil || found != (Salvaged{Punches: 3, Open: 2, Quarantined: 1}) {
 		t.Fatalf("%+v, %v", found, err)
 	}
 	s = open(t, path+".fresh")
@@ -266,7 +266,7 @@ func TestSalvageBesideASnapshot(t *testing.T) {
 	found, err := Salvage(path+".fresh", func() {}, path, path+".snapshot")
 	must(t, err)
 	s = open(t, path+".fresh")
-	if found.Doubted > 0 || stateOf(s, newest) != device.Ambiguous {
+	if found.Quarantined > 0 || stateOf(s, newest) != device.Ambiguous {
 		t.Errorf("%+v, the newest is %s", found, stateOf(s, newest))
 	}
 }
@@ -290,7 +290,7 @@ func TestSalvageOfAReopenedPunch(t *testing.T) {
 		must(t, err, s.Deliver(p))
 		made = append(made, p)
 	}
-	must(t, s.save(nil), s.Snapshot(path+".snapshot"), s.Doubt(made[2]))
+	must(t, s.save(nil), s.Snapshot(path+".snapshot"), s.MarkAmbiguous(made[2]))
 	_, err := s.Append(punch(9, device.CheckIn, eight), false)
 	must(t, err, s.Close())
 	_, err = Salvage(path+".fresh", func() {}, path, path+".snapshot")

@@ -141,7 +141,7 @@ func TestUncertainTimes(t *testing.T) {
 	var repaired []string
 	s.Journal(func(e JournalEntry) error {
 		if e.Event != nil && e.Event.Kind == "repaired" {
-			repaired = append(repaired, e.Event.Why)
+			repaired = append(repaired, e.Event.Reason)
 		}
 		return nil
 	})

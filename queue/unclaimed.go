@@ -171,7 +171,7 @@ func (s *Store) Claim(c device.Claim) ([]device.Punch, error) {
 				return err
 			}
 		}
-		e := device.Event{Kind: c.Kind, Why: fmt.Sprintf("%d %s", len(plan), c.Why), By: c.By}
+		e := device.Event{Kind: c.Kind, Reason: fmt.Sprintf("%d %s", len(plan), c.Reason), By: c.By}
 		if err := st.event(e); err != nil {
 			return err
 		}
@@ -206,21 +206,21 @@ func (s *Store) around(e device.EmployeeID, at time.Time) (before device.Punch, 
 // unclaimedRecord is an unclaimed tap as it is stored. It holds the whole UID,
 // without which nobody could claim it.
 type unclaimedRecord struct {
-	UID    string        `json:"uid"`
-	Time   time.Time     `json:"time"`
-	Claim  int           `json:"claim"`
-	Boot   device.BootID `json:"boot"`
-	Uptime time.Duration `json:"uptime"` // in nanoseconds
-	Doubt  bool          `json:"doubt"`  // the time is not certain
-	Belief bool          `json:"belief"` // nobody vouched for it
-	Raw    time.Time     `json:"raw"`
-	Orphan bool          `json:"orphan,omitempty"`
+	UID       string        `json:"uid"`
+	Time      time.Time     `json:"time"`
+	Claim     int           `json:"claim"`
+	Boot      device.BootID `json:"boot"`
+	Uptime    time.Duration `json:"uptime"` // in nanoseconds
+	Uncertain bool          `json:"doubt"`  // the time is not certain
+	Belief    bool          `json:"belief"` // nobody vouched for it
+	Raw       time.Time     `json:"raw"`
+	Orphan    bool          `json:"orphan,omitempty"`
 }
 
 func (st *stage) putUnclaimed(t device.UnclaimedTap) error {
 	v, err := json.Marshal(unclaimedRecord{
 		UID: t.UID.Hex(), Time: t.Time.UTC(), Claim: t.Claim, Boot: t.Stamp.Boot, Uptime: t.Stamp.Uptime,
-		Doubt: t.Stamp.Uncertain, Belief: t.Stamp.Believed, Raw: t.Raw, Orphan: t.Orphan,
+		Uncertain: t.Stamp.Uncertain, Belief: t.Stamp.Believed, Raw: t.Raw, Orphan: t.Orphan,
 	})
 	if err != nil {
 		return err
@@ -268,6 +268,6 @@ func decodeUnclaimed(v []byte) (t device.UnclaimedTap, err error) {
 	}
 	t.UID, err = device.ParseUID(r.UID)
 	t.Time, t.Claim, t.Raw, t.Orphan = r.Time, r.Claim, r.Raw, r.Orphan
-	t.Stamp = device.Stamp{Boot: r.Boot, Uptime: r.Uptime, Uncertain: r.Doubt, Believed: r.Belief}
+	t.Stamp = device.Stamp{Boot: r.Boot, Uptime: r.Uptime, Uncertain: r.Uncertain, Believed: r.Belief}
 	return t, err
 }

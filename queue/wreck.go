@@ -20,18 +20,19 @@ import (
 
 // wreck is what was found.
 type wreck struct {
-	alive     func()
-	files     []*os.File
-	blocks    map[device.PunchID]*block // by the punch's number divided by blockSize
-	next      device.PunchID
-	newest    device.PunchID                  // of the punches that were found
-	proven    []device.PunchID                // of each file the newest that is known to be confirmed; 0: nobody knows
-	reopened  map[device.PunchID]device.Event // what happened last to those that were not settled any more
-	doubts    map[device.PunchID]string
-	marks     map[device.PunchID]mark
-	settled   ranges
-	times     map[device.PunchID][]byte // repaired ones, as they were stored
-	unclaimed map[tapKey]device.UnclaimedTap
+	alive  func()
+	files  []*os.File
+	blocks map[device.PunchID]*block // by the punch's number divided by blockSize
+	next   device.PunchID
+	newest device.PunchID // of the punches that were found
+	// of each file the newest that is known to be confirmed; 0: nobody knows
+	proven        []device.PunchID
+	reopened      map[device.PunchID]device.Event // what happened last to those that were not settled any more
+	contradictory map[device.PunchID]string
+	marks         map[device.PunchID]mark
+	settled       ranges
+	times         map[device.PunchID][]byte // repaired ones, as they were stored
+	unclaimed     map[tapKey]device.UnclaimedTap
 }
 
 // block is where punches were found: that of a million takes a few megabytes.
@@ -51,7 +52,7 @@ const (
 // newWreck looks for records in files, of which some may be missing.
 func newWreck(alive func(), files []string) (*wreck, error) {
 	w := &wreck{
-		alive: alive, blocks: map[device.PunchID]*block{}, next: 1, doubts: map[device.PunchID]string{},
+		alive: alive, blocks: map[device.PunchID]*block{}, next: 1, contradictory: map[device.PunchID]string{},
 		marks: map[device.PunchID]mark{}, times: map[device.PunchID][]byte{},
 		unclaimed: map[tapKey]device.UnclaimedTap{},
 		reopened:  map[device.PunchID]device.Event{},
@@ -195,12 +196,12 @@ func (w *wreck) found(p device.Punch, sum uint32, at uint64) {
 		case oneBoot && other.Stamp.Uptime > p.Stamp.Uptime, !oneBoot && slot.at>>fileShift < at>>fileShift:
 			return
 		case !oneBoot && ok:
-			w.doubts[p.ID] = fmt.Sprintf("the damaged file has two different bookings of this number, "+
+			w.contradictory[p.ID] = fmt.Sprintf("the damaged file has two different bookings of this number, "+
 				"and nothing tells which counts: "+
 				"%s at %s, and %s at %s",
 				other.Intent, other.Time.UTC().Format(time.RFC3339), p.Intent, p.Time.UTC().Format(time.RFC3339))
 		default:
-			delete(w.doubts, p.ID)
+			delete(w.contradictory, p.ID)
 		}
 	}
 	slot.at, slot.sum = at, sum

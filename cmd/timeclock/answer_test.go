@@ -93,7 +93,7 @@ func TestRushHour(t *testing.T) {
 			func() display.Facts { return display.Facts{} }, log, at)
 		terminal := &device.Terminal{
 			Roster: badges, Queue: store, Clock: clock.New(clock.System{}, store, true, log), Elsewhere: alone{},
-			Office: roster.NewEnrolment(badges), Screen: audience{at, show},
+			Office: roster.NewEnrollment(badges), Screen: audience{at, show},
 			Rules: device.Rules{Zone: time.UTC, Lockout: 30 * time.Second, LongestShift: shift}, Log: log, Taps: taps,
 		}
 		ctx, cancel := context.WithCancel(t.Context())

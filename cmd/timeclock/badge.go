@@ -179,7 +179,7 @@ func (c *call) listUnclaimed(ctx context.Context, asJSON bool) error {
 	fmt.Fprintln(w, "NO.\tUID\tTAPS\tNEWEST\tOLDEST")
 	for _, b := range all.Badges {
 		newest, oldest := b.Taps[0].Local().Format(time.DateTime), b.Taps[len(b.Taps)-1].Local().Format(time.DateTime)
-		if b.Doubt {
+		if b.Uncertain {
 			newest, oldest = "?", "?"
 		}
 		fmt.Fprintf(w, "%d\t%s\t%d\t%s\t%s\n", b.Claim, b.UID.Hex(), len(b.Taps), newest, oldest)

@@ -107,7 +107,7 @@ func printImport(w io.Writer, r roster.Report, dry bool) error {
 		fmt.Fprintf(out, "removed: %s %s %s\n", b.UID.Hex(), b.Employee.ID, b.Employee.Name)
 	}
 	if r.Numbers != device.Hex {
-		fmt.Fprintf(out, "badge numbers read as %s: %s\n", r.Numbers, r.Why)
+		fmt.Fprintf(out, "badge numbers read as %s: %s\n", r.Numbers, r.Reason)
 	}
 	fmt.Fprintf(out, "%d added, %d changed, %d kept, %d refused", count[roster.Added], count[roster.Changed],
 		count[roster.Kept], count[roster.Refused])
@@ -154,14 +154,15 @@ func (c *call) printMerged(m roster.Merged, failed error) error {
 		}
 	}
 	for _, x := range m.Conflicts {
-		fmt.Fprintf(c.stdout, "not taken over: %s of %s %s: %s\n", x.Person.Number, x.Person.ID, x.Person.Name, x.Why)
+		fmt.Fprintf(c.stdout, "not taken over: %s of %s %s: %s\n", x.Person.Number, x.Person.ID, x.Person.Name,
+			x.Reason)
 	}
 	if failed != nil {
 		return failed
 	}
 	_, err := fmt.Fprintf(c.stdout, "%d added, %d changed, %d removed, %d blocked, %d not taken over; "+
 		"numbers read as %s: %s\n",
-		len(m.Added), len(m.Changed), len(m.Removed), len(m.Blocked), len(m.Conflicts), m.Numbers, m.Why)
+		len(m.Added), len(m.Changed), len(m.Removed), len(m.Blocked), len(m.Conflicts), m.Numbers, m.Reason)
 	return err
 }
 
@@ -173,7 +174,7 @@ func badgeEnroll() command {
 			renew := f.truth("renew", "block the badges that the employee has: they are lost")
 			move := f.truth("move", "also take a badge that belongs to somebody else")
 			return func(ctx context.Context, c *call) error {
-				wish := admin.Enrol{Who: c.args[0], Way: roster.Another}
+				wish := admin.Enroll{Who: c.args[0], Way: roster.Another}
 				switch {
 				case *renew && *move:
 					return fmt.Errorf("%w: -renew or -move, not both", errUsage)
@@ -192,7 +193,7 @@ func badgeEnroll() command {
 }
 
 // enroll waits until the badge was held to the reader.
-func (c *call) enroll(ctx context.Context, wish admin.Enrol) error {
+func (c *call) enroll(ctx context.Context, wish admin.Enroll) error {
 	clock, err := c.running()
 	if err != nil {
 		return err
@@ -201,12 +202,12 @@ func (c *call) enroll(ctx context.Context, wish admin.Enrol) error {
 	if err != nil {
 		return err
 	}
-	defer admin.DoEndEnrolment.On(context.WithoutCancel(ctx), clock, s.Number) // whoever is interrupted waits no more
+	defer admin.DoEndEnrollment.On(context.WithoutCancel(ctx), clock, s.Number) // whoever is interrupted waits no more
 	fmt.Fprintf(c.stdout, "Hold the badge for %s %s to the reader, within %v.\n", s.For.ID, s.For.Name,
 		time.Until(s.Until).Round(time.Second))
 	for number := s.Number; s.Waiting; {
 		was := s.Problem
-		if s, err = admin.DoAwaitEnrolment.On(ctx, clock, s); err != nil {
+		if s, err = admin.DoAwaitEnrollment.On(ctx, clock, s); err != nil {
 			return err
 		}
 		if s.Number != number {

@@ -145,7 +145,7 @@ func TestWakesWithAWrongClock(t *testing.T) {
 	tapped := time.Now()
 	o := p.tap(t, d, 0)
 	made := time.Now()
-	if a := admin.NewAnswer(o, d.rooms.Style); o.Kind != device.CheckedIn || !a.Doubt ||
+	if a := admin.NewAnswer(o, d.rooms.Style); o.Kind != device.CheckedIn || !a.Uncertain ||
 		a.Text != "Welcome, Anna: --:-- (the time follows as soon as it is certain)" {
 		t.Errorf("answered %+v", a)
 	}

@@ -62,7 +62,7 @@ func newClock(k clock.Kernel, cfg config.Config, d *disk, log *slog.Logger, x ex
 	if damage := r.Roster.Damage(); damage.Problem != "" {
 		log.Error("badge map", "problem", damage.Problem)
 	}
-	r.Enrolment = roster.NewEnrolment(r.Roster)
+	r.Enrollment = roster.NewEnrollment(r.Roster)
 	r.Uplink = uplink.New(d.queue, r.API, uplink.Options{Settle: cfg.Uplink.Settle, Watch: cfg.Terminal.Ask > 0}, log)
 	r.Clock = clock.New(k, d.queue, cfg.Clock.Trust == config.Always, log)
 	r.Sync = c.compares(cfg, r, log)
@@ -84,7 +84,7 @@ func newClock(k clock.Kernel, cfg config.Config, d *disk, log *slog.Logger, x ex
 		screens = append(screens, hand)
 	}
 	terminal := &device.Terminal{
-		Roster: r.Roster, Queue: d.queue, Clock: r.Clock, Elsewhere: r.Uplink, Office: r.Enrolment, Field: r.Reader,
+		Roster: r.Roster, Queue: d.queue, Clock: r.Clock, Elsewhere: r.Uplink, Office: r.Enrollment, Field: r.Reader,
 		Screen: screens, Rules: r.Rules, Log: log, Taps: taps,
 	}
 	life := &watchdog{[]part{
@@ -181,7 +181,7 @@ func facts(s admin.Status) display.Facts {
 	return display.Facts{
 		Pair: s.Page.Code, Fingerprint: s.Page.Fingerprint,
 		Checked: !x.At.IsZero() && time.Since(x.At) < showCheck, Faults: doctor.Count(x.Findings, doctor.Fail),
-		Enrols: s.Enrolment.Waiting, NewOwner: s.Enrolment.For.Name,
+		Enrolls: s.Enrollment.Waiting, NewOwner: s.Enrollment.For.Name,
 		ReaderBroken: s.Reader.Problem != "",
 		Offline:      s.Uplink.Problem != "",
 		Token:        s.Uplink.Token,

@@ -69,7 +69,7 @@ func (c *call) exportCSV(ctx context.Context, clock admin.Way) error {
 	err := clock.Journal(ctx, func(l admin.JournalLine) error {
 		return out.Write(harmless(
 			l.Punch.String(), string(l.Employee), string(l.Intent), l.Time.UTC().Format(time.RFC3339),
-			string(l.State), string(l.Kind), l.Why, l.Hash, instant(l.Raw), truth(l.Uncertain),
+			string(l.State), string(l.Kind), l.Reason, l.Hash, instant(l.Raw), truth(l.Uncertain),
 			string(l.Source), string(l.Basis.Intent), instant(l.Basis.Time), truth(l.Silent), l.By,
 		))
 	})

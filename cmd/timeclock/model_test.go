@@ -281,7 +281,7 @@ func (w *world) start(t *rapid.T) {
 	up := w.uplink
 	w.terminal = &device.Terminal{
 		Roster: w.roster, Queue: w.queue, Clock: clock.New(bubble{}, w.queue, true,
-			log), Elsewhere: up, Office: roster.NewEnrolment(w.roster), Screen: audience{},
+			log), Elsewhere: up, Office: roster.NewEnrollment(w.roster), Screen: audience{},
 		Rules: device.Rules{
 			Zone: time.UTC, Lockout: 30 * time.Second, LongestShift: shift, Ask: 200 * time.Millisecond,
 		}, Log: log,

@@ -24,7 +24,7 @@ import (
 // recovery is the salvage of damaged queue files beside the running clock. It is noted in a
 // file, so that it goes on after a power cut.
 type recovery struct {
-	Why    string   `json:"why"`
+	Reason string   `json:"why"`
 	Files  []string `json:"files"`  // the damaged ones, the newest first
 	Failed int      `json:"failed"` // how often it failed by itself; a power cut is none
 	Last   string   `json:"last"`   // why it failed last
@@ -68,7 +68,7 @@ func readRecovery(cfg config.Config) *recovery {
 
 // foundRecovery is one of all damaged files that there are.
 func foundRecovery(cfg config.Config) *recovery {
-	r := &recovery{Why: "the queue file was damaged", cfg: cfg, kick: make(chan struct{}, 1)}
+	r := &recovery{Reason: "the queue file was damaged", cfg: cfg, kick: make(chan struct{}, 1)}
 	r.Files, _ = filepath.Glob(queuePath(cfg) + ".damaged-*")
 	slices.Reverse(r.Files) // their names are times
 	return r
@@ -88,7 +88,7 @@ func (r *recovery) has(path string) bool {
 
 // begun is a recovery of one more damaged file.
 func (r *recovery) begun(cfg config.Config, why, aside string) *recovery {
-	next := &recovery{Why: why, cfg: cfg, kick: make(chan struct{}, 1)}
+	next := &recovery{Reason: why, cfg: cfg, kick: make(chan struct{}, 1)}
 	if aside != "" {
 		next.Files = []string{aside}
 	}
@@ -115,9 +115,10 @@ func (r *recovery) notice() string {
 	case r.Failed >= mostFailures:
 		return fmt.Sprintf("%s, and could not be recovered: %s. Bookings are saved, and not sent before it is tried "+
 			"again, "+
-			"or given up: `timeclock queue salvage`, or with -give-up", r.Why, r.Last)
+			"or given up: `timeclock queue salvage`, or with -give-up", r.Reason, r.Last)
 	default:
-		return r.Why + "; what can be read of it is being recovered, and bookings are saved, and not sent before that"
+		return r.Reason + "; what can be read of it is being recovered, and bookings are saved, " +
+			"and not sent before that"
 	}
 }
 
@@ -138,8 +139,8 @@ func (r *recovery) run(ctx context.Context, q *queue.Store, say func(string), jo
 				joined()
 				say(fmt.Sprintf("%s; %d bookings were recovered at %s, %d of them not known to be at Zeitstrom, "+
 					"which is asked about them%s",
-					r.Why, found.Punches, time.Now().Format(time.DateTime), found.Open, doubted(found)))
-				log.Warn("queue rebuilt", "bookings", found.Punches, "open", found.Open, "doubted", found.Doubted)
+					r.Reason, found.Punches, time.Now().Format(time.DateTime), found.Open, doubted(found)))
+				log.Warn("queue rebuilt", "bookings", found.Punches, "open", found.Open, "doubted", found.Quarantined)
 				return nil
 			}
 			if ctx.Err() != nil {
@@ -173,7 +174,7 @@ func (r *recovery) run(ctx context.Context, q *queue.Store, say func(string), jo
 func (r *recovery) ended(say func(string), joined func()) error {
 	os.Remove(r.out())
 	joined()
-	say(r.Why + "; it was given up, and is kept")
+	say(r.Reason + "; it was given up, and is kept")
 	return nil
 }
 
@@ -201,10 +202,10 @@ func (r *recovery) join(ctx context.Context, q *queue.Store, log *slog.Logger) (
 }
 
 func doubted(found queue.Salvaged) string {
-	if found.Doubted == 0 {
+	if found.Quarantined == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; %d are in quarantine, for it is not known whether they count", found.Doubted)
+	return fmt.Sprintf("; %d are in quarantine, for it is not known whether they count", found.Quarantined)
 }
 
 // salvage recovers once, in a child.

@@ -111,9 +111,9 @@ func (l lines) reader(r admin.ReaderStatus) {
 func (l lines) uplink(u admin.UplinkStatus) {
 	l.part("uplink", "%s", describe(u.Online && u.Problem == "", "online", u.Problem))
 	l.more(u.Stuck > 0, "%d bookings wait though others are sent (`timeclock queue list`): %s", u.Stuck, u.Reason)
-	l.more(u.Blind, "the token may not read timespans: success cannot be checked where Zeitstrom's answers do not "+
+	l.more(u.MayNotAsk, "the token may not read timespans: success cannot be checked where Zeitstrom's answers do not "+
 		"prove it,")
-	l.more(u.Blind, "and bookings that may be at Zeitstrom already wait for `timeclock queue retry` or `drop`")
+	l.more(u.MayNotAsk, "and bookings that may be at Zeitstrom already wait for `timeclock queue retry` or `drop`")
 	for _, skew := range u.Skews {
 		l.more(true, "%s", skewText(skew))
 	}
@@ -121,7 +121,7 @@ func (l lines) uplink(u admin.UplinkStatus) {
 		l.more(true, "next try at %s", u.Retry.Local().Format(time.DateTime))
 	}
 	l.more(u.Silent > 0, "the last %d questions at the door went unanswered, so other doors and the app did not "+
-		"count: %s", u.Silent, u.Why)
+		"count: %s", u.Silent, u.SilentReason)
 }
 
 func skewText(s admin.Skew) string {

@@ -78,11 +78,11 @@ func openQueue(ctx context.Context, cfg config.Config, log *slog.Logger) (*queue
 		if fresh != "" && r.has(path) {
 			os.Remove(fresh) // the file still has its own name
 		}
-		return nil, nil, fmt.Errorf("%s, and nothing can be put in its place: %w", r.Why, err)
+		return nil, nil, fmt.Errorf("%s, and nothing can be put in its place: %w", r.Reason, err)
 	}
 	s, err := queue.Interim(path, first, func() []device.Undelivered { return last })
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s, and nothing can be put in its place: %w", r.Why, err)
+		return nil, nil, fmt.Errorf("%s, and nothing can be put in its place: %w", r.Reason, err)
 	}
 	return s, r, nil
 }

@@ -162,7 +162,7 @@ func TestTapsWhileAFileSwells(t *testing.T) {
 func TestExportIsHarmless(t *testing.T) {
 	p := newPlace(t)
 	d, _ := p.start(t)
-	d.queue.Note(device.Event{Kind: "=1+1", Why: "\t=2", By: "@admin"})
+	d.queue.Note(device.Event{Kind: "=1+1", Reason: "\t=2", By: "@admin"})
 	settings := filepath.Join(t.TempDir(), "timeclock.toml")
 	text := fmt.Sprintf("state_dir = %q\nzeitstrom = { url = %q, token_file = %q }\n", p.cfg.StateDir, p.api.url(),
 		p.cfg.Zeitstrom.TokenFile)

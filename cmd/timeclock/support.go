@@ -189,7 +189,7 @@ func journalOf(ctx context.Context, clock admin.Way) (string, error) {
 	n := 0
 	err := clock.Journal(ctx, func(l admin.JournalLine) error {
 		if l.By != "" {
-			l.By, l.Why = "somebody", ""
+			l.By, l.Reason = "somebody", ""
 		}
 		line, err := json.Marshal(l)
 		if n++; n <= journalEnds {

@@ -97,8 +97,8 @@ func TestPageInBrowser(t *testing.T) {
 			says("would be removed"), says("What would become of it"),
 		}},
 		{"a badge for a new employee, at the reader", []step{
-			open("/badges"), set(`#enrolment input[name=employee]`, string(employeeOf(13))),
-			set(`#enrolment input[name=name]`, "Dana Lang"), click(`#enrolment button.main`),
+			open("/badges"), set(`#enrollment input[name=employee]`, string(employeeOf(13))),
+			set(`#enrollment input[name=name]`, "Dana Lang"), click(`#enrollment button.main`),
 			says("Hold the new badge for Dana Lang"), bring("0E0E0E0E"),
 			says("Badge 0E0E0E0E belongs to Dana Lang now."),
 		}},

@@ -54,7 +54,7 @@ type plan struct {
 	Reader bool   `json:"reader"` // it is to work, as it did before
 	Step   step   `json:"step"`
 	Tries  int    `json:"tries"`         // of this step
-	Why    string `json:"why,omitempty"` // it goes back
+	Reason string `json:"why,omitempty"` // it goes back
 	// StateDir is the clock's, so that nothing depends on settings from here on.
 	StateDir string `json:"state_dir"`
 }
@@ -147,7 +147,8 @@ func (u *Updater) Resume(ctx context.Context) (done string, err error) {
 		case p.Step == goBack:
 			return "", u.goBack(ctx, *p)
 		case p.Tries > maxTries:
-			next.Step, next.Why = goBack, fmt.Sprintf("the step %q did not come to its end %d times", p.Step, maxTries)
+			next.Step, next.Reason = goBack, fmt.Sprintf("the step %q did not come to its end %d times", p.Step,
+				maxTries)
 		case p.Step == install:
 			next.Step = watch
 			err = u.install(newPackage)
@@ -167,7 +168,7 @@ func (u *Updater) Resume(ctx context.Context) (done string, err error) {
 			return "", errors.Join(err, u.finish())
 		}
 		if err != nil {
-			next.Step, next.Why = goBack, err.Error()
+			next.Step, next.Reason = goBack, err.Error()
 		}
 		if err := u.save(next); err != nil {
 			return "", err
@@ -181,7 +182,7 @@ func (u *Updater) goBack(ctx context.Context, p plan) error {
 		return errors.Join(errReplaced, u.finish())
 	}
 	if err := u.install(oldPackage); err != nil {
-		return fmt.Errorf("%s, and version %s cannot be installed again: %w", p.Why, p.From, err)
+		return fmt.Errorf("%s, and version %s cannot be installed again: %w", p.Reason, p.From, err)
 	}
 	if err := errors.Join(durable.WriteFile(u.path(failedFile), []byte(p.To)), u.Restart(context.WithoutCancel(ctx)),
 		u.finish()); err != nil {
@@ -192,10 +193,10 @@ func (u *Updater) goBack(ctx context.Context, p plan) error {
 	for end := time.Now().Add(Probation / 4); ; time.Sleep(look) {
 		switch why := u.sick(ctx, back); {
 		case why == "":
-			return fmt.Errorf("version %s was taken back, %s runs again: %s", p.To, p.From, p.Why)
+			return fmt.Errorf("version %s was taken back, %s runs again: %s", p.To, p.From, p.Reason)
 		case ctx.Err() != nil, time.Now().After(end):
 			return fmt.Errorf("version %s was taken back, %s is installed but does not run (%s): %s", p.To, p.From, why,
-				p.Why)
+				p.Reason)
 		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"timeclock/device"
 )
 
-var _ device.Clock = (*Clock)(nil)
+var _ device.Stamper = (*Clock)(nil)
 
 // Kernel is what the operating system says of time.
 type Kernel interface {
@@ -230,7 +230,7 @@ func (c *Clock) steady(wall time.Time) Trust {
 		c.start.Add(uptime).Local().Format(time.DateTime), wall.Local().Format(time.DateTime), standsFor)}
 }
 
-// Stamp implements device.Clock. The instant must be of this process, a short
+// Stamp implements device.Stamper. The instant must be of this process, a short
 // while ago. If the wall clock was stepped since, it is not certain.
 func (c *Clock) Stamp(at time.Time) device.Stamp {
 	ago := time.Since(at)

@@ -54,7 +54,7 @@ func (c *Clock) repairAll(start time.Time) (int, error) {
 	first := map[device.EmployeeID]device.PunchID{} // of each employee that can be repaired
 	var untimed []device.Punch
 	for _, e := range waiting {
-		if e.Stamp.Uncertain && e.State != device.Quarantined && c.Will(e.Punch) {
+		if e.Stamp.Uncertain && e.State != device.Quarantined && c.CanRepair(e.Punch) {
 			untimed = append(untimed, e.Punch)
 			if first[e.Employee] == 0 {
 				first[e.Employee] = e.ID
@@ -134,9 +134,9 @@ func (c *Clock) around(p device.Punch, of device.EmployeeID) (before, after devi
 	return before, after, err
 }
 
-// Will reports whether an untimed punch gets its time by itself: it is of this run of the
+// CanRepair reports whether an untimed punch gets its time by itself: it is of this run of the
 // computer, and does not contradict those before it.
-func (c *Clock) Will(p device.Punch) bool {
+func (c *Clock) CanRepair(p device.Punch) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.ofThisRun(p.Stamp) && !c.contrary[p.ID]
@@ -188,7 +188,7 @@ func (c *Clock) SetTime(by string, id device.PunchID, at time.Time) error {
 	if !p.Stamp.Uncertain || e.State == device.Dropped || e.State == device.Quarantined {
 		return fmt.Errorf("the time of punch %d is certain: correct the booking at Zeitstrom", id)
 	}
-	if c.Will(p) {
+	if c.CanRepair(p) {
 		return errors.New("the clock gives it its true time by itself, as soon as a time server is reached; " +
 			"where there is none, set the system clock and [clock] trust = \"always\"")
 	}

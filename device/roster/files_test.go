@@ -134,8 +134,8 @@ func TestNumbers(t *testing.T) {
 		report, err := r.Import(strings.NewReader("\""+tc.header+"\",employee_id,name\n"+line(tc.number)), Options{
 			Numbers: tc.numbers, Tapped: tapped,
 		})
-		if err != nil || report.Numbers != tc.read || !strings.Contains(report.Why, tc.why) {
-			t.Errorf("%s: read as %s because %q, %v", name, report.Numbers, report.Why, err)
+		if err != nil || report.Numbers != tc.read || !strings.Contains(report.Reason, tc.why) {
+			t.Errorf("%s: read as %s because %q, %v", name, report.Numbers, report.Reason, err)
 			continue
 		}
 		want := hex
@@ -172,8 +172,8 @@ func TestNumbers(t *testing.T) {
 		t.Errorf("both ways fit: %v", err)
 	}
 	if report, err := r.Import(strings.NewReader("uid,employee_id,name\n"+line("12345678")+line("87654321")),
-		Options{Dry: true}); err != nil || !strings.Contains(report.Why, "none has a letter") {
-		t.Errorf("digits only: %q, %v", report.Why, err)
+		Options{Dry: true}); err != nil || !strings.Contains(report.Reason, "none has a letter") {
+		t.Errorf("digits only: %q, %v", report.Reason, err)
 	}
 	if _, err := device.ParseNumbers("roman"); err == nil {
 		t.Error("roman numbers are no way")

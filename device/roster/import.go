@@ -49,7 +49,7 @@ type Options struct {
 // Report is what an import did, or would do.
 type Report struct {
 	Numbers device.Numbers // how the badge numbers were read
-	Why     string         // and why so
+	Reason  string         // and why so
 	Lines   []Line
 	More    bool // there are more lines; so many were refused that they were not read
 	Removed []device.Badge
@@ -195,7 +195,7 @@ func parse(file io.Reader, n device.Numbers, evidence []func(device.UID) bool) (
 	if err != nil {
 		return Report{}, columns{}, err
 	}
-	r := Report{Numbers: n, Why: "you said so"}
+	r := Report{Numbers: n, Reason: "you said so"}
 	var (
 		at      columns
 		numbers []string
@@ -206,7 +206,7 @@ func parse(file io.Reader, n device.Numbers, evidence []func(device.UID) bool) (
 		if rows++; rows == 1 {
 			var said device.Numbers
 			if at, said, first = findColumns(row.fields); r.Numbers == device.AnyNumbers && said != device.AnyNumbers {
-				r.Numbers, r.Why = said, "the header says so"
+				r.Numbers, r.Reason = said, "the header says so"
 			}
 		} else if number := at.field(row, uidColumn); r.Numbers == device.AnyNumbers && row.broken == "" &&
 			number != "" {
@@ -220,7 +220,7 @@ func parse(file io.Reader, n device.Numbers, evidence []func(device.UID) bool) (
 	case first != nil:
 		return Report{}, columns{}, first
 	case r.Numbers == device.AnyNumbers:
-		if r.Numbers, r.Why, err = guess(numbers, evidence); err != nil {
+		if r.Numbers, r.Reason, err = guess(numbers, evidence); err != nil {
 			return Report{}, columns{}, err
 		}
 	}

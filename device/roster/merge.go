@@ -11,7 +11,7 @@ import (
 // Merged says what became of what Zeitstrom knows.
 type Merged struct {
 	Numbers   device.Numbers // how its badge numbers were read
-	Why       string
+	Reason    string
 	Added     []device.Badge
 	Changed   []device.Badge
 	Removed   []device.Badge
@@ -22,7 +22,7 @@ type Merged struct {
 // Conflict is a number at Zeitstrom that was not taken over.
 type Conflict struct {
 	Person device.Person
-	Why    string
+	Reason string
 }
 
 // fewBadges may go at once without a question.
@@ -47,10 +47,10 @@ func (r *Roster) Merge(
 	}
 	r.writing.Lock()
 	defer r.writing.Unlock()
-	m := Merged{Numbers: n, Why: "the settings say so"}
+	m := Merged{Numbers: n, Reason: "the settings say so"}
 	if n == device.AnyNumbers {
 		var err error
-		m.Numbers, m.Why, err = guess(numbers, r.evidence(tapped))
+		m.Numbers, m.Reason, err = guess(numbers, r.evidence(tapped))
 		if err != nil {
 			return m, err
 		}

@@ -171,17 +171,17 @@ func TestSync(t *testing.T) {
 	})
 }
 
-func TestEnrolment(t *testing.T) {
+func TestEnrollment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
-		e := NewEnrolment(r)
-		enrol := func(badge string, want device.OutcomeKind, problem string) {
+		e := NewEnrollment(r)
+		enroll := func(badge string, want device.OutcomeKind, problem string) {
 			t.Helper()
 			tap := device.Tap{Time: time.Now(), Several: badge == ""}
 			if badge != "" {
 				tap.UID = uid(t, badge)
 			}
-			o, taken := e.Enrol(tap)
+			o, taken := e.Enroll(tap)
 			if taken != (want != "") || o.Kind != want {
 				t.Errorf("%q: %s, taken: %v; want %q", badge, o.Kind, taken, want)
 			}
@@ -190,33 +190,33 @@ func TestEnrolment(t *testing.T) {
 			}
 		}
 		given := 0
-		begin := func(who device.Employee, way Way) EnrolState {
+		begin := func(who device.Employee, way Way) EnrollState {
 			t.Helper()
-			s, err := e.Begin(who, way, func(EnrolState) { given++ })
+			s, err := e.Begin(who, way, func(EnrollState) { given++ })
 			if err != nil {
 				t.Fatal(err)
 			}
 			return s
 		}
 		one, two := person(1, "").Employee, person(2, "").Employee
-		enrol("01000000", "", "") // nobody waits
+		enroll("01000000", "", "") // nobody waits
 		begin(one, Another)
-		enrol("", device.Several, "several badges")
-		enrol("08000000", device.NotEnrolled, "makes up a new number")
-		enrol("01000000", device.Enrolled, "")
-		enrol("01000000", "", "")
+		enroll("", device.Several, "several badges")
+		enroll("08000000", device.NotEnrolled, "makes up a new number")
+		enroll("01000000", device.Enrolled, "")
+		enroll("01000000", "", "")
 		begin(two, Another)
-		enrol("01000000", device.NotEnrolled, "belongs to Person 1")
-		enrol("02000000", device.Enrolled, "")
+		enroll("01000000", device.NotEnrolled, "belongs to Person 1")
+		enroll("02000000", device.Enrolled, "")
 		begin(two, Another)
-		enrol("02000000", device.NotEnrolled, "have this badge already")
-		enrol("03000000", device.Enrolled, "")
+		enroll("02000000", device.NotEnrolled, "have this badge already")
+		enroll("03000000", device.Enrolled, "")
 		if got, want := owners(r), "0100=1/hand 0200=2/hand 0300=2/hand"; got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 		begin(two, Renewed) // lost both
-		enrol("02000000", device.NotEnrolled, "already: a new one is needed")
-		enrol("04000000", device.Enrolled, "")
+		enroll("02000000", device.NotEnrolled, "already: a new one is needed")
+		enroll("04000000", device.Enrolled, "")
 		if s, _ := e.State(); len(s.Blocked) != 2 {
 			t.Errorf("blocked %+v", s.Blocked)
 		}
@@ -224,12 +224,12 @@ func TestEnrolment(t *testing.T) {
 		if _, err := e.Begin(one, Another, nil); err == nil || !strings.Contains(err.Error(), "Person 2") {
 			t.Errorf("two at once: %v", err)
 		}
-		if _, taken := e.Enrol(device.Tap{UID: uid(t, "01000000"), Time: time.Now().Add(-time.Second)}); taken {
+		if _, taken := e.Enroll(device.Tap{UID: uid(t, "01000000"), Time: time.Now().Add(-time.Second)}); taken {
 			t.Error("a tap from before was taken")
 		}
-		enrol("02000000", device.NotEnrolled, "already")
-		enrol("01000000", device.NotEnrolled, "hold it there again to move it")
-		enrol("01000000", device.Enrolled, "")
+		enroll("02000000", device.NotEnrolled, "already")
+		enroll("01000000", device.NotEnrolled, "hold it there again to move it")
+		enroll("01000000", device.Enrolled, "")
 		if given != 5 {
 			t.Errorf("%d badges given out", given)
 		}
@@ -237,15 +237,15 @@ func TestEnrolment(t *testing.T) {
 			t.Errorf("%s, want %s", got, want)
 		}
 		s := begin(one, Another)
-		time.Sleep(enrolTime)
-		enrol("05000000", "", "") // too late
+		time.Sleep(enrollTime)
+		enroll("05000000", "", "") // too late
 		s = begin(one, Another)
 		e.End(s.Number - 1)
 		if now, _ := e.State(); !now.Waiting {
 			t.Error("ended by the wrong number")
 		}
 		e.End(s.Number)
-		enrol("05000000", "", "")
+		enroll("05000000", "", "")
 	})
 }
 

@@ -247,7 +247,7 @@ func TestTokenThatMayNotAsk(t *testing.T) {
 		if got := c.queue.became(other); got != "delivered" {
 			t.Errorf("another employee's is %q", got)
 		}
-		if s := c.Status(); !s.Blind || !s.Online {
+		if s := c.Status(); !s.MayNotAsk || !s.Online {
 			t.Errorf("Status = %+v", s)
 		}
 		if n := strings.Count(c.log.String(), "may not read timespans"); n != 1 {

@@ -92,7 +92,7 @@ func (u *Uplink) posted(h device.Undelivered, shape zeitstrom.Shape, err error) 
 		u.open()
 		return
 	case errors.Is(err, context.Canceled): // the daemon stops before the answer
-		u.doubted(h.Punch)
+		u.markAmbiguous(h.Punch)
 		return
 	}
 	e := asError(err)
@@ -318,16 +318,16 @@ func (u *Uplink) isBlind(h device.Undelivered, l *lane, e *zeitstrom.Error) {
 
 // doubt notes that a punch was sent and not clearly answered: it may still land.
 func (u *Uplink) doubt(h device.Undelivered, l *lane, e *zeitstrom.Error) {
-	u.doubted(h.Punch)
+	u.markAmbiguous(h.Punch)
 	l.step, l.ambiguous, l.question, l.problem = ask, true, nil, e.Error()
 	l.failures++
 	l.wait(max(u.settle, e.RetryAfter))
 }
 
-// doubted tells the queue that a punch is ambiguous. Attempt has put on disk what is needed after
+// markAmbiguous tells the queue that a punch is ambiguous. Attempt has put on disk what is needed after
 // a crash, so nothing is lost if it cannot take that in.
-func (u *Uplink) doubted(p device.Punch) {
-	if err := u.queue.Doubt(p); err != nil {
+func (u *Uplink) markAmbiguous(p device.Punch) {
+	if err := u.queue.MarkAmbiguous(p); err != nil {
 		u.log.Error("not noted that a punch is ambiguous", "punch", p.ID, "error", err)
 	}
 }

@@ -371,7 +371,7 @@ func TestUnauthorizedToRead(t *testing.T) {
 			t.Error("it reads")
 		}
 		id := c.tap(1)
-		if got := c.queue.became(id); got != "delivered" || !c.Status().Blind || c.Status().Problem != "" {
+		if got := c.queue.became(id); got != "delivered" || !c.Status().MayNotAsk || c.Status().Problem != "" {
 			t.Errorf("it is %q; %+v", got, c.Status())
 		}
 	})

@@ -27,22 +27,22 @@ type Knowledge struct {
 	// reached is told of each request whether it got an answer of the API's own.
 	reached func(own bool)
 
-	mu      sync.Mutex
-	trust   bool                            // taps may ask: a ping was answered since a question at the door failed
-	blind   map[device.EmployeeID]time.Time // for whom the token may not read timespans, and when that was found
-	isBlind bool                            // it was found, and nothing since says otherwise
-	people  map[device.EmployeeID]*person
-	watched map[device.EmployeeID]bool // whose booking arrived a moment ago
-	missed  []device.Punch             // taken for delivered, and not there
-	silent  int                        // questions at the door in a row that were not answered in time
-	why     string                     // the last of them was not
+	mu        sync.Mutex
+	trust     bool                            // taps may ask: a ping was answered since a question at the door failed
+	barred    map[device.EmployeeID]time.Time // for whom the token may not read timespans, and when that was found
+	mayNotAsk bool                            // it was found, and nothing since says otherwise
+	people    map[device.EmployeeID]*person
+	watched   map[device.EmployeeID]bool // whose booking arrived a moment ago
+	missed    []device.Punch             // taken for delivered, and not there
+	silent    int                        // questions at the door in a row that were not answered in time
+	why       string                     // the last of them was not
 }
 
 func newKnowledge(api API, watch bool, log *slog.Logger, reached func(bool)) *Knowledge {
 	return &Knowledge{
 		api: api, watch: watch, log: log, reached: reached,
 		asking: make(chan struct{}, questions), found: make(chan struct{}, 1),
-		blind: map[device.EmployeeID]time.Time{}, people: map[device.EmployeeID]*person{},
+		barred: map[device.EmployeeID]time.Time{}, people: map[device.EmployeeID]*person{},
 		watched: map[device.EmployeeID]bool{},
 	}
 }
@@ -51,16 +51,16 @@ func newKnowledge(api API, watch bool, log *slog.Logger, reached func(bool)) *Kn
 func (k *Knowledge) tell(s *Status) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	s.Blind, s.Silent, s.Why = k.isBlind, k.silent, k.why
-	s.Asks, s.Skews = k.trust && len(k.blind) < sameBar, k.skews()
+	s.MayNotAsk, s.Silent, s.SilentReason = k.mayNotAsk, k.silent, k.why
+	s.Asks, s.Skews = k.trust && len(k.barred) < sameBar, k.skews()
 }
 
 // Reasons for not asking, or for not believing the answer.
 var (
-	errOffline = fmt.Errorf("%w: no way to Zeitstrom", device.ErrNotAsked)
-	errBlind   = errors.New("the token may not read timespans")
-	errBusy    = errors.New("earlier questions are not answered yet")
-	errLags    = errors.New("the answer lacks what was booked here a moment ago")
+	errOffline   = fmt.Errorf("%w: no way to Zeitstrom", device.ErrNotAsked)
+	errMayNotAsk = errors.New("the token may not read timespans")
+	errBusy      = errors.New("earlier questions are not answered yet")
+	errLags      = errors.New("the answer lacks what was booked here a moment ago")
 )
 
 // lookAfter says when, after a booking has arrived, Zeitstrom is asked about the employee:
@@ -174,7 +174,7 @@ func (k *Knowledge) nextLook(now time.Time) (e device.EmployeeID, wait time.Dura
 	wait = longest
 	for e := range k.watched {
 		p := k.people[e]
-		if p.next.IsZero() || k.blindTo(e) || now.Sub(p.newest.Time) >= replicas && len(p.credited) == 0 {
+		if p.next.IsZero() || k.barredFrom(e) || now.Sub(p.newest.Time) >= replicas && len(p.credited) == 0 {
 			p.next = time.Time{}
 			delete(k.watched, e)
 			continue
@@ -256,8 +256,8 @@ func (k *Knowledge) mayAsk(e device.EmployeeID, mine device.Punch) error {
 	switch {
 	case !k.trust:
 		return errOffline
-	case k.blindTo(e):
-		return errBlind
+	case k.barredFrom(e):
+		return errMayNotAsk
 	}
 	if p := k.person(e); p.newest.ID != mine.ID && mine.ID != 0 { // it was delivered before the program was started
 		p.newest, p.arrived, p.seen, p.missing = mine, time.Time{}, false, time.Time{}
@@ -304,37 +304,37 @@ func (k *Knowledge) sees(e device.EmployeeID, err error) {
 	defer k.mu.Unlock()
 	switch {
 	case err == nil:
-		clear(k.blind)
-		k.isBlind = false
+		clear(k.barred)
+		k.mayNotAsk = false
 	case errors.As(err, &problem) && (problem.Kind == zeitstrom.Forbidden || problem.Kind == zeitstrom.Unauthorized):
-		k.blind[e] = time.Now()
-		if !k.isBlind {
+		k.barred[e] = time.Now()
+		if !k.mayNotAsk {
 			k.log.Warn("the token may not read timespans: bookings that were sent and not clearly answered wait for " +
 				"a person, " +
 				"whether an answer means success cannot be checked, and other doors and the app are not asked about")
 		}
-		k.isBlind = true
+		k.mayNotAsk = true
 	}
 }
 
-// isBlindTo is blindTo for whoever does not hold the lock.
-func (k *Knowledge) isBlindTo(e device.EmployeeID) bool {
+// mayNotAskAbout is barredFrom for whoever does not hold the lock.
+func (k *Knowledge) mayNotAskAbout(e device.EmployeeID) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.blindTo(e)
+	return k.barredFrom(e)
 }
 
-// blindTo reports whether the token was found a short while ago not to read an employee's
+// barredFrom reports whether the token was found a short while ago not to read an employee's
 // timespans, or those of two, which is everybody's. The lock must be held.
-func (k *Knowledge) blindTo(e device.EmployeeID) bool {
-	if len(k.blind) >= sameBar {
-		for _, at := range k.blind {
+func (k *Knowledge) barredFrom(e device.EmployeeID) bool {
+	if len(k.barred) >= sameBar {
+		for _, at := range k.barred {
 			if time.Since(at) < longest {
 				return true
 			}
 		}
 	}
-	at, blind := k.blind[e]
+	at, blind := k.barred[e]
 	return blind && time.Since(at) < longest
 }
 

@@ -84,15 +84,15 @@ func TestLatest(t *testing.T) {
 
 		// A token that may not read is not tried at each tap; the permission may come.
 		fault.set(zeitstromtest.JSON(403, `{"detail": "You do not have permission to perform this action."}`))
-		if _, _, err := latest(); err == nil || !c.Status().Blind {
+		if _, _, err := latest(); err == nil || !c.Status().MayNotAsk {
 			t.Errorf("without permission: %v, %+v", err, c.Status())
 		}
 		fault.set(zeitstromtest.Fault{})
-		if _, took, err := latest(); !errors.Is(err, errBlind) || took > 0 {
+		if _, took, err := latest(); !errors.Is(err, errMayNotAsk) || took > 0 {
 			t.Errorf("again at once: %v after %v", err, took)
 		}
 		time.Sleep(longest)
-		if _, _, err := latest(); err != nil || c.Status().Blind {
+		if _, _, err := latest(); err != nil || c.Status().MayNotAsk {
 			t.Errorf("with permission: %v, %+v", err, c.Status())
 		}
 		if !c.Online() {
@@ -108,7 +108,7 @@ func TestOnlineWhileOneSettles(t *testing.T) {
 		var f fault
 		c := start(t, &zeitstromtest.Server{Fault: reads(&f)})
 		id := c.queue.append(1)
-		c.queue.Doubt(device.Punch{ID: id, Employee: employee(1)})
+		c.queue.MarkAmbiguous(device.Punch{ID: id, Employee: employee(1)})
 		c.run()
 		if !c.Online() {
 			t.Errorf("at the start: %+v", c.Status())
@@ -116,7 +116,7 @@ func TestOnlineWhileOneSettles(t *testing.T) {
 		f.set(zeitstromtest.JSON(403, `{"detail": "You do not have permission to perform this action."}`))
 		time.Sleep(2 * settle)
 		synctest.Wait()
-		if s := c.Status(); !s.Online || !s.Blind || s.Problem != "" {
+		if s := c.Status(); !s.Online || !s.MayNotAsk || s.Problem != "" {
 			t.Errorf("without permission to read: %+v", s)
 		}
 	})

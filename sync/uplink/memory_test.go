@@ -62,7 +62,7 @@ func (m *memory) attempts() int {
 	return len(m.attempted)
 }
 
-func (m *memory) Doubt(p device.Punch) error {
+func (m *memory) MarkAmbiguous(p device.Punch) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.state, p.ID)

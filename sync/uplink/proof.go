@@ -38,14 +38,14 @@ func (u *Uplink) looksLikeSuccess(h device.Undelivered, l *lane, shape zeitstrom
 	if proven {
 		u.credit(h.Punch)
 	}
-	if proven || u.isBlindTo(h.Employee) { // else nobody can tell
+	if proven || u.mayNotAskAbout(h.Employee) { // else nobody can tell
 		u.spoke()
 		u.accepted()
 		u.delivered(h.Punch)
 		u.open()
 		return
 	}
-	u.doubted(h.Punch)
+	u.markAmbiguous(h.Punch)
 	l.ambiguous, l.unproven = true, &unproven{shape: shape, once: !h.Ambiguous}
 	l.asks()
 	u.heads = nil

@@ -111,7 +111,7 @@ func TestTokenThatMayNotCheck(t *testing.T) {
 		if want := []string{"delivered", "ambiguous", "delivered"}; !slices.Equal(got, want) {
 			t.Errorf("they are %q, want %q", got, want)
 		}
-		if !c.Status().Blind {
+		if !c.Status().MayNotAsk {
 			t.Errorf("%+v", c.Status())
 		}
 	})

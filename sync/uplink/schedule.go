@@ -212,7 +212,7 @@ func (u *Uplink) act() {
 	for _, p := range missed {
 		u.log.Warn("a booking was taken for delivered and is not at Zeitstrom: it is looked for again", "punch", p.ID)
 		clear(u.shapes)
-		if err := u.queue.Doubt(p); err != nil {
+		if err := u.queue.MarkAmbiguous(p); err != nil {
 			u.log.Error("booking not taken back, trying again", "punch", p.ID, "error", err)
 			u.missedStill(p)
 		}

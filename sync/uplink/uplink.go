@@ -32,7 +32,7 @@ type Queue interface {
 	Changed() <-chan struct{}
 	Undelivered() ([]device.Entry, error)     // pending and quarantined ones, in order
 	Attempt(device.Punch) error               // on disk before the first sending
-	Doubt(device.Punch) error                 // Zeitstrom may have it, or not, whatever was known of it
+	MarkAmbiguous(device.Punch) error         // Zeitstrom may have it, or not, whatever was known of it
 	Deliver(device.Punch) error               // Zeitstrom has it, also if it was quarantined
 	Retry(by string, id device.PunchID) error // back from quarantine
 	Quarantine(p device.Punch, reason string) error
@@ -68,18 +68,18 @@ const (
 
 // Status is what the uplink knows of the way to Zeitstrom.
 type Status struct {
-	Online  bool                      // the last request got an answer of the API's own
-	Problem string                    // what keeps everybody's punches here, in words; empty if nothing does
-	Since   time.Time                 // when Online last changed; zero before the first contact
-	Retry   time.Time                 // when it will be tried again; zero if nothing waits
-	Blind   bool                      // the token may not read timespans: ambiguous punches wait for a person
-	Token   bool                      // what is in the way is the token: a person must act
-	Stuck   map[device.PunchID]string // punches that wait though others' go on, and why
-	Asks    bool                      // taps ask what their employees did last
-	Silent  int                       // questions at the door in a row that were not answered in time
-	Why     string                    // the last of them was not
-	Skews   []Skew                    // employees with a booking that is ahead of this clock
-	Errors  [zeitstrom.Kinds]int      // requests that failed since the start, by zeitstrom.Kind
+	Online       bool                      // the last request got an answer of the API's own
+	Problem      string                    // what keeps everybody's punches here, in words; empty if nothing does
+	Since        time.Time                 // when Online last changed; zero before the first contact
+	Retry        time.Time                 // when it will be tried again; zero if nothing waits
+	MayNotAsk    bool                      // the token may not read timespans: ambiguous punches wait for a person
+	Token        bool                      // what is in the way is the token: a person must act
+	Stuck        map[device.PunchID]string // punches that wait though others' go on, and why
+	Asks         bool                      // taps ask what their employees did last
+	Silent       int                       // questions at the door in a row that were not answered in time
+	SilentReason string                    // the last of them was not
+	Skews        []Skew                    // employees with a booking that is ahead of this clock
+	Errors       [zeitstrom.Kinds]int      // requests that failed since the start, by zeitstrom.Kind
 }
 
 // Uplink is the delivery loop, and what Zeitstrom knows.

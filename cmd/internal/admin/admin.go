@@ -28,15 +28,15 @@ const Console = "console"
 
 // Rooms are what an Admin works with.
 type Rooms struct {
-	Version   string
-	Roster    *roster.Roster
-	Sync      *roster.Sync
-	Enrolment *roster.Enrolment
-	Queue     *queue.Store
-	Storage   Storage
-	Reader    *reader.Reader
-	Uplink    *uplink.Uplink
-	API       *zeitstrom.Client
+	Version    string
+	Roster     *roster.Roster
+	Sync       *roster.Sync
+	Enrollment *roster.Enrollment
+	Queue      *queue.Store
+	Storage    Storage
+	Reader     *reader.Reader
+	Uplink     *uplink.Uplink
+	API        *zeitstrom.Client
 	// AdminAPI reaches Zeitstrom by a token that somebody has brought, or by the company's if that
 	// is empty. Its error is ErrNoAdminToken if the company has none.
 	AdminAPI func(token string) (*zeitstrom.Client, error)
@@ -92,7 +92,7 @@ func New(r Rooms) *Admin { return &Admin{rooms: r} }
 // would show, and no names.
 func (a *Admin) did(by string, kind device.EventKind, why string, err error) {
 	if err == nil {
-		a.rooms.Queue.Note(device.Event{Kind: kind, Why: why, By: by})
+		a.rooms.Queue.Note(device.Event{Kind: kind, Reason: why, By: by})
 	}
 }
 

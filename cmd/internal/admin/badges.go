@@ -113,7 +113,7 @@ func (a *Admin) BookOrphans() {
 		// What fails stays, and is tried again when the badge map changes.
 		_, _ = a.rooms.Queue.Claim(device.Claim{
 			Badge: t.UID, Employee: b.Employee.ID, Rules: a.rooms.Rules, Kind: device.EventTapsBooked,
-			Why: fmt.Sprintf("of %s for %s, from the time when the badge map was damaged", t.UID, b.Employee.ID),
+			Reason: fmt.Sprintf("of %s for %s, from the time when the badge map was damaged", t.UID, b.Employee.ID),
 		})
 	}
 }
@@ -133,34 +133,34 @@ func (a *Admin) Synced(by string, m roster.Merged, err error) {
 	a.did(by, device.EventBadgesSynced, why, err)
 }
 
-// Enrol is the wish that somebody gets the next badge that is held to the reader.
-type Enrol struct {
+// Enroll is the wish that somebody gets the next badge that is held to the reader.
+type Enroll struct {
 	Who  string // as Employee takes it
 	Name string // empty: as it is known
 	Way  roster.Way
 }
 
 // Enroll waits for that badge.
-func (a *Admin) Enroll(ctx context.Context, by string, wish Enrol) (roster.EnrolState, error) {
+func (a *Admin) Enroll(ctx context.Context, by string, wish Enroll) (roster.EnrollState, error) {
 	e, err := a.Employee(ctx, by, wish.Who)
 	if err != nil {
-		return roster.EnrolState{}, err
+		return roster.EnrollState{}, err
 	}
 	e.Name = cmp.Or(strings.TrimSpace(wish.Name), e.Name)
-	return a.rooms.Enrolment.Begin(e, wish.Way, func(s roster.EnrolState) {
+	return a.rooms.Enrollment.Begin(e, wish.Way, func(s roster.EnrollState) {
 		why := fmt.Sprintf("%s for %s (%s), %d blocked", s.Badge.UID, e.ID, wish.Way, len(s.Blocked))
 		a.did(by, device.EventBadgeEnrolled, why, nil)
 	})
 }
 
-// AwaitEnrolment returns how far an enrolment is, once that is no longer as it was
+// AwaitEnrollment returns how far an enrollment is, once that is no longer as it was
 // before, or a moment later.
-func (a *Admin) AwaitEnrolment(ctx context.Context, _ string, before roster.EnrolState) (roster.EnrolState, error) {
+func (a *Admin) AwaitEnrollment(ctx context.Context, _ string, before roster.EnrollState) (roster.EnrollState, error) {
 	const moment = 10 * time.Second
 	patient, cancel := context.WithTimeout(ctx, moment)
 	defer cancel()
 	for {
-		now, changed := a.rooms.Enrolment.State()
+		now, changed := a.rooms.Enrollment.State()
 		if now.Number != before.Number || now.Waiting != before.Waiting || now.Problem != before.Problem {
 			return now, nil
 		}
@@ -173,22 +173,22 @@ func (a *Admin) AwaitEnrolment(ctx context.Context, _ string, before roster.Enro
 	}
 }
 
-// EndEnrolment gives up the enrolment of that number; 0: the one that there is.
-func (a *Admin) EndEnrolment(_ context.Context, _ string, number int) (None, error) {
+// EndEnrollment gives up the enrollment of that number; 0: the one that there is.
+func (a *Admin) EndEnrollment(_ context.Context, _ string, number int) (None, error) {
 	if number == 0 {
-		s, _ := a.rooms.Enrolment.State()
+		s, _ := a.rooms.Enrollment.State()
 		number = s.Number
 	}
-	a.rooms.Enrolment.End(number)
+	a.rooms.Enrollment.End(number)
 	return None{}, nil
 }
 
 // Unclaimed is a badge that belongs to nobody, with its taps.
 type Unclaimed struct {
-	Claim int         `json:"claim"`
-	UID   WholeUID    `json:"uid"` // whole: for the admin who gives it to someone
-	Taps  []time.Time `json:"taps"`
-	Doubt bool        `json:"uncertain,omitempty"` // at least one of the times is not certain
+	Claim     int         `json:"claim"`
+	UID       WholeUID    `json:"uid"` // whole: for the admin who gives it to someone
+	Taps      []time.Time `json:"taps"`
+	Uncertain bool        `json:"uncertain,omitempty"` // at least one of the times is not certain
 }
 
 // UnclaimedBadges are those badges, newest first.
@@ -208,7 +208,7 @@ func (a *Admin) UnclaimedBadges(context.Context, string, None) (out UnclaimedBad
 			i = len(out.Badges) - 1
 		}
 		out.Badges[i].Taps = append(out.Badges[i].Taps, t.Time)
-		out.Badges[i].Doubt = out.Badges[i].Doubt || t.Stamp.Uncertain
+		out.Badges[i].Uncertain = out.Badges[i].Uncertain || t.Stamp.Uncertain
 	}
 	return out, nil
 }
@@ -228,7 +228,7 @@ func (a *Admin) Claim(ctx context.Context, by string, c Claim) ([]Punch, error) 
 	}
 	claim := device.Claim{
 		Badge: b.UID, Employee: b.Employee.ID, Rules: a.rooms.Rules, Force: c.Force, Dry: true,
-		Kind: device.EventTapsClaimed, Why: fmt.Sprintf("of %s for %s", b.UID, b.Employee.ID), By: by,
+		Kind: device.EventTapsClaimed, Reason: fmt.Sprintf("of %s for %s", b.UID, b.Employee.ID), By: by,
 	}
 	plan, err := a.rooms.Queue.Claim(claim)
 	if err == nil && !c.Dry {

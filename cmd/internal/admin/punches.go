@@ -14,21 +14,21 @@ import (
 
 // Answer is what became of a tap, in the form that scripts read.
 type Answer struct {
-	Outcome  device.OutcomeKind `json:"outcome"`
-	Employee device.EmployeeID  `json:"employee_id"`
-	Time     time.Time          `json:"time"`                // UTC, whole seconds
-	Punch    string             `json:"punch_id"`            // empty if there is none
-	Text     string             `json:"text"`                // what the employee sees
-	Offline  bool               `json:"offline,omitempty"`   // saved, not sent yet
-	Doubt    bool               `json:"uncertain,omitempty"` // the time is not certain yet
-	Problem  string             `json:"problem,omitempty"`
+	Outcome   device.OutcomeKind `json:"outcome"`
+	Employee  device.EmployeeID  `json:"employee_id"`
+	Time      time.Time          `json:"time"`                // UTC, whole seconds
+	Punch     string             `json:"punch_id"`            // empty if there is none
+	Text      string             `json:"text"`                // what the employee sees
+	Offline   bool               `json:"offline,omitempty"`   // saved, not sent yet
+	Uncertain bool               `json:"uncertain,omitempty"` // the time is not certain yet
+	Problem   string             `json:"problem,omitempty"`
 }
 
 // NewAnswer puts an outcome into the form that scripts read.
 func NewAnswer(o device.Outcome, style display.Style) Answer {
 	a := Answer{
 		Outcome: o.Kind, Employee: o.Employee.ID, Time: o.Punch.Time.UTC().Truncate(time.Second),
-		Text: style.Line(o), Offline: o.Offline, Doubt: o.Punch.Stamp.Uncertain,
+		Text: style.Line(o), Offline: o.Offline, Uncertain: o.Punch.Stamp.Uncertain,
 	}
 	if o.Punch.ID != 0 {
 		a.Punch = o.Punch.ID.String()
@@ -200,17 +200,17 @@ type JournalLine struct {
 	State    device.State      `json:"state,omitempty"`
 	Basis
 	Times
-	Kind device.EventKind `json:"exception,omitempty"`
-	By   string           `json:"by,omitempty"`
-	Why  string           `json:"why,omitempty"`
-	Hash string           `json:"hash"` // of the journal up to here
+	Kind   device.EventKind `json:"exception,omitempty"`
+	By     string           `json:"by,omitempty"`
+	Reason string           `json:"why,omitempty"`
+	Hash   string           `json:"hash"` // of the journal up to here
 }
 
 // NewJournalLine puts a journal entry into the form in which it is exported.
 func NewJournalLine(e queue.JournalEntry) JournalLine {
 	l := JournalLine{Hash: hex.EncodeToString(e.Hash[:])}
 	if e.Punch == nil {
-		l.Punch, l.Time, l.Kind, l.Why, l.By = e.Event.Punch, e.Event.At, e.Event.Kind, e.Event.Why, e.Event.By
+		l.Punch, l.Time, l.Kind, l.Reason, l.By = e.Event.Punch, e.Event.At, e.Event.Kind, e.Event.Reason, e.Event.By
 		return l
 	}
 	p := *e.Punch

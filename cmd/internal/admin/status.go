@@ -51,8 +51,8 @@ type Status struct {
 		Offset time.Duration `json:"-"` // from the time server, as far as the kernel knows
 	} `json:"clock"`
 
-	Enrolment   roster.EnrolState `json:"-"`
-	Examination Examination       `json:"-"` // the newest
+	Enrollment  roster.EnrollState `json:"-"`
+	Examination Examination        `json:"-"` // the newest
 }
 
 // Part is a part of the clock that works, or says why not.
@@ -93,15 +93,15 @@ type ReaderStatus struct {
 
 // UplinkStatus is how the way to Zeitstrom is.
 type UplinkStatus struct {
-	Online  bool       `json:"online"`
-	Problem string     `json:"problem"`
-	Retry   *time.Time `json:"retry"`        // null if nothing waits
-	Stuck   int        `json:"stuck"`        // bookings that wait though others' are sent
-	Reason  string     `json:"stuck_reason"` // why one of them does
-	Blind   bool       `json:"blind"`        // the token may not read timespans
-	Skews   []Skew     `json:"skews"`        // employees with a booking that is ahead of this clock
-	Silent  int        `json:"silent"`       // questions at the door in a row that were not answered in time
-	Why     string     `json:"why"`          // the last of them was not
+	Online       bool       `json:"online"`
+	Problem      string     `json:"problem"`
+	Retry        *time.Time `json:"retry"`        // null if nothing waits
+	Stuck        int        `json:"stuck"`        // bookings that wait though others' are sent
+	Reason       string     `json:"stuck_reason"` // why one of them does
+	MayNotAsk    bool       `json:"blind"`        // the token may not read timespans
+	Skews        []Skew     `json:"skews"`        // employees with a booking that is ahead of this clock
+	Silent       int        `json:"silent"`       // questions at the door in a row that were not answered in time
+	SilentReason string     `json:"why"`          // the last of them was not
 
 	Token  bool                 `json:"-"` // what is in the way is the token
 	Errors [zeitstrom.Kinds]int `json:"-"` // requests that failed since the start, by zeitstrom.Kind
@@ -131,7 +131,7 @@ func (a *Admin) Status(context.Context, string, None) (Status, error) {
 	if s.Uncertain > 0 {
 		waiting, _ := a.rooms.Queue.Undelivered() // what cannot be read shows elsewhere
 		for _, e := range waiting {
-			if e.Stamp.Uncertain && e.State != device.Quarantined && !a.rooms.Clock.Will(e.Punch) {
+			if e.Stamp.Uncertain && e.State != device.Quarantined && !a.rooms.Clock.CanRepair(e.Punch) {
 				s.Stranded++
 			}
 		}
@@ -159,7 +159,7 @@ func (a *Admin) Glance() Status {
 	}
 	trust := r.Clock.Trust()
 	s.Clock.Trusted, s.Clock.Source, s.Clock.Offset = trust.Trusted, trust.Source, r.Clock.Offset()
-	s.Enrolment, _ = r.Enrolment.State()
+	s.Enrollment, _ = r.Enrollment.State()
 	return s
 }
 
@@ -186,8 +186,8 @@ func readerStatus(h reader.Health) ReaderStatus {
 
 func (a *Admin) uplinkStatus(u uplink.Status) UplinkStatus {
 	s := UplinkStatus{
-		Online: u.Online, Problem: u.Problem, Retry: optional(u.Retry), Stuck: len(u.Stuck), Blind: u.Blind,
-		Skews: a.skews(u.Skews), Silent: u.Silent, Why: u.Why, Token: u.Token, Errors: u.Errors,
+		Online: u.Online, Problem: u.Problem, Retry: optional(u.Retry), Stuck: len(u.Stuck), MayNotAsk: u.MayNotAsk,
+		Skews: a.skews(u.Skews), Silent: u.Silent, SilentReason: u.SilentReason, Token: u.Token, Errors: u.Errors,
 	}
 	for _, why := range u.Stuck {
 		s.Reason = why

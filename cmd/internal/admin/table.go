@@ -20,35 +20,35 @@ type Ability[In, Out any] struct {
 // The abilities that the command line has. Programs of other versions ask for status and health:
 // their names and answers stay.
 var (
-	DoStatus         = Ability[None, Status]{"status", (*Admin).Status}
-	DoHealth         = Ability[None, Health]{"health", (*Admin).Health}
-	DoExamine        = Ability[None, Examination]{"examination", (*Admin).Examine}
-	DoLog            = Ability[None, []string]{"log", (*Admin).NewestLog}
-	DoTap            = Ability[WholeUID, Answer]{"tap", (*Admin).Tap}
-	DoPunches        = Ability[Which, []Punch]{"punches", (*Admin).Punches}
-	DoPunch          = Ability[device.PunchID, Punch]{"punch", (*Admin).Punch}
-	DoRetry          = Ability[device.PunchID, Punch]{"retry", (*Admin).Retry}
-	DoDrop           = Ability[Drop, Punch]{"drop", (*Admin).Drop}
-	DoSetTime        = Ability[TimeOf, Punch]{"set-time", (*Admin).SetTime}
-	DoOpenDays       = Ability[None, []OpenDay]{"open-days", (*Admin).OpenDays}
-	DoVerifyJournal  = Ability[None, int]{"verify-journal", (*Admin).VerifyJournal}
-	DoSalvage        = Ability[bool, None]{"salvage", (*Admin).Salvage}
-	DoBadges         = Ability[None, []device.Badge]{"badges", (*Admin).Badges}
-	DoAddBadge       = Ability[NewBadge, roster.Action]{"add-badge", (*Admin).AddBadge}
-	DoRemoveBadge    = Ability[WholeUID, device.Employee]{"remove-badge", (*Admin).RemoveBadge}
-	DoBlockBadge     = Ability[Block, device.Employee]{"block-badge", (*Admin).BlockBadge}
-	DoImportBadges   = Ability[BadgeList, roster.Report]{"import-badges", (*Admin).ImportBadges}
-	DoSyncBadges     = Ability[bool, roster.Merged]{"sync-badges", (*Admin).SyncBadges}
-	DoUnclaimed      = Ability[None, UnclaimedBadges]{"unclaimed", (*Admin).UnclaimedBadges}
-	DoClaim          = Ability[Claim, []Punch]{"claim", (*Admin).Claim}
-	DoEmployee       = Ability[string, device.Employee]{"employee", (*Admin).Employee}
-	DoEnroll         = Ability[Enrol, roster.EnrolState]{"enroll", (*Admin).Enroll}
-	DoAwaitEnrolment = Ability[roster.EnrolState, roster.EnrolState]{"await-enrolment", (*Admin).AwaitEnrolment}
-	DoEndEnrolment   = Ability[int, None]{"end-enrolment", (*Admin).EndEnrolment}
-	DoCorrected      = Ability[Correction, int]{"corrected", (*Admin).Corrected}
-	DoPair           = Ability[None, Pairing]{"pair", (*Admin).Pair}
-	DoNoteReset      = Ability[None, None]{"note-reset", (*Admin).NoteReset}
-	DoResetPage      = Ability[None, Pairing]{"reset-page", (*Admin).ResetPage}
+	DoStatus          = Ability[None, Status]{"status", (*Admin).Status}
+	DoHealth          = Ability[None, Health]{"health", (*Admin).Health}
+	DoExamine         = Ability[None, Examination]{"examination", (*Admin).Examine}
+	DoLog             = Ability[None, []string]{"log", (*Admin).NewestLog}
+	DoTap             = Ability[WholeUID, Answer]{"tap", (*Admin).Tap}
+	DoPunches         = Ability[Which, []Punch]{"punches", (*Admin).Punches}
+	DoPunch           = Ability[device.PunchID, Punch]{"punch", (*Admin).Punch}
+	DoRetry           = Ability[device.PunchID, Punch]{"retry", (*Admin).Retry}
+	DoDrop            = Ability[Drop, Punch]{"drop", (*Admin).Drop}
+	DoSetTime         = Ability[TimeOf, Punch]{"set-time", (*Admin).SetTime}
+	DoOpenDays        = Ability[None, []OpenDay]{"open-days", (*Admin).OpenDays}
+	DoVerifyJournal   = Ability[None, int]{"verify-journal", (*Admin).VerifyJournal}
+	DoSalvage         = Ability[bool, None]{"salvage", (*Admin).Salvage}
+	DoBadges          = Ability[None, []device.Badge]{"badges", (*Admin).Badges}
+	DoAddBadge        = Ability[NewBadge, roster.Action]{"add-badge", (*Admin).AddBadge}
+	DoRemoveBadge     = Ability[WholeUID, device.Employee]{"remove-badge", (*Admin).RemoveBadge}
+	DoBlockBadge      = Ability[Block, device.Employee]{"block-badge", (*Admin).BlockBadge}
+	DoImportBadges    = Ability[BadgeList, roster.Report]{"import-badges", (*Admin).ImportBadges}
+	DoSyncBadges      = Ability[bool, roster.Merged]{"sync-badges", (*Admin).SyncBadges}
+	DoUnclaimed       = Ability[None, UnclaimedBadges]{"unclaimed", (*Admin).UnclaimedBadges}
+	DoClaim           = Ability[Claim, []Punch]{"claim", (*Admin).Claim}
+	DoEmployee        = Ability[string, device.Employee]{"employee", (*Admin).Employee}
+	DoEnroll          = Ability[Enroll, roster.EnrollState]{"enroll", (*Admin).Enroll}
+	DoAwaitEnrollment = Ability[roster.EnrollState, roster.EnrollState]{"await-enrollment", (*Admin).AwaitEnrollment}
+	DoEndEnrollment   = Ability[int, None]{"end-enrollment", (*Admin).EndEnrollment}
+	DoCorrected       = Ability[Correction, int]{"corrected", (*Admin).Corrected}
+	DoPair            = Ability[None, Pairing]{"pair", (*Admin).Pair}
+	DoNoteReset       = Ability[None, None]{"note-reset", (*Admin).NoteReset}
+	DoResetPage       = Ability[None, Pairing]{"reset-page", (*Admin).ResetPage}
 )
 
 // table is what the control socket serves, beside the journal.
@@ -57,7 +57,7 @@ var table = []interface {
 }{
 	DoStatus, DoHealth, DoExamine, DoLog, DoTap, DoPunches, DoPunch, DoRetry, DoDrop, DoSetTime, DoOpenDays,
 	DoVerifyJournal, DoSalvage, DoBadges, DoAddBadge, DoRemoveBadge, DoBlockBadge, DoImportBadges, DoSyncBadges,
-	DoUnclaimed, DoClaim, DoEmployee, DoEnroll, DoAwaitEnrolment, DoEndEnrolment, DoCorrected, DoPair, DoNoteReset,
+	DoUnclaimed, DoClaim, DoEmployee, DoEnroll, DoAwaitEnrollment, DoEndEnrollment, DoCorrected, DoPair, DoNoteReset,
 	DoResetPage,
 }
 

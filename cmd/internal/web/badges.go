@@ -23,12 +23,12 @@ func (s *Server) badgesPage(w http.ResponseWriter, r *http.Request) {
 
 // badgesData is what the page of badges shows.
 type badgesData struct {
-	Query  string
-	Badges []device.Badge
-	More   int
-	Status admin.Status
-	Enrols roster.EnrolState
-	Report *importReport
+	Query   string
+	Badges  []device.Badge
+	More    int
+	Status  admin.Status
+	Enrolls roster.EnrollState
+	Report  *importReport
 }
 
 type importReport struct {
@@ -52,7 +52,8 @@ func (s *Server) showBadges(w http.ResponseWriter, r *http.Request, status int, 
 	})
 	clock := s.status(r)
 	data := badgesData{
-		Query: q, Badges: found[:min(badgesShown, len(found))], Status: clock, Enrols: clock.Enrolment, Report: report,
+		Query: q, Badges: found[:min(badgesShown, len(found))], Status: clock, Enrolls: clock.Enrollment,
+		Report: report,
 	}
 	data.More = len(found) - len(data.Badges)
 	s.answer(w, r, status, "badges", data, problem)
@@ -162,14 +163,14 @@ func (s *Server) enroll(r *http.Request, who string) (string, error) {
 	if way != roster.Another && way != roster.Renewed && way != roster.MovedTo {
 		return "", errEmpty
 	}
-	_, err := s.admin.Enroll(r.Context(), who, admin.Enrol{
+	_, err := s.admin.Enroll(r.Context(), who, admin.Enroll{
 		Who: r.FormValue("employee"), Name: r.FormValue("name"), Way: way,
 	})
 	return "", err
 }
 
 func (s *Server) unenroll(r *http.Request, who string) (string, error) {
-	_, err := s.admin.EndEnrolment(r.Context(), who, 0)
+	_, err := s.admin.EndEnrollment(r.Context(), who, 0)
 	return "", err
 }
 

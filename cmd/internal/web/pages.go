@@ -25,8 +25,8 @@ func (s *Server) nowPage(w http.ResponseWriter, r *http.Request) {
 	s.show(w, r, "now", struct {
 		Status  admin.Status
 		Punches []admin.Punch
-		Enrols  roster.EnrolState
-	}{status, punches, status.Enrolment})
+		Enrolls roster.EnrollState
+	}{status, punches, status.Enrollment})
 }
 
 // status is how the clock is.

@@ -9,7 +9,7 @@ import (
 	"timeclock/device"
 )
 
-var _ device.Office = (*Enrolment)(nil)
+var _ device.Office = (*Enrollment)(nil)
 
 // Way says how somebody gets a badge.
 type Way string
@@ -21,24 +21,24 @@ const (
 	MovedTo Way = "move"    // also one that belongs to somebody else
 )
 
-// enrolTime is how long a badge is waited for.
-const enrolTime = time.Minute
+// enrollTime is how long a badge is waited for.
+const enrollTime = time.Minute
 
-// Enrolment gives the next badge that is held to the reader to somebody.
-type Enrolment struct {
+// Enrollment gives the next badge that is held to the reader to somebody.
+type Enrollment struct {
 	roster *Roster
 
 	mu    sync.Mutex
-	state EnrolState
+	state EnrollState
 	again chan struct{} // closed when the state changes
 	begun time.Time
-	done  func(EnrolState)
+	done  func(EnrollState)
 	once  device.UID // somebody else's badge, that was held there once
 }
 
-// EnrolState is how far an enrolment is.
-type EnrolState struct {
-	Number  int // of the enrolment, from 1
+// EnrollState is how far an enrollment is.
+type EnrollState struct {
+	Number  int // of the enrollment, from 1
 	For     device.Employee
 	Way     Way
 	Until   time.Time      // when it is given up
@@ -48,12 +48,12 @@ type EnrolState struct {
 	Problem string         // why the last badge that was held there was not taken
 }
 
-// NewEnrolment makes one for a badge map.
-func NewEnrolment(r *Roster) *Enrolment { return &Enrolment{roster: r, again: make(chan struct{})} }
+// NewEnrollment makes one for a badge map.
+func NewEnrollment(r *Roster) *Enrollment { return &Enrollment{roster: r, again: make(chan struct{})} }
 
 // Begin waits for a badge, and calls done once one was given out. It is refused
 // while somebody else is to get one.
-func (e *Enrolment) Begin(who device.Employee, way Way, done func(EnrolState)) (EnrolState, error) {
+func (e *Enrollment) Begin(who device.Employee, way Way, done func(EnrollState)) (EnrollState, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := time.Now()
@@ -61,12 +61,12 @@ func (e *Enrolment) Begin(who device.Employee, way Way, done func(EnrolState)) (
 		return s, fmt.Errorf("%s (%s) is to get a badge just now: wait for that, or cancel it", s.For.Name, s.For.ID)
 	}
 	e.begun, e.done, e.once = now.Round(0), done, device.UID{}
-	e.change(EnrolState{Number: e.state.Number + 1, For: who, Way: way, Waiting: true, Until: now.Add(enrolTime)})
+	e.change(EnrollState{Number: e.state.Number + 1, For: who, Way: way, Waiting: true, Until: now.Add(enrollTime)})
 	return e.state, nil
 }
 
-// End gives up an enrolment, if it is still the one of that number.
-func (e *Enrolment) End(number int) {
+// End gives up an enrollment, if it is still the one of that number.
+func (e *Enrollment) End(number int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if s := e.state; s.Number == number && s.Waiting {
@@ -76,7 +76,7 @@ func (e *Enrolment) End(number int) {
 }
 
 // State returns how far it is, and a channel that is closed when that changes.
-func (e *Enrolment) State() (EnrolState, <-chan struct{}) {
+func (e *Enrollment) State() (EnrollState, <-chan struct{}) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.state
@@ -84,14 +84,14 @@ func (e *Enrolment) State() (EnrolState, <-chan struct{}) {
 	return s, e.again
 }
 
-func (e *Enrolment) change(s EnrolState) {
+func (e *Enrollment) change(s EnrollState) {
 	e.state = s
 	close(e.again)
 	e.again = make(chan struct{})
 }
 
-// Enrol implements device.Office.
-func (e *Enrolment) Enrol(tap device.Tap) (device.Outcome, bool) {
+// Enroll implements device.Office.
+func (e *Enrollment) Enroll(tap device.Tap) (device.Outcome, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.state

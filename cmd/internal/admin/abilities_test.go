@@ -1,0 +1,387 @@
+package admin
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"timeclock/device"
+	"timeclock/device/doctor"
+	"timeclock/device/roster"
+	"timeclock/sync/zeitstrom/zeitstromtest"
+)
+
+// abilities are what the command line has, too.
+var abilities = map[string]func(*world){
+	"Status": func(w *world) {
+		w.refused()
+		w.stranded()
+		s := use(w, DoStatus, None{})
+		w.equal("quarantined", s.Quarantined, 1)
+		w.equal("stranded", s.Stranded, 1)
+		w.equal("the file's notice", s.Storage.Notice, "it was put together anew")
+		w.equal("the settings", s.Settings.Problem, "a mistake")
+		w.equal("the page", s.Page.Address, "https://clock:8443")
+	},
+	"Health": func(w *world) {
+		h := use(w, DoHealth, None{})
+		w.equal("version", h.Version, "1.2")
+		w.equal("problem", h.Problem, "it hangs: uplink")
+	},
+	"Examine": func(w *world) {
+		x := use(w, DoExamine, None{})
+		w.equal("verdict", x.Verdict, doctor.Fail)
+		w.equal("what is kept of it", w.admin.Examination().Verdict, doctor.Fail)
+	},
+	"NewestLog": func(w *world) { w.equal("log", use(w, DoLog, None{}), []string{"started"}) },
+	"Tap": func(w *world) {
+		a := use(w, DoTap, WholeUID{hers.UID})
+		w.equal("employee", a.Employee, anna.ID)
+		w.admin.rooms.Bring = nil
+		if _, err := try(w, DoTap, WholeUID{hers.UID}); err == nil || err.Error() != ErrRealReader.Error() {
+			w.Errorf("a tap by shell at a real reader: %v", err)
+		}
+	},
+	"Punches": func(w *world) {
+		first, second := w.append(anna, device.CheckIn, time.Hour), w.append(ben, device.CheckIn, time.Minute)
+		if err := errors.Join(w.rooms.Queue.Attempt(first), w.rooms.Queue.Deliver(first)); err != nil {
+			w.Fatal(err)
+		}
+		ids := func(which Which) (ids []device.PunchID) {
+			for _, p := range use(w, DoPunches, which) {
+				ids = append(ids, p.ID)
+			}
+			return ids
+		}
+		w.equal("waiting", ids(Which{}), []device.PunchID{second.ID})
+		w.equal("all", ids(Which{All: true}), []device.PunchID{second.ID, first.ID})
+		w.equal("the newest", ids(Which{All: true, Most: 1}), []device.PunchID{second.ID})
+	},
+	"Punch": func(w *world) {
+		p := use(w, DoPunch, w.refused().ID)
+		w.equal("name", p.Name, anna.Name)
+		w.equal("state", p.State, device.Quarantined)
+		w.equal("reason", p.Reason, "no such employee")
+	},
+	"Retry": func(w *world) {
+		p := w.refused()
+		w.equal("what it says", use(w, DoRetry, p.ID).State, device.Pending)
+		w.equal("state", w.state(p.ID), device.Pending)
+		w.noted(device.EventReleased)
+		_, err := try(w, DoRetry, w.stranded().ID)
+		var refusal *device.Refusal
+		if !errors.As(err, &refusal) || refusal.Remedy != device.SetTimeInstead {
+			w.Errorf("a booking without a time: %v", err)
+		}
+	},
+	"Drop": func(w *world) {
+		p := w.refused()
+		w.equal("what it says", use(w, DoDrop, Drop{p.ID, "entered by hand"}).State, device.Dropped)
+		w.equal("state", w.state(p.ID), device.Dropped)
+		w.noted(device.EventDropped, "entered by hand")
+	},
+	"SetTime": func(w *world) {
+		p := w.stranded()
+		_, started, err := w.rooms.Clock.Bounds(p)
+		if err != nil {
+			w.Fatal(err)
+		}
+		at := started.Add(-time.Hour).Truncate(time.Second).UTC()
+		w.equal("what it says", use(w, DoSetTime, TimeOf{p.ID, at}).Time, at)
+		e, err := w.rooms.Queue.Find(p.ID)
+		if err != nil || !e.Time.Equal(at) || e.Stamp.Uncertain || e.State != device.Pending {
+			w.Errorf("%+v, %v", e, err)
+		}
+		w.noted(device.EventTimeSet)
+	},
+	"OpenDays": func(w *world) {
+		w.append(anna, device.CheckIn, 20*time.Hour)
+		days := use(w, DoOpenDays, None{})
+		if len(days) != 1 || days[0].Name != anna.Name || days[0].Confirmed {
+			w.Errorf("%+v", days)
+		}
+	},
+	"VerifyJournal": func(w *world) {
+		w.append(anna, device.CheckIn, time.Hour)
+		w.equal("entries", use(w, DoVerifyJournal, None{}), 1)
+	},
+	"Journal": func(w *world) {
+		p := w.append(anna, device.CheckIn, time.Hour)
+		var way Way = w.admin
+		if w.client != nil {
+			way = w.client
+		}
+		var lines []JournalLine
+		err := way.Journal(w.Context(), func(l JournalLine) error { lines = append(lines, l); return nil })
+		if err != nil || len(lines) != 1 || lines[0].Punch != p.ID || lines[0].Employee != anna.ID {
+			w.Errorf("%+v, %v", lines, err)
+		}
+	},
+	"Salvage": func(w *world) {
+		use(w, DoSalvage, false)
+		w.equal("who asked for what", w.file.asked, w.by+" false")
+		w.noted(device.EventSalvageAsked)
+	},
+	"Badges": func(w *world) {
+		list := use(w, DoBadges, None{})
+		if len(list) != 1 || list[0].UID != hers.UID || list[0].Employee != anna {
+			w.Errorf("%+v", list)
+		}
+	},
+	"AddBadge": func(w *world) {
+		b := device.Badge{UID: free, Employee: ben}
+		w.equal("action", use(w, DoAddBadge, NewBadge{Badge: b}), roster.Added)
+		w.has(free, ben)
+		w.noted(device.EventBadgeAdded, string(ben.ID))
+		b.UID = hers.UID
+		if _, err := try(w, DoAddBadge, NewBadge{Badge: b}); err == nil {
+			w.Error("somebody else's badge was given away")
+		}
+		w.equal("action", use(w, DoAddBadge, NewBadge{Badge: b, Move: true}), roster.Moved)
+		w.noted(device.EventBadgeMoved)
+	},
+	"RemoveBadge": func(w *world) {
+		w.equal("whose", use(w, DoRemoveBadge, WholeUID{hers.UID}), anna)
+		w.has(hers.UID, device.Employee{})
+		w.noted(device.EventBadgeRemoved, string(anna.ID))
+	},
+	"BlockBadge": func(w *world) {
+		w.equal("whose", use(w, DoBlockBadge, Block{WholeUID{hers.UID}, true}), anna)
+		if b, _ := w.rooms.Roster.Lookup(hers.UID); !b.Blocked {
+			w.Error("it is not blocked")
+		}
+		w.noted(device.EventBadgeBlocked)
+		use(w, DoBlockBadge, Block{WholeUID{hers.UID}, false})
+		w.has(hers.UID, anna)
+		w.noted(device.EventBadgeUnblocked)
+	},
+	"ImportBadges": func(w *world) {
+		l := BadgeList{File: []byte("uid,employee_id,name\n" + free.Hex() + "," + string(ben.ID) + "," + ben.Name + "\n")}
+		l.Dry = true
+		w.equal("lines", len(use(w, DoImportBadges, l).Lines), 1)
+		w.has(free, device.Employee{})
+		l.Dry = false
+		use(w, DoImportBadges, l)
+		w.has(free, ben)
+		w.noted(device.EventBadgesImported, "1 lines")
+		l.File = []byte("uid,employee_id,name\nnonsense,x,y\n")
+		if report, err := try(w, DoImportBadges, l); err == nil || len(report.Lines) != 1 {
+			w.Errorf("a bad list: %+v, %v", report, err)
+		}
+	},
+	"SyncBadges": func(w *world) {
+		w.server.SetPeople([]zeitstromtest.Employee{
+			{ID: string(ben.ID), FirstName: "Ben", LastName: "Weiß", Token: free.Hex()},
+		})
+		w.equal("added", len(use(w, DoSyncBadges, false).Added), 1)
+		w.has(free, ben)
+		w.noted(device.EventBadgesSynced, "1 added")
+	},
+	"UnclaimedBadges": func(w *world) {
+		w.tap(free, time.Hour)
+		w.tap(free, time.Minute)
+		u := use(w, DoUnclaimed, None{})
+		if len(u.Badges) != 1 || u.Badges[0].UID.UID != free || len(u.Badges[0].Taps) != 2 {
+			w.Errorf("%+v", u)
+		}
+	},
+	"Claim": func(w *world) {
+		w.tap(free, time.Hour)
+		w.tap(free, 10*time.Minute)
+		c := Claim{Badge: device.Badge{UID: free, Employee: ben}, Dry: true}
+		w.equal("what would be booked", len(use(w, DoClaim, c)), 2)
+		w.has(free, device.Employee{})
+		c.Dry = false
+		w.equal("what was booked", len(use(w, DoClaim, c)), 2)
+		w.has(free, ben)
+		w.noted(device.EventTapsClaimed, "2 of")
+		w.equal("pending", w.rooms.Queue.Stats().Pending, 2)
+	},
+	"Employee": func(w *world) {
+		for _, who := range []string{string(anna.ID), hers.UID.Hex(), " anna müller "} {
+			w.equal(who, use(w, DoEmployee, who), anna)
+		}
+		other := device.Badge{UID: free, Employee: device.Employee{ID: ben.ID, Name: anna.Name}}
+		if _, err := w.rooms.Roster.Add(other, false); err != nil {
+			w.Fatal(err)
+		}
+		for who, problem := range map[string]string{"nobody": "nobody in the badge map", anna.Name: "2 employees"} {
+			if _, err := try(w, DoEmployee, who); err == nil || !strings.Contains(err.Error(), problem) {
+				w.Errorf("%s: %v", who, err)
+			}
+		}
+	},
+	"Enroll": func(w *world) {
+		s := use(w, DoEnroll, Enroll{Who: string(ben.ID), Name: ben.Name, Way: roster.Another})
+		w.equal("waiting", s.Waiting, true)
+		w.rooms.Enrollment.Enroll(device.Tap{UID: free, Time: time.Now()})
+		w.has(free, ben)
+		w.noted(device.EventBadgeEnrolled, string(ben.ID))
+	},
+	"AwaitEnrollment": func(w *world) {
+		begun := use(w, DoEnroll, Enroll{Who: string(ben.ID), Name: ben.Name, Way: roster.Another})
+		w.rooms.Enrollment.Enroll(device.Tap{UID: free, Time: time.Now()})
+		w.equal("the badge", use(w, DoAwaitEnrollment, begun).Badge.UID, free)
+	},
+	"EndEnrollment": func(w *world) {
+		use(w, DoEnroll, Enroll{Who: string(ben.ID), Name: ben.Name, Way: roster.Another})
+		use(w, DoEndEnrollment, 0)
+		if s, _ := w.rooms.Enrollment.State(); s.Waiting {
+			w.Error("it still waits")
+		}
+	},
+	"Corrected": func(w *world) {
+		w.append(anna, device.CheckIn, time.Hour)
+		x := Correction{device.EventTimesCorrected, "7", anna.ID}
+		w.equal("pending", use(w, DoCorrected, x), 1)
+		w.noted(device.EventTimesCorrected, "timespan 7 of "+string(anna.ID))
+	},
+	"Pair": func(w *world) {
+		w.equal("code", use(w, DoPair, None{}).Code, "1234")
+		w.equal("what the page did", w.page.did, "pair")
+		w.noted(device.EventPairingBegun)
+		w.admin.rooms.Page = nil
+		if _, err := try(w, DoPair, None{}); err == nil || err.Error() != ErrNoPage.Error() {
+			w.Errorf("without a page: %v", err)
+		}
+	},
+	"ResetPage": func(w *world) {
+		w.equal("code", use(w, DoResetPage, None{}).Code, "5678")
+		w.equal("what the page did", w.page.did, "reset")
+		w.noted(device.EventAccountsReset)
+	},
+	"NoteReset": func(w *world) {
+		use(w, DoNoteReset, None{})
+		w.noted(device.EventAccountsReset)
+	},
+}
+
+// pageAbilities are what only the page has.
+var pageAbilities = map[string]func(*world){
+	"Settings":  func(w *world) { w.equal("settings", w.admin.Settings(), []string{"state_dir = x"}) },
+	"ShortName": func(w *world) { w.equal("name", w.admin.ShortName(ben.Name), "B. W.") },
+	"Backlog":   func(w *world) { w.equal("samples", len(w.admin.Backlog()), 1) },
+	"Paired": func(w *world) {
+		w.admin.Paired(w.by)
+		w.noted(device.EventAdminPaired, w.by)
+	},
+	"AccountSet": func(w *world) {
+		w.admin.AccountSet(w.by, "eva", "viewer")
+		w.noted(device.EventAccountSet, "eva (viewer)")
+	},
+	"AccountRemoved": func(w *world) {
+		w.admin.AccountRemoved(w.by, "eva")
+		w.noted(device.EventAccountRemoved, "eva")
+	},
+	"BookOrphans": func(w *world) {
+		tap := device.Tap{UID: free, Time: time.Now().Add(-time.Hour)}
+		if _, err := w.rooms.Queue.Keep(tap, time.Minute, true); err != nil {
+			w.Fatal(err)
+		}
+		w.admin.BookOrphans()
+		w.equal("before its badge is known", w.rooms.Queue.Stats().Pending, 0)
+		if _, err := w.rooms.Roster.Add(device.Badge{UID: free, Employee: ben}, false); err != nil {
+			w.Fatal(err)
+		}
+		w.admin.BookOrphans()
+		w.equal("then", w.rooms.Queue.Stats().Pending, 1)
+		w.by = "" // nobody asked for it
+		w.noted(device.EventTapsBooked)
+	},
+	"WhoIsIn": func(w *world) {
+		w.append(anna, device.CheckIn, time.Hour)
+		r, err := w.admin.WhoIsIn(w.Context(), false)
+		if err != nil || len(r.People) != 1 || !r.People[0].In || r.Asked != 0 {
+			w.Errorf("%+v, %v", r, err)
+		}
+		w = newWorld(w.T)
+		w.server.Put(zeitstromtest.Timespan{Employee: string(anna.ID), CheckIn: time.Now().Add(-time.Hour)})
+		if _, _, err := w.rooms.Uplink.Refresh(w.Context(), anna.ID); err != nil { // it is online from here on
+			w.Fatal(err)
+		}
+		r, err = w.admin.WhoIsIn(w.Context(), true)
+		if err != nil || !r.People[0].In || r.People[0].Source != device.Zeitstrom || r.Asked != 1 || r.Answered != 1 {
+			w.Errorf("%+v, %v", r, err)
+		}
+	},
+	"Desk": func(w *world) {
+		eight := time.Now().UTC().AddDate(0, 0, -1).Truncate(24 * time.Hour).Add(8 * time.Hour)
+		put := func(from, to time.Duration) string {
+			id := "e5f6a7b8-c9d0-4234-8fab-00000000000" + from.String()[:1]
+			w.server.Put(zeitstromtest.Timespan{
+				ID: id, Employee: string(anna.ID), CheckIn: eight.Add(from), CheckOut: eight.Add(to),
+			})
+			return id
+		}
+		first, second := put(time.Hour, 2*time.Hour), put(3*time.Hour, 5*time.Hour)
+		desk, err := w.admin.Desk(w.by, "")
+		if err != nil {
+			w.Fatal(err)
+		}
+		ctx := w.Context()
+		now := func(id string) Timespan {
+			t, err := desk.Timespan(ctx, id)
+			if err != nil {
+				w.Error(err)
+			}
+			return t
+		}
+		did := func(kind device.EventKind) func(Done, error) {
+			return func(d Done, err error) {
+				w.Helper()
+				if err != nil {
+					w.Errorf("%s: %v", kind, err)
+				}
+				w.noted(kind, string(anna.ID))
+			}
+		}
+		did(device.EventTimesCorrected)(desk.SetTimes(ctx, first, eight, time.Time{}))
+		w.equal("check-in", now(first).CheckIn.UTC(), eight)
+		did(device.EventCommentSet)(desk.Comment(ctx, first, "late train"))
+		w.equal("comment", now(first).Comment, "late train")
+		project := Project{ID: "9b0c1d2e-0000-4000-8000-000000000001"}
+		did(device.EventProjectAssigned)(desk.Assign(ctx, first, project))
+		w.equal("project", now(first).ProjectID, project.ID)
+		tags := []Tag{{ID: project.ID, Type: "relative", Value: "100"}}
+		did(device.EventTagsSet)(desk.Tag(ctx, first, tags))
+		w.equal("tags", len(now(first).Tags), 1)
+		did(device.EventTimespanSplit)(desk.Split(ctx, second, eight.Add(4*time.Hour)))
+		day := func() []Timespan {
+			spans, err := desk.Workday(ctx, now(first))
+			if err != nil {
+				w.Error(err)
+			}
+			return spans
+		}
+		w.equal("timespans after the split", len(day()), 3)
+		did(device.EventTimespansMerged)(desk.Merge(ctx, []string{day()[1].ID, day()[2].ID}))
+		w.equal("timespans after the merger", len(day()), 2)
+		if changes, err := desk.History(ctx, first); err != nil || len(changes) == 0 {
+			w.Errorf("history: %v, %v", changes, err)
+		}
+		workday, err := desk.FindWorkday(ctx, anna.ID, eight, []device.Badge{hers})
+		if err != nil {
+			w.Error(err)
+		}
+		did(device.EventTimespanAdded)(desk.Add(ctx, anna.ID, workday, eight.Add(7*time.Hour), eight.Add(8*time.Hour)))
+		week, err := desk.Week(ctx, anna.ID, eight)
+		if err != nil || len(week) != 3 || !slices.IsSortedFunc(week, func(a, b Timespan) int {
+			return a.CheckIn.Compare(b.CheckIn)
+		}) {
+			w.Errorf("week: %+v, %v", week, err)
+		}
+		did(device.EventTimespanDeleted)(desk.Delete(ctx, first))
+		if _, err := desk.Timespan(ctx, first); err == nil {
+			w.Error("it is still there")
+		}
+	},
+}
+
+// has fails unless a badge is that employee's, or nobody's.
+func (w *world) has(u device.UID, e device.Employee) {
+	w.Helper()
+	if b, _ := w.rooms.Roster.Lookup(u); b.Employee != e || b.Blocked {
+		w.Errorf("badge %s is %+v, want %v's", u.Hex(), b, e)
+	}
+}
