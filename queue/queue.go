@@ -92,12 +92,16 @@ type contents struct {
 
 // Close stores what is not stored yet and closes the file. Of the punches that
 // were marked as attempted only those are still so that nobody is sure of: only
-// a crash makes the others ambiguous.
+// a crash makes the others ambiguous. Where there is no file it says so, if there was something
+// to store.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.flush.Stop()
 	if s.db == nil {
+		if len(s.events) > 0 {
+			return s.absent
+		}
 		return nil
 	}
 	err := s.save(func(st *stage) error {

@@ -150,6 +150,9 @@ func TestSecondProcessIsRefused(t *testing.T) {
 	if _, err := Open(path, nil); !errors.Is(err, ErrInUse) {
 		t.Errorf("second Open = %v, want ErrInUse", err)
 	}
+	if err := Verify(path); err != nil {
+		t.Errorf("a file that is in use is not damaged: %v", err)
+	}
 }
 
 // TestKilled kills a process that appends as fast as it can; every punch it

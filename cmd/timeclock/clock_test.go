@@ -71,8 +71,7 @@ func newPlace(t *testing.T) *place {
 		t.Fatal(err)
 	}
 	t.Cleanup(a.down)
-	cfg,
-		err := config.Parse("test",
+	cfg, err := config.Parse("test",
 		fmt.Appendf(nil, "state_dir = %q\nzeitstrom = { url = %q, token_file = %q }\nreader.driver = "+
 			"\"simulated\"\ndisplay.driver = \"none\"\nterminal.lockout = \"0s\"\n",
 			filepath.Join(dir, "state"), a.url(), filepath.Join(dir, "token")))

@@ -72,7 +72,7 @@ func (c *call) either(ctx context.Context) (w admin.Way, done func(), err error)
 		fmt.Fprintln(c.stderr, "NOTICE: "+damage.Problem)
 	}
 	return work.admin, func() {
-		if err := d.Close(); err != nil {
+		if err := errors.Join(d.queue.Close(), d.state.Close()); err != nil {
 			fmt.Fprintf(c.stderr, "NOTICE: it is done, and could not be noted in the journal: %v\n", err)
 		}
 	}, nil
