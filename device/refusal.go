@@ -21,4 +21,5 @@ const (
 	SayNumbers     Remedy = "numbers" // how the badge numbers are written
 	SayIfDecimal   Remedy = "decimal" // that they are decimal, and in which order
 	SetTimeInstead Remedy = "time"    // a booking has no certain time yet: it is to get one
+	SayWorkday     Remedy = "workday" // which day at Zeitstrom is meant
 )

@@ -118,4 +118,5 @@ var remedies = map[device.Remedy]string{
 	device.SayIfDecimal: "or say -numbers decimal or -numbers decimal-reversed " +
 		"(`timeclock badge explain NUMBER` shows both)",
 	device.SetTimeInstead: "`timeclock queue time` gives it one",
+	device.SayWorkday:     "say which with -workday (it stands in the address of the day at Zeitstrom)",
 }

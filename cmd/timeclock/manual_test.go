@@ -2,10 +2,14 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"timeclock/device"
 )
 
 func printed(t *testing.T, args ...string) string {
@@ -53,6 +57,24 @@ func TestManPage(t *testing.T) {
 	for _, want := range []string{`\-dry\-run`, `.I /etc/timeclock/timeclock.toml`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the manual page lacks %s", want)
+		}
+	}
+}
+
+// Each remedy of a refusal has words for the command line.
+func TestRemedies(t *testing.T) {
+	refusals, err := os.ReadFile("../../device/refusal.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := regexp.MustCompile(`Remedy = "([a-z]+)"`).FindAllSubmatch(refusals, -1)
+	if len(all) != len(remedies) {
+		t.Errorf("of %d remedies %d have words", len(all), len(remedies))
+	}
+	for _, r := range all {
+		refusal := &device.Refusal{Cause: "no", Remedy: device.Remedy(r[1])}
+		if got := advised(refusal).Error(); got == "no: " {
+			t.Errorf("there are no words for the remedy %q", r[1])
 		}
 	}
 }

@@ -170,7 +170,9 @@ func (d *Desk) FindWorkday(
 	case 1:
 		return found[0], nil
 	default:
-		return "", fmt.Errorf("%s has %d workdays on %s: say which with -workday", e, len(found), date)
+		return "", &device.Refusal{
+			Cause: fmt.Sprintf("%s has %d workdays on %s", e, len(found), date), Remedy: device.SayWorkday,
+		}
 	}
 	for _, b := range badges {
 		if b.Employee.ID != e {
@@ -184,8 +186,9 @@ func (d *Desk) FindWorkday(
 			return days[0].ID, nil
 		}
 	}
-	return "", fmt.Errorf("no workday of %s is known on %s: say which with -workday (it stands in the address of "+
-		"the day at Zeitstrom)", e, date)
+	return "", &device.Refusal{
+		Cause: fmt.Sprintf("no workday of %s is known on %s", e, date), Remedy: device.SayWorkday,
+	}
 }
 
 // correct makes a change of one timespan.

@@ -53,6 +53,36 @@ func TestLanguagesAreComplete(t *testing.T) {
 	}
 }
 
+// Whatever the page says names what is on the page: no flag, and no command but those for who
+// stands at the clock as root. For each remedy of a refusal it has words of its own.
+func TestPageSpeaksOfThePage(t *testing.T) {
+	refusals, err := os.ReadFile("../../../device/refusal.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	remedies := regexp.MustCompile(`Remedy = "([a-z]+)"`).FindAllSubmatch(refusals, -1)
+	if len(remedies) < 7 {
+		t.Fatalf("only %d remedies were found", len(remedies))
+	}
+	flag := regexp.MustCompile("(^|[ (`])-[a-z]{3,}")
+	for _, name := range languages {
+		words, err := texts(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range remedies {
+			if words["remedy_"+string(r[1])] == "" {
+				t.Errorf("%s has no words for the remedy %q", name, r[1])
+			}
+		}
+		for key, text := range words {
+			if flag.MatchString(text) {
+				t.Errorf("%s, %s: %q names a flag", name, key, text)
+			}
+		}
+	}
+}
+
 // A session ends when nobody uses it, also if its page goes on asking by itself.
 func TestSessionsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
