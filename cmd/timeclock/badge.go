@@ -133,11 +133,7 @@ func (c *call) said(err error, what string, uid device.UID, e device.Employee) e
 
 // claim shows which bookings a badge's taps become, and makes them.
 func (c *call) claim(ctx context.Context, wish admin.Claim) error {
-	clock, err := c.running()
-	if err != nil {
-		return err
-	}
-	plan, err := admin.DoClaim.On(ctx, clock, wish)
+	plan, err := ask(ctx, c, admin.DoClaim, wish)
 	if err != nil {
 		return err
 	}
@@ -164,11 +160,7 @@ func badgeUnclaimed() command {
 }
 
 func (c *call) listUnclaimed(ctx context.Context, asJSON bool) error {
-	clock, err := c.running()
-	if err != nil {
-		return err
-	}
-	all, err := admin.DoUnclaimed.On(ctx, clock, admin.None{})
+	all, err := ask(ctx, c, admin.DoUnclaimed, admin.None{})
 	if err != nil {
 		return err
 	}

@@ -130,11 +130,7 @@ func badgeSync() command {
 		flags: func(f *flags) action {
 			force := f.truth("force", "even if most badges would be removed")
 			return func(ctx context.Context, c *call) error {
-				clock, err := c.running()
-				if err != nil {
-					return err
-				}
-				m, err := admin.DoSyncBadges.On(ctx, clock, *force)
+				m, err := ask(ctx, c, admin.DoSyncBadges, *force)
 				return c.printMerged(m, err)
 			}
 		},
@@ -194,20 +190,16 @@ func badgeEnroll() command {
 
 // enroll waits until the badge was held to the reader.
 func (c *call) enroll(ctx context.Context, wish admin.Enroll) error {
-	clock, err := c.running()
+	s, err := ask(ctx, c, admin.DoEnroll, wish)
 	if err != nil {
 		return err
 	}
-	s, err := admin.DoEnroll.On(ctx, clock, wish)
-	if err != nil {
-		return err
-	}
-	defer admin.DoEndEnrollment.On(context.WithoutCancel(ctx), clock, s.Number) // whoever is interrupted waits no more
+	defer ask(context.WithoutCancel(ctx), c, admin.DoEndEnrollment, s.Number) // whoever is interrupted waits no more
 	fmt.Fprintf(c.stdout, "Hold the badge for %s %s to the reader, within %v.\n", s.For.ID, s.For.Name,
 		time.Until(s.Until).Round(time.Second))
 	for number := s.Number; s.Waiting; {
 		was := s.Problem
-		if s, err = admin.DoAwaitEnrollment.On(ctx, clock, s); err != nil {
+		if s, err = ask(ctx, c, admin.DoAwaitEnrollment, s); err != nil {
 			return err
 		}
 		if s.Number != number {

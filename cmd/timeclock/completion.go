@@ -55,69 +55,61 @@ func names(all []*flag.Flag) (names []string) {
 
 // bash prints what bash-completion reads.
 func bash(out io.Writer) error {
-	w := newWords()
-	fmt.Fprintf(out, `# bash completion for timeclock
+	return inCases(out, `# bash completion for timeclock
 _timeclock() {
-	local cur=${COMP_WORDS[COMP_CWORD]} words=
+	local cur=${COMP_WORDS[COMP_CWORD]} choices=
 	case "$COMP_CWORD ${COMP_WORDS[*]:1:COMP_CWORD-1}" in
-	"1 ") words=%q ;;
-`, strings.Join(w.first, " "))
-	for _, name := range w.first {
-		if verbs := w.verbs[name]; len(verbs) > 0 {
-			fmt.Fprintf(out, "\t%q) words=%q ;;\n", "2 "+name, strings.Join(verbs, " "))
-		}
-	}
-	fmt.Fprint(out, "\tesac\n\tif [[ $cur == -* ]]; then case \"${COMP_WORDS[*]:1:2}\" in\n")
-	for _, cmd := range forPeople() {
-		pattern := fmt.Sprintf("%q", cmd.name)
-		if !strings.Contains(cmd.name, " ") {
-			pattern += "\\ *"
-		}
-		fmt.Fprintf(out, "\t%s) words=%q ;;\n", pattern, strings.Join(names(w.flags[cmd.name]), " "))
-	}
-	_, err := io.WriteString(out, `	esac; fi
-	if [ -n "$words" ]; then
-		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+`, `	esac
+	if [[ $cur == -* ]]; then case "${COMP_WORDS[*]:1:2}" in
+`, `	esac; fi
+	if [ -n "$choices" ]; then
+		mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 	fi
 }
 complete -o filenames -F _timeclock timeclock
 `)
-	return err
 }
 
 // zsh prints a function for zsh's completion system.
 func zsh(out io.Writer) error {
-	w := newWords()
-	fmt.Fprintf(out, `#compdef timeclock
+	return inCases(out, `#compdef timeclock
 _timeclock() {
-	local -a words_
+	local choices=
 	case "$((CURRENT - 1)) ${words[2,CURRENT-1]}" in
-	"1 ") words_=(%s) ;;
-`, strings.Join(w.first, " "))
-	for _, name := range w.first {
-		if verbs := w.verbs[name]; len(verbs) > 0 {
-			fmt.Fprintf(out, "\t%q) words_=(%s) ;;\n", "2 "+name, strings.Join(verbs, " "))
-		}
-	}
-	fmt.Fprint(out, "\tesac\n\tif [[ ${words[CURRENT]} == -* ]]; then case \"${words[2,3]}\" in\n")
-	for _, cmd := range forPeople() {
-		pattern := fmt.Sprintf("%q", cmd.name)
-		if !strings.Contains(cmd.name, " ") {
-			pattern += "*"
-		}
-		fmt.Fprintf(out, "\t%s) words_=(%s) ;;\n", pattern, strings.Join(names(w.flags[cmd.name]), " "))
-	}
-	_, err := io.WriteString(out, `	esac; fi
-	if (( ${#words_} )); then
-		compadd -- $words_
+`, `	esac
+	if [[ ${words[CURRENT]} == -* ]]; then case "${words[2,3]}" in
+`, `	esac; fi
+	if [ -n "$choices" ]; then
+		compadd -- ${=choices}
 	else
 		_files
 	fi
 }
 _timeclock "$@"
 `)
+}
+
+// inCases prints a function of a shell with two cases: which word or verb comes next, and which
+// flag. What stands between them ends with the second.
+func inCases(out io.Writer, head, flags, tail string) error {
+	w := newWords()
+	fmt.Fprintf(out, "%s\t\"1 \") choices=%q ;;\n", head, strings.Join(w.first, " "))
+	for _, name := range w.first {
+		if verbs := w.verbs[name]; len(verbs) > 0 {
+			fmt.Fprintf(out, "\t%q) choices=%q ;;\n", "2 "+name, strings.Join(verbs, " "))
+		}
+	}
+	fmt.Fprint(out, flags)
+	for _, cmd := range forPeople() {
+		pattern := fmt.Sprintf("%q", cmd.name)
+		if !strings.Contains(cmd.name, " ") {
+			pattern += "\\ *"
+		}
+		fmt.Fprintf(out, "\t%s) choices=%q ;;\n", pattern, strings.Join(names(w.flags[cmd.name]), " "))
+	}
+	_, err := io.WriteString(out, tail)
 	return err
 }
 

@@ -16,15 +16,11 @@ func queueVerify() command {
 	return command{
 		name: "queue verify", help: "check that nobody has changed the journal",
 		flags: simple(func(ctx context.Context, c *call) error {
-			clock, err := c.running()
+			n, err := ask(ctx, c, admin.DoVerifyJournal, admin.None{})
 			if err != nil {
 				return err
 			}
-			n, err := admin.DoVerifyJournal.On(ctx, clock, admin.None{})
-			if err != nil {
-				return err
-			}
-			s, err := admin.DoStatus.On(ctx, clock, admin.None{})
+			s, err := ask(ctx, c, admin.DoStatus, admin.None{})
 			if err != nil {
 				return err
 			}

@@ -21,27 +21,43 @@ func printed(t *testing.T, args ...string) string {
 	return out.String()
 }
 
+// shells are how one asks a shell what it proposes for the line $0, by a script.
+var shells = map[string]string{
+	"bash": `eval "$1"; COMP_WORDS=($0); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _timeclock
+printf '%s\n' "${COMPREPLY[@]}"`,
+	"zsh": `compadd() { shift; for w in "$@"; do [[ $w == ${words[CURRENT]}* ]] && print -- $w; done; true; }
+_files() { print -l -- ${words[CURRENT]}*(N); }
+words=(${=0}) CURRENT=${#words}; eval "$1"`,
+	"fish": `echo "$argv[2]" | source; complete -C "$argv[1]" | string split -f1 \t; true`,
+}
+
 // What the shell proposes is what there is.
 func TestCompletion(t *testing.T) {
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("SKIPPED: there is no bash on this computer to complete anything")
-	}
-	script := printed(t, "completion", "bash")
-	for line, want := range map[string][]string{
-		"timeclock que":              {"queue"},
-		"timeclock badge b":          {"block"},
-		"timeclock queue list -":     {"-all", "-config", "-json"},
-		"timeclock badge import -re": {"-replace"},
-		"timeclock status -j":        {"-json"},
-		"timeclock config check mai": {"main.go"},
-	} {
-		cmd := exec.Command(bash, "-c", script+"\nCOMP_WORDS=($0); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _timeclock; "+
-			"printf '%s\\n' \"${COMPREPLY[@]}\"", line)
-		out, err := cmd.CombinedOutput()
-		if got := strings.Fields(string(out)); err != nil || !slices.Equal(got, want) {
-			t.Errorf("%q is completed to %q, %v, want %q", line, got, err, want)
-		}
+	for name, ask := range shells {
+		t.Run(name, func(t *testing.T) {
+			shell, err := exec.LookPath(name)
+			if err != nil {
+				t.Skipf("SKIPPED: there is no %s on this computer to complete anything", name)
+			}
+			script := printed(t, "completion", name)
+			for line, want := range map[string][]string{
+				"timeclock que":              {"queue"},
+				"timeclock badge b":          {"block"},
+				"timeclock queue list -":     {"-all", "-config", "-json"},
+				"timeclock badge import -re": {"-replace"},
+				"timeclock status -j":        {"-json"},
+				"timeclock config check mai": {"main.go"},
+			} {
+				cmd := exec.Command(shell, "-c", ask, line, script)
+				if cmd.Env = append(os.Environ(), "HOME="+t.TempDir()); name == "zsh" {
+					cmd.Args = []string{shell, "-f", "-c", ask, line, script}
+				}
+				out, err := cmd.CombinedOutput()
+				if got := strings.Fields(string(out)); err != nil || !slices.Equal(got, want) {
+					t.Errorf("%q is completed to %q, %v, want %q", line, got, err, want)
+				}
+			}
+		})
 	}
 }
 

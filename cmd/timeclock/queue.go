@@ -25,11 +25,7 @@ func queueList() command {
 }
 
 func (c *call) list(ctx context.Context, all, asJSON bool) error {
-	clock, err := c.running()
-	if err != nil {
-		return err
-	}
-	punches, err := admin.DoPunches.On(ctx, clock, admin.Which{All: all})
+	punches, err := ask(ctx, c, admin.DoPunches, admin.Which{All: all})
 	if err != nil {
 		return err
 	}
@@ -41,7 +37,7 @@ func (c *call) list(ctx context.Context, all, asJSON bool) error {
 	} else if err := printPunches(c.stdout, punches...); err != nil {
 		return err
 	}
-	s, err := admin.DoStatus.On(ctx, clock, admin.None{})
+	s, err := ask(ctx, c, admin.DoStatus, admin.None{})
 	if err != nil {
 		return err
 	}
@@ -193,11 +189,7 @@ func queueOpen() command {
 }
 
 func (c *call) openDays(ctx context.Context, asJSON bool) error {
-	clock, err := c.running()
-	if err != nil {
-		return err
-	}
-	days, err := admin.DoOpenDays.On(ctx, clock, admin.None{})
+	days, err := ask(ctx, c, admin.DoOpenDays, admin.None{})
 	if err != nil {
 		return err
 	}
@@ -230,18 +222,14 @@ func queueSalvage() command {
 		flags: func(f *flags) action {
 			giveUp := f.truth("give-up", "leave the damaged file as it is, and send what was booked since")
 			return func(ctx context.Context, c *call) error {
-				clock, err := c.running()
-				if err != nil {
-					return err
-				}
-				if _, err := admin.DoSalvage.On(ctx, clock, *giveUp); err != nil {
+				if _, err := ask(ctx, c, admin.DoSalvage, *giveUp); err != nil {
 					return err
 				}
 				text := "It is tried again: `timeclock status` says how far it is."
 				if *giveUp {
 					text = "It is given up; the damaged file is kept, and bookings are sent again."
 				}
-				_, err = fmt.Fprintln(c.stdout, text)
+				_, err := fmt.Fprintln(c.stdout, text)
 				return err
 			}
 		},

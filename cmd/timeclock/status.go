@@ -18,11 +18,7 @@ func statusCommand() command {
 		flags: func(f *flags) action {
 			asJSON := f.json()
 			return func(ctx context.Context, c *call) error {
-				clock, err := c.running()
-				if err != nil {
-					return err
-				}
-				s, err := admin.DoStatus.On(ctx, clock, admin.None{})
+				s, err := ask(ctx, c, admin.DoStatus, admin.None{})
 				if err != nil {
 					return err
 				}

@@ -24,11 +24,7 @@ func (c *call) tap(ctx context.Context, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	clock, err := c.running()
-	if err != nil {
-		return err
-	}
-	a, err := admin.DoTap.On(ctx, clock, admin.WholeUID{UID: uid})
+	a, err := ask(ctx, c, admin.DoTap, admin.WholeUID{UID: uid})
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,15 @@ func (c *call) running() (*admin.Client, error) {
 	return admin.Dial(cfg.StateDir), nil
 }
 
+// ask uses an ability on the running clock.
+func ask[In, Out any](ctx context.Context, c *call, x admin.Ability[In, Out], in In) (out Out, err error) {
+	clock, err := c.running()
+	if err != nil {
+		return out, err
+	}
+	return x.On(ctx, clock, in)
+}
+
 // isRunning reports whether a clock runs on a state directory.
 func isRunning(ctx context.Context, cfg config.Config) (bool, error) {
 	_, err := admin.DoStatus.On(ctx, admin.Dial(cfg.StateDir), admin.None{})

@@ -13,11 +13,7 @@ func webPair() command {
 	return command{
 		name: "web pair", help: "show the code with which somebody can become admin of the page",
 		flags: simple(func(ctx context.Context, c *call) error {
-			clock, err := c.running()
-			if err != nil {
-				return err
-			}
-			p, err := admin.DoPair.On(ctx, clock, admin.None{})
+			p, err := ask(ctx, c, admin.DoPair, admin.None{})
 			if err != nil {
 				return err
 			}
