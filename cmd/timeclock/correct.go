@@ -20,17 +20,13 @@ type change func(context.Context, *desk) (admin.Done, error)
 // corrects are a command's flags for a correction of the timespan that the first argument names:
 // it is made, and what the timespan is then is shown.
 func corrects(declare func(*flags) change) func(*flags) action {
-	return func(f *flags) action {
-		at, make := f.desk(), declare(f)
-		return func(ctx context.Context, c *call) error {
-			d, err := at.open(c, true)
-			if err != nil {
-				return err
-			}
+	return atDesk(changes, func(f *flags) onDesk {
+		make := declare(f)
+		return func(ctx context.Context, d *desk) error {
 			done, err := make(ctx, d)
-			return d.done(done, err, func() error { return d.show(ctx, c.args[0]) })
+			return d.done(done, err, func() error { return d.show(ctx, d.args[0]) })
 		}
-	}
+	})
 }
 
 func timespanSetTimes() command {
@@ -64,18 +60,13 @@ func (d *desk) instants(checkin, checkout string, needed bool) (in, out time.Tim
 func timespanAdd() command {
 	return command{
 		name: "timespan add", help: "add one, to a -workday or to an -employee's -date",
-		flags: func(f *flags) action {
-			at := f.desk()
+		flags: atDesk(changes, func(f *flags) onDesk {
 			workday := f.text("workday", "", "its `id`")
 			whose := f.text("employee", "", "`whose`: id, name or badge")
 			date := f.text("date", "", "the `day`; that of -checkin if it is not said")
 			checkin := f.text("checkin", "", "`time`, local or ISO 8601")
 			checkout := f.text("checkout", "", "`time`; none: it stays open")
-			return func(ctx context.Context, c *call) error {
-				d, err := at.open(c, true)
-				if err != nil {
-					return err
-				}
+			return func(ctx context.Context, d *desk) error {
 				in, out, err := d.instants(*checkin, *checkout, true)
 				if err != nil {
 					return err
@@ -89,7 +80,7 @@ func timespanAdd() command {
 				}
 				return d.add(ctx, *workday, *whose, day, in, out)
 			}
-		},
+		}),
 	}
 }
 
@@ -197,17 +188,13 @@ func timespanMerge() command {
 
 // replaces is corrects for what replaces timespans of a day: what the day has then is shown.
 func replaces(declare func(*flags) change) func(*flags) action {
-	return func(f *flags) action {
-		at, make := f.desk(), declare(f)
-		return func(ctx context.Context, c *call) error {
-			d, err := at.open(c, true)
-			if err != nil {
-				return err
-			}
+	return atDesk(changes, func(f *flags) onDesk {
+		make := declare(f)
+		return func(ctx context.Context, d *desk) error {
 			done, err := make(ctx, d)
 			return d.done(done, err, func() error { return d.showDay(ctx, done.Timespan) })
 		}
-	}
+	})
 }
 
 func (d *desk) showDay(ctx context.Context, was admin.Timespan) error {
@@ -225,27 +212,23 @@ func (d *desk) showDay(ctx context.Context, was admin.Timespan) error {
 func timespanDelete() command {
 	return command{
 		name: "timespan delete", args: "ID", help: "delete it for good", least: 1, most: 1,
-		flags: func(f *flags) action {
-			at, sure := f.desk(), f.truth("yes", "do not ask")
-			return func(ctx context.Context, c *call) error {
-				d, err := at.open(c, true)
-				if err != nil {
-					return err
-				}
+		flags: atDesk(changes, func(f *flags) onDesk {
+			sure := f.truth("yes", "do not ask")
+			return func(ctx context.Context, d *desk) error {
 				if !*sure {
-					if err := d.show(ctx, c.args[0]); err != nil {
+					if err := d.show(ctx, d.args[0]); err != nil {
 						return err
 					}
-					if !c.yes("Delete it for good?") {
+					if !d.yes("Delete it for good?") {
 						return errors.New("nothing deleted: say yes, or -yes")
 					}
 				}
-				done, err := d.Delete(ctx, c.args[0])
+				done, err := d.Delete(ctx, d.args[0])
 				return d.done(done, err, func() error {
-					_, err := fmt.Fprintln(c.stdout, "deleted")
+					_, err := fmt.Fprintln(d.stdout, "deleted")
 					return err
 				})
 			}
-		},
+		}),
 	}
 }

@@ -25,25 +25,38 @@ type desk struct {
 var errNoAdmin = errors.New("this changes somebody's hours, for which a clock has no token: " +
 	"name the file of an admin's with -token FILE, or in [zeitstrom] admin_token_file")
 
-// deskFlags are those of every timespan command.
-type deskFlags struct {
-	json  *bool
-	token *string
+// onDesk is what a command does at a desk.
+type onDesk func(context.Context, *desk) error
+
+// What is done at a desk.
+const (
+	looks   = false
+	changes = true // which takes an admin's token
+)
+
+// atDesk are the flags that every timespan command has, beside its own.
+func atDesk(changes bool, declare func(*flags) onDesk) func(*flags) action {
+	return func(f *flags) action {
+		asJSON, token, do := f.json(), f.text("token", "", "the `file` of an admin's API token"), declare(f)
+		return func(ctx context.Context, c *call) error {
+			d, err := c.desk(*token, changes)
+			if err != nil {
+				return err
+			}
+			d.json = *asJSON
+			return do(ctx, d)
+		}
+	}
 }
 
-func (f flags) desk() deskFlags {
-	return deskFlags{f.json(), f.text("token", "", "the `file` of an admin's API token")}
-}
-
-// open reaches the API: with an admin's token where there is one, without it only to look. The
+// desk reaches the API: with an admin's token where there is one, without it only to look. The
 // clock is told of what is changed.
-func (f deskFlags) open(c *call, changes bool) (*desk, error) {
+func (c *call) desk(token string, changes bool) (*desk, error) {
 	cfg, err := c.load()
 	if err != nil {
 		return nil, err
 	}
-	token := cmp.Or(*f.token, cfg.Zeitstrom.AdminTokenFile)
-	if token == "" {
+	if token = cmp.Or(token, cfg.Zeitstrom.AdminTokenFile); token == "" {
 		if changes {
 			return nil, errNoAdmin
 		}
@@ -59,7 +72,7 @@ func (f deskFlags) open(c *call, changes bool) (*desk, error) {
 		}
 		return pending, err
 	}
-	return &desk{c, admin.NewDesk(newClient(cfg, token), cfg.Clock.Zone, tell), *f.json, cfg.Clock.Zone}, nil
+	return &desk{call: c, Desk: admin.NewDesk(newClient(cfg, token), cfg.Clock.Zone, tell), zone: cfg.Clock.Zone}, nil
 }
 
 // newClient reaches the API by the token of a file.

@@ -80,16 +80,11 @@ func timespanList() command {
 	return command{
 		name: "timespan list", help: "list working times at Zeitstrom, of the last week unless -from and -to say " +
 			"otherwise",
-		flags: func(f *flags) action {
-			at := f.desk()
+		flags: atDesk(looks, func(f *flags) onDesk {
 			whose := f.text("employee", "", "`whose`: id, name or badge; else everybody's")
 			from, to := f.text("from", "", "first `day`"), f.text("to", "", "last `day`")
 			verbosity := f.text("verbosity", "", "detail, duration or device")
-			return func(ctx context.Context, c *call) error {
-				d, err := at.open(c, false)
-				if err != nil {
-					return err
-				}
+			return func(ctx context.Context, d *desk) error {
 				last, err := d.day(*to, time.Now().In(d.zone))
 				if err != nil {
 					return err
@@ -100,7 +95,7 @@ func timespanList() command {
 				}
 				return d.list(ctx, *whose, first, last, cmp.Or(*verbosity, "detail"))
 			}
-		},
+		}),
 	}
 }
 
@@ -125,16 +120,9 @@ func (d *desk) list(ctx context.Context, whose string, first, last time.Time, ve
 func timespanShow() command {
 	return command{
 		name: "timespan show", args: "ID", help: "show one", least: 1, most: 1,
-		flags: func(f *flags) action {
-			at := f.desk()
-			return func(ctx context.Context, c *call) error {
-				d, err := at.open(c, false)
-				if err != nil {
-					return err
-				}
-				return d.show(ctx, c.args[0])
-			}
-		},
+		flags: atDesk(looks, func(*flags) onDesk {
+			return func(ctx context.Context, d *desk) error { return d.show(ctx, d.args[0]) }
+		}),
 	}
 }
 
@@ -149,20 +137,15 @@ func (d *desk) show(ctx context.Context, id string) error {
 func timespanHistory() command {
 	return command{
 		name: "timespan history", args: "ID", help: "show how one was changed, and by whom", least: 1, most: 1,
-		flags: func(f *flags) action {
-			at := f.desk()
-			return func(ctx context.Context, c *call) error {
-				d, err := at.open(c, false)
-				if err != nil {
-					return err
-				}
-				changes, err := d.History(ctx, c.args[0])
+		flags: atDesk(looks, func(*flags) onDesk {
+			return func(ctx context.Context, d *desk) error {
+				changes, err := d.History(ctx, d.args[0])
 				if err != nil {
 					return err
 				}
 				return d.printHistory(changes)
 			}
-		},
+		}),
 	}
 }
 
