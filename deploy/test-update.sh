@@ -6,7 +6,12 @@
 # root, mmdebstrap and minisign; takes about four minutes.
 #
 #   sudo deploy/test-update.sh
+#
+# FROM and TO name checkouts that the old and the new version are built from, instead of this one:
+#
+#   sudo FROM=../timeclock-0.9 deploy/test-update.sh
 set -euo pipefail
+from=$(realpath "${FROM:-$(dirname "$0")/..}") to=$(realpath "${TO:-$(dirname "$0")/..}")
 cd "$(dirname "$0")"
 source ./test-lib.sh
 needs mmdebstrap minisign dpkg-deb python3
@@ -17,9 +22,8 @@ if [ "$scenario" = all ]; then
 	work=$(mktemp -d)
 	trap 'rm -rf --one-file-system "$work"' EXIT
 	arch=$(dpkg --print-architecture)
-	for version in 1.0 2.0; do
-		VERSION=$version ARCHS=$arch ./package.sh "$work/debs" >/dev/null
-	done
+	VERSION=1.0 ARCHS=$arch "$from/deploy/package.sh" "$work/debs" >/dev/null
+	VERSION=2.0 ARCHS=$arch "$to/deploy/package.sh" "$work/debs" >/dev/null
 	cd "$work/debs"
 	# Versions that do not work: the program is another one.
 	bad() { # VERSION PROGRAM
