@@ -147,6 +147,7 @@ func (x *index) comeBack(p device.Punch, ambiguous bool) {
 	if at, found := lane.place(p.ID); !found {
 		x.lanes[p.Employee] = slices.Insert(lane, at, e)
 	}
+	x.time(p)
 }
 
 // timed gives a punch the time that is known now.

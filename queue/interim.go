@@ -58,7 +58,7 @@ func (s *Store) GoOn(by string) error {
 	if err != nil {
 		return err
 	}
-	s.awaiting, s.earlier = false, nil
+	s.awaiting = false // what each did earlier still tells what their next tap is
 	s.notify()
 	return nil
 }
@@ -83,7 +83,7 @@ func (s *Store) Join(recovered string) (err error) {
 	case !s.awaiting: // it has joined already, or was given up
 		return errors.New("this queue awaits no recovered bookings")
 	}
-	err = old.save(func(st *stage) error { return s.copyTo(st, old.nextUnclaimed) })
+	err = old.save(func(st *stage) error { return s.copyTo(st, old) })
 	if err == nil {
 		err = durable.Rename(recovered, s.path)
 	}
@@ -106,9 +106,8 @@ func (s *Store) Join(recovered string) (err error) {
 	return nil
 }
 
-// copyTo copies everything that this queue has into another one. Its unclaimed taps get numbers
-// from nextTap on.
-func (s *Store) copyTo(st *stage, nextTap uint64) error {
+// copyTo copies everything that this queue has behind what an older one has, in a commit of that.
+func (s *Store) copyTo(st *stage, older *Store) error {
 	for _, run := range s.settled.without(ranges{{s.first - 1, s.first - 1}}) {
 		st.settled = st.settled.withRun(run)
 	}
@@ -120,7 +119,7 @@ func (s *Store) copyTo(st *stage, nextTap uint64) error {
 		err = errors.Join(err, st.putMark(id, m))
 	}
 	for i, t := range s.unclaimed {
-		t.ID = nextTap + uint64(i)
+		t.ID = older.nextUnclaimed + uint64(i)
 		err = errors.Join(err, st.putUnclaimed(t))
 	}
 	return errors.Join(err, s.view(func(tx *bolt.Tx) error {
@@ -129,12 +128,18 @@ func (s *Store) copyTo(st *stage, nextTap uint64) error {
 			return err
 		}
 		var failed error
+		joined := map[device.EmployeeID]bool{}
 		_, err = walk(tx, nil, base, func(e JournalEntry) bool {
-			if e.Punch != nil {
-				failed = st.punch(historyBucket, *e.Punch)
-			} else {
+			if e.Punch == nil {
 				failed = st.record(*e.Event)
+				return failed == nil
 			}
+			p := *e.Punch
+			failed = st.punch(historyBucket, p)
+			if before := older.last[p.Employee]; failed == nil && !joined[p.Employee] && before.Contradicts(p) {
+				failed = st.contradicted(before, p)
+			}
+			joined[p.Employee] = true
 			return failed == nil
 		})
 		st.then(func(x *index) { x.doubtAlike(&s.index) })

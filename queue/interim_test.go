@@ -1,8 +1,10 @@
 package queue
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"timeclock/device"
@@ -124,5 +126,39 @@ func TestJoinKeepsDecisions(t *testing.T) {
 	s = open(t, cut)
 	if stateOf(s, p) != device.Dropped || stateOf(s, turned) != device.Pending || s.Stats().Pending != 101 {
 		t.Errorf("%s, %s, %+v", stateOf(s, p), stateOf(s, turned), s.Stats())
+	}
+}
+
+// What employees did last, as far as it could be read, still tells what their next tap is after
+// somebody has given the rest up.
+func TestGivenUpRemembersDirections(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "queue.db")
+	came := punch(1, device.CheckIn, eight)
+	came.ID = 7
+	s, err := Interim(path, 1000, func() []device.Undelivered { return []device.Undelivered{{Punch: came}} })
+	must(t, err, s.GoOn("ada"))
+	t.Cleanup(func() { s.Close() })
+	if last, _, err := s.Last(came.Employee); err != nil || last.Intent != device.CheckIn {
+		t.Errorf("%+v, %v", last, err)
+	}
+}
+
+// What people did while there was no file is in the journal of the one that is there then.
+func TestAdoptKeepsWhatWasNoted(t *testing.T) {
+	s := Absent(errors.New("the disk is away"))
+	s.Note(device.Event{Kind: device.EventBadgeBlocked, By: "ada"})
+	path := filepath.Join(t.TempDir(), "queue.db")
+	opened, err := Open(path, nil)
+	must(t, err)
+	s.Adopt(opened, nil)
+	must(t, s.Close())
+	s = open(t, path)
+	var kinds []device.EventKind
+	must(t, s.Journal(func(e JournalEntry) error {
+		kinds = append(kinds, e.Event.Kind)
+		return nil
+	}))
+	if !slices.Equal(kinds, []device.EventKind{device.EventBadgeBlocked}) {
+		t.Errorf("the journal has %q", kinds)
 	}
 }

@@ -101,7 +101,11 @@ func (s *Store) Adopt(opened *Store, why error) {
 	opened.mu.Lock()
 	defer opened.mu.Unlock()
 	opened.flush.Stop()
+	noted := s.events
 	s.contents = opened.contents
+	for _, e := range noted { // while there was no file
+		s.note(e)
+	}
 	s.notify()
 }
 

@@ -163,9 +163,18 @@ func (s *Store) Claim(c device.Claim) ([]device.Punch, error) {
 		if err := st.moveTail(); err != nil { // ids stay ascending in the history
 			return err
 		}
+		last := s.last[c.Employee]
 		for _, p := range plan {
 			if err := st.punch(historyBucket, p); err != nil {
 				return err
+			}
+			if last.Contradicts(p) {
+				if err := st.contradicted(last, p); err != nil {
+					return err
+				}
+			}
+			if !p.Precedes(last) {
+				last = p
 			}
 			if err := st.event(device.Event{Punch: p.ID, Kind: device.EventClaimed, By: c.By}); err != nil {
 				return err

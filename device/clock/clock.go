@@ -72,6 +72,8 @@ const (
 	stepped = 2 * time.Second
 	// lookEvery is how soon trust is noticed.
 	lookEvery = time.Second
+	// lookAgain is how soon untimed punches are looked at again that could not be repaired.
+	lookAgain = time.Minute
 	// standsFor is how long a wall clock that was set must run on until it is believed,
 	// if nobody but the settings vouches for it: somebody may set it right again.
 	standsFor = 2 * time.Minute
@@ -98,7 +100,10 @@ type Clock struct {
 
 	contrary map[device.PunchID]bool // whose true times contradict those before them
 
-	left int // untimed punches and taps that nothing can be done about; Run's goroutine's
+	// What the last repair has left, because nothing could be done about it, and when it is looked
+	// at again although there are as many: they may be others. Run's goroutine's.
+	left  int
+	again time.Duration // of uptime
 }
 
 // New makes a clock. With always the system's wall clock is believed without

@@ -24,7 +24,8 @@ type Punches interface {
 
 // repair gives untimed punches and taps their true times, as far as they are known.
 func (c *Clock) repair() {
-	if _, untimed := c.punches.Timing(); untimed == c.left {
+	_, untimed := c.punches.Timing()
+	if untimed == 0 || untimed == c.left && c.kernel.Uptime() < c.again {
 		return
 	}
 	n, err := c.repairAll(c.kernel.Wall().Add(-c.kernel.Uptime()))
@@ -32,7 +33,7 @@ func (c *Clock) repair() {
 		c.log.Error("times not repaired, trying again", "error", err)
 		return
 	}
-	_, c.left = c.punches.Timing()
+	c.left, c.again = untimed-n, c.kernel.Uptime()+lookAgain
 	if n > 0 {
 		c.log.Info("times of early taps repaired", "taps", n)
 	}
