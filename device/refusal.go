@@ -22,4 +22,6 @@ const (
 	SayIfDecimal   Remedy = "decimal" // that they are decimal, and in which order
 	SetTimeInstead Remedy = "time"    // a booking has no certain time yet: it is to get one
 	SayWorkday     Remedy = "workday" // which day at Zeitstrom is meant
+	SeeBadges      Remedy = "badges"  // which there are
+	SeePunches     Remedy = "punches" // which there are
 )

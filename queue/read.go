@@ -87,7 +87,7 @@ func (s *Store) Find(id device.PunchID) (device.Entry, error) {
 // read returns a punch from the file.
 func (s *Store) read(id device.PunchID) (p device.Punch, err error) {
 	if id == 0 || id >= s.next {
-		return p, fmt.Errorf("there is no punch %d", id)
+		return p, &device.Refusal{Cause: fmt.Sprintf("there is no punch %d", id), Remedy: device.SeePunches}
 	}
 	err = s.view(func(tx *bolt.Tx) error {
 		p, err = getPunch(tx, id)

@@ -209,9 +209,7 @@ func adminClient(cfg config.Config, token string) (*zeitstrom.Client, error) {
 	if token == "" && z.AdminTokenFile == "" {
 		return nil, admin.ErrNoAdminToken
 	}
-	return zeitstrom.New(zeitstrom.Config{
-		URL: z.URL, TokenFile: z.AdminTokenFile, Secret: token, CAFile: z.CAFile, Timeout: z.Timeout,
-	}), nil
+	return clientBy(cfg, z.AdminTokenFile, token), nil
 }
 
 // rulesOf is what the company wants of its clock.

@@ -68,17 +68,27 @@ func (c *call) desk(token string, changes bool) (*desk, error) {
 			return err
 		})
 		if err != nil {
-			fmt.Fprintf(c.stderr, "NOTICE: it is done, and the clock could not be told: %v\n", err)
+			fmt.Fprintf(c.stderr, "NOTICE: the clock could not be told of it: %v\n", err)
 		}
 		return pending, err
 	}
-	return &desk{call: c, Desk: admin.NewDesk(newClient(cfg, token), cfg.Clock.Zone, tell), zone: cfg.Clock.Zone}, nil
+	// It is read now: root goes on as the clock's user, who may not read an admin's file.
+	secret, err := newClient(cfg, token).Token()
+	if err != nil {
+		return nil, err
+	}
+	api := clientBy(cfg, "", secret)
+	return &desk{call: c, Desk: admin.NewDesk(api, cfg.Clock.Zone, tell), zone: cfg.Clock.Zone}, nil
 }
 
 // newClient reaches the API by the token of a file.
-func newClient(cfg config.Config, token string) *zeitstrom.Client {
+func newClient(cfg config.Config, file string) *zeitstrom.Client { return clientBy(cfg, file, "") }
+
+// clientBy reaches the API by a token, or else by that of a file.
+func clientBy(cfg config.Config, file, token string) *zeitstrom.Client {
+	z := cfg.Zeitstrom
 	return zeitstrom.New(zeitstrom.Config{
-		URL: cfg.Zeitstrom.URL, TokenFile: token, CAFile: cfg.Zeitstrom.CAFile, Timeout: cfg.Zeitstrom.Timeout,
+		URL: z.URL, TokenFile: file, Secret: token, CAFile: z.CAFile, Timeout: z.Timeout,
 	})
 }
 

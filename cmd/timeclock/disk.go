@@ -23,8 +23,9 @@ type disk struct {
 	queue    *queue.Store
 	recovery *recovery // nil: there is none to be made
 
-	mu   sync.Mutex
-	said string // what happened to the queue file; usually nothing
+	mu    sync.Mutex
+	said  string // what happened to the queue file; usually nothing
+	stuck bool   // it could not be recovered by itself
 }
 
 // lookForDisk is how soon a disk that is well again is noticed.
@@ -74,10 +75,17 @@ func (d *disk) Notice() string {
 	return d.said
 }
 
-func (d *disk) say(notice string) {
+// Stuck implements admin.Storage.
+func (d *disk) Stuck() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.said = notice
+	return d.stuck
+}
+
+func (d *disk) say(notice string, stuck bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.said, d.stuck = notice, stuck
 }
 
 // diskTask sees that there is a queue, and recovers what was damaged.

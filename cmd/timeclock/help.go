@@ -43,9 +43,14 @@ func help(e env) int {
 	group := group(about)
 	if len(about) > 0 && (!asked || len(group) == len(forPeople())) {
 		out, code = e.stderr, 2
-		fmt.Fprintf(out, "timeclock: there is no command %q", strings.Join(about, " "))
-		if name := nearest(about); name != "" {
-			fmt.Fprintf(out, "; did you mean %q?", name)
+		typed := strings.Join(about, " ")
+		switch name := nearest(about); name {
+		case typed:
+			fmt.Fprintf(out, "timeclock %s: a verb is missing", typed)
+		case "":
+			fmt.Fprintf(out, "timeclock: there is no command %q", typed)
+		default:
+			fmt.Fprintf(out, "timeclock: there is no command %q; did you mean %q?", typed, name)
 		}
 		fmt.Fprint(out, "\n\n")
 	}
@@ -115,8 +120,10 @@ var remedies = map[device.Remedy]string{
 	device.ClaimAnyway: "see `timeclock queue list -all`, and use -force if that is right",
 	device.BelieveSync: "`timeclock badge sync -force` takes it over",
 	device.SayNumbers:  "say -numbers hex, hex-reversed, check-byte, decimal or decimal-reversed",
-	device.SayIfDecimal: "or say -numbers decimal or -numbers decimal-reversed " +
+	device.SayIfDecimal: "say -numbers decimal or -numbers decimal-reversed if they are " +
 		"(`timeclock badge explain NUMBER` shows both)",
+	device.SeeBadges:      "`timeclock badge list` shows those that are",
+	device.SeePunches:     "`timeclock queue list -all` shows those that are there",
 	device.SetTimeInstead: "`timeclock queue time` gives it one",
 	device.SayWorkday:     "say which with -workday (it stands in the address of the day at Zeitstrom)",
 }

@@ -123,9 +123,11 @@ func (r *recovery) notice() string {
 }
 
 // run recovers, and lets what it has found join the queue.
-func (r *recovery) run(ctx context.Context, q *queue.Store, say func(string), joined func(), log *slog.Logger) error {
+func (r *recovery) run(
+	ctx context.Context, q *queue.Store, say func(notice string, stuck bool), joined func(), log *slog.Logger,
+) error {
 	for {
-		say(r.notice())
+		say(r.notice(), r.Failed >= mostFailures)
 		if r.Failed < mostFailures {
 			found, err := r.salvage(ctx)
 			if err == nil {
@@ -139,7 +141,7 @@ func (r *recovery) run(ctx context.Context, q *queue.Store, say func(string), jo
 				joined()
 				say(fmt.Sprintf("%s; %d bookings were recovered at %s, %d of them not known to be at Zeitstrom, "+
 					"which is asked about them%s",
-					r.Reason, found.Punches, time.Now().Format(time.DateTime), found.Open, doubted(found)))
+					r.Reason, found.Punches, time.Now().Format(time.DateTime), found.Open, doubted(found)), false)
 				log.Warn("queue rebuilt", "bookings", found.Punches, "open", found.Open, "doubted", found.Quarantined)
 				return nil
 			}
@@ -151,7 +153,7 @@ func (r *recovery) run(ctx context.Context, q *queue.Store, say func(string), jo
 			if err := r.save(); err != nil {
 				log.Error("recovery not noted", "error", err)
 			}
-			say(r.notice())
+			say(r.notice(), r.Failed >= mostFailures)
 		}
 		wait := retryAfter
 		if r.Failed >= mostFailures {
@@ -171,10 +173,10 @@ func (r *recovery) run(ctx context.Context, q *queue.Store, say func(string), jo
 }
 
 // ended says that a person has given it up.
-func (r *recovery) ended(say func(string), joined func()) error {
+func (r *recovery) ended(say func(notice string, stuck bool), joined func()) error {
 	os.Remove(r.out())
 	joined()
-	say(r.Reason + "; it was given up, and is kept")
+	say(r.Reason+"; it was given up, and is kept", false)
 	return nil
 }
 

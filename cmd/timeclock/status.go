@@ -22,6 +22,9 @@ func statusCommand() command {
 				if err != nil {
 					return err
 				}
+				if r := &s.Roster; r.Remedy != "" {
+					r.Problem, r.Remedy = r.Problem+"; "+remedies[r.Remedy], ""
+				}
 				if *asJSON {
 					return json.NewEncoder(c.stdout).Encode(s)
 				}

@@ -59,7 +59,8 @@ func TestInterruptedRecovery(t *testing.T) {
 	}
 	defer func() { s.Close() }()
 	notice := ""
-	must(t, r.run(t.Context(), s, func(text string) { notice = text }, func() {}, slog.New(slog.DiscardHandler)))
+	must(t,
+		r.run(t.Context(), s, func(text string, _ bool) { notice = text }, func() {}, slog.New(slog.DiscardHandler)))
 	if got := s.Stats(); got.Pending != 2 || got.Ambiguous != 1 ||
 		!strings.Contains(notice, "1 bookings were recovered") {
 		t.Errorf("%+v, %q", got, notice)
@@ -117,7 +118,7 @@ func TestRecoveryThatFails(t *testing.T) {
 			r.Failed = mostFailures - 1
 			notices, ended := make(chan string, 10), make(chan error, 1)
 			go func() {
-				ended <- r.run(t.Context(), s, func(text string) { notices <- text }, func() {}, log)
+				ended <- r.run(t.Context(), s, func(text string, _ bool) { notices <- text }, func() {}, log)
 			}()
 			for text := range notices {
 				if strings.Contains(text, "could not be recovered") {

@@ -95,7 +95,11 @@ func openQuietly(ctx context.Context, cfg config.Config, log *slog.Logger) (*dis
 		return nil, err
 	}
 	d := &disk{cfg: cfg, log: log, state: state}
-	if d.queue, err = wholeQueue(ctx, cfg); err != nil {
+	d.queue, err = wholeQueue(ctx, cfg)
+	switch {
+	case ctx.Err() != nil:
+		return nil, errors.Join(ctx.Err(), d.Close())
+	case err != nil:
 		d.queue = queue.Absent(err)
 	}
 	return d, nil

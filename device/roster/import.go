@@ -59,7 +59,12 @@ const maxName = 100 // characters
 
 // check says why a badge cannot be in the map.
 func check(b device.Badge) error {
+	if _, err := device.ParseEmployeeID(string(b.Employee.ID)); err != nil {
+		return err
+	}
 	switch {
+	case b.UID.IsZero():
+		return errors.New("there is no badge number")
 	case utf8.RuneCountInString(b.Employee.Name) > maxName:
 		return fmt.Errorf("the name has more than %d characters", maxName)
 	case !utf8.ValidString(b.Employee.Name):

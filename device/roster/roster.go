@@ -186,7 +186,7 @@ func (r *Roster) Block(uid device.UID, blocked bool) (device.Employee, error) {
 }
 
 func unknownBadge(uid device.UID) error {
-	return fmt.Errorf("badge %s is not in the badge map", uid.Hex())
+	return &device.Refusal{Cause: fmt.Sprintf("badge %s is not in the badge map", uid.Hex()), Remedy: device.SeeBadges}
 }
 
 // Remove takes a badge out of the map and returns whose it was.

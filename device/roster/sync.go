@@ -2,6 +2,7 @@ package roster
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -32,9 +33,10 @@ type Sync struct {
 
 // SyncStatus says when the badge map was last compared with Zeitstrom.
 type SyncStatus struct {
-	At      time.Time // of the last try; zero: none yet
-	Problem string    // why it failed; empty if it did not
-	Merged  Merged    // what the last one that succeeded did
+	At      time.Time     // of the last try; zero: none yet
+	Problem string        // why it failed; empty if it did not
+	Remedy  device.Remedy // what can be done about that; mostly empty
+	Merged  Merged        // what the last one that succeeded did
 }
 
 func (s *Sync) String() string { return "badge map from Zeitstrom" }
@@ -83,10 +85,14 @@ func (s *Sync) Now(ctx context.Context, force bool) (Merged, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.status.At, s.status.Problem = time.Now(), ""
-	if err != nil {
+	s.status.At, s.status.Problem, s.status.Remedy = time.Now(), "", ""
+	var refused *device.Refusal
+	switch {
+	case errors.As(err, &refused):
+		s.status.Problem, s.status.Remedy = refused.Cause, refused.Remedy
+	case err != nil:
 		s.status.Problem = err.Error()
-	} else {
+	default:
 		s.status.Merged = m
 	}
 	return m, err

@@ -138,6 +138,9 @@ var abilities = map[string]func(*world){
 		if _, err := try(w, DoAddBadge, NewBadge{Badge: b}); err == nil {
 			w.Error("somebody else's badge was given away")
 		}
+		if _, err := try(w, DoAddBadge, NewBadge{}); err == nil {
+			w.Error("no badge was given to nobody")
+		}
 		w.equal("action", use(w, DoAddBadge, NewBadge{Badge: b, Move: true}), roster.Moved)
 		w.noted(device.EventBadgeMoved)
 	},
@@ -157,7 +160,8 @@ var abilities = map[string]func(*world){
 		w.noted(device.EventBadgeUnblocked)
 	},
 	"ImportBadges": func(w *world) {
-		l := BadgeList{File: []byte("uid,employee_id,name\n" + free.Hex() + "," + string(ben.ID) + "," + ben.Name + "\n")}
+		l := BadgeList{File: []byte("uid,employee_id,name\n" + free.Hex() + "," + string(ben.ID) + "," + ben.Name +
+			"\n")}
 		l.Dry = true
 		w.equal("lines", len(use(w, DoImportBadges, l).Lines), 1)
 		w.has(free, device.Employee{})
@@ -236,6 +240,12 @@ var abilities = map[string]func(*world){
 		x := Correction{device.EventTimesCorrected, "7", anna.ID}
 		w.equal("pending", use(w, DoCorrected, x), 1)
 		w.noted(device.EventTimesCorrected, "timespan 7 of "+string(anna.ID))
+		x.Employee = ben.ID
+		if _, _, err := w.rooms.Uplink.Refresh(w.Context(), ben.ID); err != nil { // it is online from here on
+			w.Fatal(err)
+		}
+		w.server.WriteOnly = true
+		w.equal("pending, though Zeitstrom tells nothing", use(w, DoCorrected, x), 0)
 	},
 	"Pair": func(w *world) {
 		w.equal("code", use(w, DoPair, None{}).Code, "1234")

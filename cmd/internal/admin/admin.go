@@ -61,6 +61,7 @@ type Rooms struct {
 // Storage is the queue file under the queue.
 type Storage interface {
 	Notice() string                       // what happened to it before it was opened; usually nothing
+	Stuck() bool                          // it could not be recovered by itself: somebody must ask for more
 	Salvage(by string, giveUp bool) error // tries to recover a damaged file once more, or gives it up
 }
 

@@ -57,6 +57,7 @@ func uid(s string) device.UID {
 type file struct{ asked string }
 
 func (f *file) Notice() string { return "it was put together anew" }
+func (f *file) Stuck() bool    { return true }
 func (f *file) Salvage(by string, giveUp bool) error {
 	f.asked = fmt.Sprint(by, " ", giveUp)
 	return nil

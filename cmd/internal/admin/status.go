@@ -38,6 +38,7 @@ type Status struct {
 	Storage struct {
 		Part
 		Notice string `json:"notice"` // what happened to the file before the start
+		Stuck  bool   `json:"-"`      // it could not be recovered by itself
 	} `json:"storage"`
 	Reader  ReaderStatus `json:"reader"`
 	Uplink  UplinkStatus `json:"uplink"`
@@ -71,6 +72,8 @@ type RosterStatus struct {
 	Conflicts int        `json:"conflicts"`
 	Damage    string     `json:"damage"` // what is wrong with the file, and what to do; empty: nothing
 	Lost      bool       `json:"lost"`   // badges are missing
+	// Remedy is what can be done about the problem, in no surface's words.
+	Remedy device.Remedy `json:"remedy,omitempty"`
 }
 
 // ReaderStatus is how the reader is.
@@ -149,7 +152,7 @@ func (a *Admin) Glance() Status {
 	taps, _ := r.Queue.Unclaimed()
 	s.Unclaimed = len(taps)
 	s.Settings.Problem = r.Refused
-	s.Storage.Part, s.Storage.Notice = newPart(q.Problem), r.Storage.Notice()
+	s.Storage.Part, s.Storage.Notice, s.Storage.Stuck = newPart(q.Problem), r.Storage.Notice(), r.Storage.Stuck()
 	s.Roster = rosterStatus(r.Roster, r.Sync)
 	s.Reader = readerStatus(r.Reader.Health())
 	s.Uplink = a.uplinkStatus(r.Uplink.Status())
@@ -173,7 +176,7 @@ func rosterStatus(badges *roster.Roster, sync *roster.Sync) RosterStatus {
 	last, damage := sync.Status(), badges.Damage()
 	return RosterStatus{
 		Zeitstrom: sync.Every > 0, Compared: optional(last.At), Problem: last.Problem,
-		Conflicts: len(last.Merged.Conflicts), Damage: damage.Problem, Lost: damage.Lost,
+		Conflicts: len(last.Merged.Conflicts), Damage: damage.Problem, Lost: damage.Lost, Remedy: last.Remedy,
 	}
 }
 

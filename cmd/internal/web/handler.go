@@ -168,6 +168,10 @@ func (s *Server) withSession(next http.Handler) http.Handler {
 					http.StatusForbidden)
 				return
 			}
+			if !s.sessions.valid(u.key) { // it has ended while the form was arriving
+				http.Error(w, "log in first", http.StatusUnauthorized)
+				return
+			}
 		}
 		next.ServeHTTP(w, r)
 	})
