@@ -334,8 +334,8 @@ func (k *Knowledge) barredFrom(e device.EmployeeID) bool {
 			}
 		}
 	}
-	at, blind := k.barred[e]
-	return blind && time.Since(at) < longest
+	at, barred := k.barred[e]
+	return barred && time.Since(at) < longest
 }
 
 // skews lists the bookings that are still ahead. The lock must be held.
