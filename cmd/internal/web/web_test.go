@@ -1,8 +1,12 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -79,6 +83,27 @@ func TestPageSpeaksOfThePage(t *testing.T) {
 			if flag.MatchString(text) {
 				t.Errorf("%s, %s: %q names a flag", name, key, text)
 			}
+		}
+	}
+}
+
+// Whoever was put out while their form was still arriving does nothing with it.
+func TestSessionEndsWhileAFormArrives(t *testing.T) {
+	s := &Server{Gate: &Gate{sessions: sessions{open: map[[32]byte]*session{}}}}
+	token := s.sessions.begin(account{Name: "a", Role: Admin})
+	u, _ := s.sessions.get(token, false)
+	for _, ended := range []bool{false, true} {
+		if ended {
+			s.sessions.endOf("a")
+		}
+		r := httptest.NewRequest(http.MethodPost, "/badges/block", strings.NewReader("csrf="+url.QueryEscape(u.CSRF)))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r = r.WithContext(context.WithValue(r.Context(), visitorKey{}, u))
+		done := false
+		w := httptest.NewRecorder()
+		s.withSession(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { done = true })).ServeHTTP(w, r)
+		if done == ended || ended && w.Code != http.StatusUnauthorized {
+			t.Errorf("ended %v: done %v, %d", ended, done, w.Code)
 		}
 	}
 }
