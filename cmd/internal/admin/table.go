@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"timeclock/device"
-	"timeclock/device/roster"
 )
 
 // Ability is something that an admin can do, under the name that it has on the control socket:
@@ -17,49 +16,51 @@ type Ability[In, Out any] struct {
 	do   func(*Admin, context.Context, string, In) (Out, error)
 }
 
+// table is what the control socket serves, beside the journal: every ability.
+var table []interface {
+	handler(*Admin) (string, http.HandlerFunc)
+}
+
+// ability puts something that an admin can do into the table.
+func ability[In, Out any](name string, do func(*Admin, context.Context, string, In) (Out, error)) Ability[In, Out] {
+	x := Ability[In, Out]{name, do}
+	table = append(table, x)
+	return x
+}
+
 // The abilities that the command line has. Programs of other versions ask for status and health:
 // their names and answers stay.
 var (
-	DoStatus          = Ability[None, Status]{"status", (*Admin).Status}
-	DoHealth          = Ability[None, Health]{"health", (*Admin).Health}
-	DoExamine         = Ability[None, Examination]{"examination", (*Admin).Examine}
-	DoLog             = Ability[None, []string]{"log", (*Admin).NewestLog}
-	DoTap             = Ability[WholeUID, Answer]{"tap", (*Admin).Tap}
-	DoPunches         = Ability[Which, []Punch]{"punches", (*Admin).Punches}
-	DoPunch           = Ability[device.PunchID, Punch]{"punch", (*Admin).Punch}
-	DoRetry           = Ability[device.PunchID, Punch]{"retry", (*Admin).Retry}
-	DoDrop            = Ability[Drop, Punch]{"drop", (*Admin).Drop}
-	DoSetTime         = Ability[TimeOf, Punch]{"set-time", (*Admin).SetTime}
-	DoOpenDays        = Ability[None, []OpenDay]{"open-days", (*Admin).OpenDays}
-	DoVerifyJournal   = Ability[None, int]{"verify-journal", (*Admin).VerifyJournal}
-	DoSalvage         = Ability[bool, None]{"salvage", (*Admin).Salvage}
-	DoBadges          = Ability[None, []device.Badge]{"badges", (*Admin).Badges}
-	DoAddBadge        = Ability[NewBadge, roster.Action]{"add-badge", (*Admin).AddBadge}
-	DoRemoveBadge     = Ability[WholeUID, device.Employee]{"remove-badge", (*Admin).RemoveBadge}
-	DoBlockBadge      = Ability[Block, device.Employee]{"block-badge", (*Admin).BlockBadge}
-	DoImportBadges    = Ability[BadgeList, roster.Report]{"import-badges", (*Admin).ImportBadges}
-	DoSyncBadges      = Ability[bool, roster.Merged]{"sync-badges", (*Admin).SyncBadges}
-	DoUnclaimed       = Ability[None, UnclaimedBadges]{"unclaimed", (*Admin).UnclaimedBadges}
-	DoClaim           = Ability[Claim, []Punch]{"claim", (*Admin).Claim}
-	DoEmployee        = Ability[string, device.Employee]{"employee", (*Admin).Employee}
-	DoEnroll          = Ability[Enroll, roster.EnrollState]{"enroll", (*Admin).Enroll}
-	DoAwaitEnrollment = Ability[roster.EnrollState, roster.EnrollState]{"await-enrollment", (*Admin).AwaitEnrollment}
-	DoEndEnrollment   = Ability[int, None]{"end-enrollment", (*Admin).EndEnrollment}
-	DoCorrected       = Ability[Correction, int]{"corrected", (*Admin).Corrected}
-	DoPair            = Ability[None, Pairing]{"pair", (*Admin).Pair}
-	DoNoteReset       = Ability[None, None]{"note-reset", (*Admin).NoteReset}
-	DoResetPage       = Ability[None, Pairing]{"reset-page", (*Admin).ResetPage}
+	DoStatus          = ability("status", (*Admin).Status)
+	DoHealth          = ability("health", (*Admin).Health)
+	DoExamine         = ability("examination", (*Admin).Examine)
+	DoLog             = ability("log", (*Admin).NewestLog)
+	DoTap             = ability("tap", (*Admin).Tap)
+	DoPunches         = ability("punches", (*Admin).Punches)
+	DoPunch           = ability("punch", (*Admin).Punch)
+	DoRetry           = ability("retry", (*Admin).Retry)
+	DoDrop            = ability("drop", (*Admin).Drop)
+	DoSetTime         = ability("set-time", (*Admin).SetTime)
+	DoOpenDays        = ability("open-days", (*Admin).OpenDays)
+	DoVerifyJournal   = ability("verify-journal", (*Admin).VerifyJournal)
+	DoSalvage         = ability("salvage", (*Admin).Salvage)
+	DoBadges          = ability("badges", (*Admin).Badges)
+	DoAddBadge        = ability("add-badge", (*Admin).AddBadge)
+	DoRemoveBadge     = ability("remove-badge", (*Admin).RemoveBadge)
+	DoBlockBadge      = ability("block-badge", (*Admin).BlockBadge)
+	DoImportBadges    = ability("import-badges", (*Admin).ImportBadges)
+	DoSyncBadges      = ability("sync-badges", (*Admin).SyncBadges)
+	DoUnclaimed       = ability("unclaimed", (*Admin).UnclaimedBadges)
+	DoClaim           = ability("claim", (*Admin).Claim)
+	DoEmployee        = ability("employee", (*Admin).Employee)
+	DoEnroll          = ability("enroll", (*Admin).Enroll)
+	DoAwaitEnrollment = ability("await-enrollment", (*Admin).AwaitEnrollment)
+	DoEndEnrollment   = ability("end-enrollment", (*Admin).EndEnrollment)
+	DoCorrected       = ability("corrected", (*Admin).Corrected)
+	DoPair            = ability("pair", (*Admin).Pair)
+	DoNoteReset       = ability("note-reset", (*Admin).NoteReset)
+	DoResetPage       = ability("reset-page", (*Admin).ResetPage)
 )
-
-// table is what the control socket serves, beside the journal.
-var table = []interface {
-	handler(*Admin) (string, http.HandlerFunc)
-}{
-	DoStatus, DoHealth, DoExamine, DoLog, DoTap, DoPunches, DoPunch, DoRetry, DoDrop, DoSetTime, DoOpenDays,
-	DoVerifyJournal, DoSalvage, DoBadges, DoAddBadge, DoRemoveBadge, DoBlockBadge, DoImportBadges, DoSyncBadges,
-	DoUnclaimed, DoClaim, DoEmployee, DoEnroll, DoAwaitEnrollment, DoEndEnrollment, DoCorrected, DoPair, DoNoteReset,
-	DoResetPage,
-}
 
 // WholeUID is the UID of a badge that the operator names, or is told: as JSON it is whole.
 type WholeUID struct{ device.UID }
