@@ -34,8 +34,7 @@ type Claim struct {
 func (c Claim) Plan(taps []UnclaimedTap, before Punch, later bool) (plan []Punch, err error) {
 	if len(taps) > 0 && later && !c.Force {
 		return nil, &Refusal{fmt.Sprintf("this employee has bookings after the badge's first tap (%s): "+
-			"claiming it would put "+
-			"bookings before them", taps[0].Time.Local().Format(time.DateTime)), ClaimAnyway}
+			"claiming it would put bookings before them", taps[0].Time.Local().Format(time.DateTime)), ClaimAnyway}
 	}
 	for _, t := range taps {
 		age, known := t.Since(before)

@@ -197,8 +197,7 @@ func (w *wreck) found(p device.Punch, sum uint32, at uint64) {
 			return
 		case !oneBoot && ok:
 			w.contradictory[p.ID] = fmt.Sprintf("the damaged file has two different bookings of this number, "+
-				"and nothing tells which counts: "+
-				"%s at %s, and %s at %s",
+				"and nothing tells which counts: %s at %s, and %s at %s",
 				other.Intent, other.Time.UTC().Format(time.RFC3339), p.Intent, p.Time.UTC().Format(time.RFC3339))
 		default:
 			delete(w.contradictory, p.ID)

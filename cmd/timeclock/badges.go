@@ -24,8 +24,7 @@ func badgeImport() command {
 		help: "take over a list: CSV or Excel with columns uid,employee_id,name; -replace: and remove all others",
 		flags: func(f *flags) action {
 			numbers := f.text("numbers", "", "how badge numbers are `written`: hex, hex-reversed, check-byte, "+
-				"decimal or "+
-				"decimal-reversed; found out if it is not said")
+				"decimal or decimal-reversed; found out if it is not said")
 			replace := f.truth("replace", "remove the badges that the file does not name")
 			dry := f.truth("dry-run", "only show what would become of it")
 			sure := f.truth("yes", "with -replace: do not ask")
@@ -34,7 +33,7 @@ func badgeImport() command {
 				if l.Numbers, err = device.ParseNumbers(*numbers); err != nil {
 					return fmt.Errorf("%w: -numbers: %w", errUsage, err)
 				}
-				if l.File, err = os.ReadFile(c.args[0]); err != nil { // before root becomes the state directory's owner
+				if l.File, err = readList(c.args[0]); err != nil { // before root becomes the state directory's owner
 					return err
 				}
 				if n := bytes.Count(l.File, []byte("\n")); n > manyLines {
@@ -46,6 +45,16 @@ func badgeImport() command {
 			}
 		},
 	}
+}
+
+// readList reads a badge list, of one that is too long as much as shows that.
+func readList(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, roster.MaxFile+1))
 }
 
 func (c *call) importBadges(ctx context.Context, w admin.Way, l admin.BadgeList, sure bool) error {

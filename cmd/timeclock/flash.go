@@ -29,8 +29,7 @@ func flashCommand() command {
 			}
 			user := f.text("user", "pi", "`who` may log in by the SSH key")
 			devices := f.text("devices", "", "a CSV `file` with a device to a line: name, and if they differ boot, "+
-				"config, token, wifi, "+
-				"timezone, package, ssh-key")
+				"config, token, wifi, timezone, package, ssh-key")
 			dry := f.truth("dry-run", "only show what would change")
 			return func(_ context.Context, c *call) error {
 				for name, value := range given {

@@ -114,8 +114,7 @@ func (r *recovery) notice() string {
 	switch {
 	case r.Failed >= mostFailures:
 		return fmt.Sprintf("%s, and could not be recovered: %s. Bookings are saved, and not sent before it is tried "+
-			"again, "+
-			"or given up: `timeclock queue salvage`, or with -give-up", r.Reason, r.Last)
+			"again, or given up: `timeclock queue salvage`, or with -give-up", r.Reason, r.Last)
 	default:
 		return r.Reason + "; what can be read of it is being recovered, and bookings are saved, " +
 			"and not sent before that"

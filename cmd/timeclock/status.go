@@ -125,8 +125,7 @@ func (l lines) uplink(u admin.UplinkStatus) {
 
 func skewText(s admin.Skew) string {
 	return fmt.Sprintf("%s (%s) has a booking of %s, which is %v ahead of this clock: "+
-		"was it made by a clock that is wrong? "+
-		"It does not decide the direction here",
+		"was it made by a clock that is wrong? It does not decide the direction here",
 		s.Name, s.Employee, s.Time.Local().Format(time.DateTime), time.Duration(s.Seconds)*time.Second)
 }
 

@@ -21,6 +21,7 @@ import (
 	"timeclock/cmd/internal/admin"
 	"timeclock/device"
 	"timeclock/device/devicetest"
+	"timeclock/device/roster"
 )
 
 // A thousand logins with names of 60 kB leave nothing behind.
@@ -185,4 +186,13 @@ func TestExportIsHarmless(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// Of a file that is no badge list only as much is read as shows that.
+func TestLongListIsNotReadWhole(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "list.csv")
+	must(t, os.WriteFile(path, make([]byte, roster.MaxFile+100), 0o600))
+	if list, err := readList(path); err != nil || len(list) != roster.MaxFile+1 {
+		t.Errorf("%d bytes, %v", len(list), err)
+	}
 }

@@ -148,8 +148,7 @@ func TestFetchIsBounded(t *testing.T) {
 			map[string]string{indexName: dated("2026-11-01", "2") + "run = 1\n", indexName + signed: "x"},
 			"cannot be read",
 		},
-		"offered and " +
-			"withdrawn": {
+		"offered and withdrawn": {
 			map[string]string{indexName: dated("2026-11-01", "2", `"2"`), indexName + signed: "x"},
 			"which is withdrawn",
 		},

@@ -151,8 +151,7 @@ func TestFilesThatSwell(t *testing.T) {
 			packed(t, sheetOf(strings.Repeat(`<row><c><v>1</v></c></row>`, 1<<20))), "more than 200000 lines",
 		},
 		"parts": {packed(t, many), "more than 1000 parts"},
-		"other " +
-			"parts": {packed(t,
+		"other parts": {packed(t,
 			map[string]string{"xl/styles.xml": "<styleSheet>" + strings.Repeat("<xf/>", 9<<20)}), ""},
 		"a missing text":    {packed(t, sheetOf(headings+`<row><c t="s"><v>7</v></c></row>`)), "1 of 1 lines refused"},
 		"commas":            {strings.Repeat(",", 15<<20), "line 1 has more than 64 kB"},

@@ -259,7 +259,7 @@ func TestLargeFiles(t *testing.T) {
 		!strings.Contains(err.Error(), "more than 200000 lines") {
 		t.Errorf("a long file: %v", err)
 	}
-	if _, err := r.Import(strings.NewReader(strings.Repeat("x", maxFile+1)), Options{}); err == nil ||
+	if _, err := r.Import(strings.NewReader(strings.Repeat("x", MaxFile+1)), Options{}); err == nil ||
 		!strings.Contains(err.Error(), "more than 16 MB") {
 		t.Errorf("a large file: %v", err)
 	}

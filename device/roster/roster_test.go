@@ -126,8 +126,7 @@ func TestOneBadLineAppliesNothing(t *testing.T) {
 func TestFilesThatAreNone(t *testing.T) {
 	const header = "the first line must name the columns, such as uid,employee_id,name or Ausweis;Mitarbeiter-ID;Name"
 	for file, want := range map[string]string{
-		"": "the file is empty: its first line must name the columns, " +
-			"such as uid,employee_id,name",
+		"":                       "the file is empty: its first line must name the columns, such as uid,employee_id,name",
 		"uid;employee_id\nx":     `there is no column "name": ` + header,
 		"\xD0\xCF\x11\xE0.....":  "this is an old Excel file (.xls): save it as .xlsx or as CSV",
 		"PK\x03\x04 no workbook": "the Excel file cannot be read: zip: not a valid zip file",

@@ -24,7 +24,7 @@ type row struct {
 // Bounds of a file. Whoever sends one may be a stranger's guest: what is small and swells
 // is refused before it has.
 const (
-	maxFile    = 16 << 20 // bytes
+	MaxFile    = 16 << 20 // bytes; a longer list is refused
 	maxRows    = 200_000
 	maxColumns = 100      // what stands further right is nothing of ours
 	maxCell    = 1000     // bytes; nothing of ours has more than a few hundred
@@ -48,9 +48,9 @@ func ended(err error) error {
 
 // readFile reads a file that is no larger than a badge list.
 func readFile(file io.Reader) ([]byte, error) {
-	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err == nil && len(content) > maxFile {
-		err = fmt.Errorf("the file has more than %d MB: this is no list of badges", maxFile>>20)
+	content, err := io.ReadAll(io.LimitReader(file, MaxFile+1))
+	if err == nil && len(content) > MaxFile {
+		err = fmt.Errorf("the file has more than %d MB: this is no list of badges", MaxFile>>20)
 	}
 	return content, err
 }

@@ -42,8 +42,7 @@ func TestWorkbooksAsTheyAre(t *testing.T) {
 		"texts in common":   {map[string]string{sheet1: counted, "xl/sharedStrings.xml": shared}, good},
 		"with a name space": {map[string]string{sheet1: prefixed}, good},
 		"with a comment":    {map[string]string{sheet1: "<!-- made < by > hand -->" + commented}, good},
-		"with " +
-			"CDATA": {
+		"with CDATA": {
 			sheetOf(header + strings.ReplaceAll(body, escaped, "<![CDATA[Jörg & W]]>ei<!-- s -->ß")), good,
 		},
 		"in another encoding": {
@@ -51,8 +50,7 @@ func TestWorkbooksAsTheyAre(t *testing.T) {
 		},
 		"with places": {sheetOf(header + placed), "7" + good[1:]},
 		"numbers":     {sheetOf(header + numbers), "2 12345678901234|" + anna + "|1"},
-		"empty typed " +
-			"cells": {
+		"empty typed cells": {
 			sheetOf(header + strings.Replace(body, "</row>", `<c t="s"/><c t="s"><v></v></c></row>`, 1)), good,
 		},
 		"a text that is gone": {sheetOf(header + point("7", "8", "9")), "2 a cell points to a text that there is not"},
@@ -64,16 +62,14 @@ func TestWorkbooksAsTheyAre(t *testing.T) {
 		"an absolute target": {
 			map[string]string{sheet1: plain, links: pointing("rId1", "/xl/worksheets/sheet1.xml")}, good,
 		},
-		"slashes of " +
-			"Windows": {map[string]string{
+		"slashes of Windows": {map[string]string{
 			`XL\Worksheets\Sheet2.xml`: plain, links: pointing("rId1", "worksheets/sheet2.xml"),
 		}, good},
 		"a book of another name": {map[string]string{
 			"_rels/.rels": `<Relationships><Relationship Id="a" Type="x/thumbnail" Target="y"/><Relationship Id="b" ` +
 				`Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" ` +
 				`Target="xl/workbook22.xml"/></Relationships>`,
-			"xl/workbook22.xml": `<workbook><sheets><sheet name="A" sheetId="1" ` +
-				`r:id="rId9"/></sheets></workbook>`,
+			"xl/workbook22.xml":            `<workbook><sheets><sheet name="A" sheetId="1" r:id="rId9"/></sheets></workbook>`,
 			"xl/_rels/workbook22.xml.rels": pointing("rId9", "worksheets/other.xml"),
 			"xl/worksheets/other.xml":      plain,
 		}, good},

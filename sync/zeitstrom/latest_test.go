@@ -35,8 +35,7 @@ func TestLatest(t *testing.T) {
 		},
 		"forgot a week ago":  {[]booking{{in, -7 * 24 * time.Hour}}, in, -7 * 24 * time.Hour},
 		"the end is planned": {[]booking{{in, -4 * time.Hour}, {out, 5 * time.Hour}}, in, -4 * time.Hour},
-		"planned for " +
-			"tomorrow": {[]booking{
+		"planned for tomorrow": {[]booking{
 			{in, -4 * time.Hour}, {out, -time.Hour}, {in, 20 * time.Hour}, {out, 24 * time.Hour},
 		}, out, -time.Hour},
 		"a phone whose clock is in front": {
