@@ -27,16 +27,14 @@ func (c *call) withBadges(ctx context.Context, do func(admin.Way) error) error {
 	return do(w)
 }
 
-func badgeList() command {
-	return command{
-		name: "badge list", help: "list the badge map",
-		flags: func(f *flags) action {
-			asJSON := f.json()
-			return func(ctx context.Context, c *call) error {
-				return c.withBadges(ctx, func(w admin.Way) error { return c.listBadges(ctx, w, *asJSON) })
-			}
-		},
-	}
+var badgeList = command{
+	name: "badge list", help: "list the badge map",
+	flags: func(f *flags) action {
+		asJSON := f.json()
+		return func(ctx context.Context, c *call) error {
+			return c.withBadges(ctx, func(w admin.Way) error { return c.listBadges(ctx, w, *asJSON) })
+		}
+	},
 }
 
 // weaknesses are what a list says of badge numbers that prove less than others.
@@ -80,32 +78,30 @@ func (c *call) listBadges(ctx context.Context, w admin.Way, asJSON bool) error {
 	return out.Flush()
 }
 
-func badgeAdd() command {
-	return command{
-		name: "badge add", args: "UID EMPLOYEE [NAME]",
-		help: "give a badge to an employee; -claim: and book its taps so far", least: 2, most: 3,
-		flags: func(f *flags) action {
-			move := f.truth("move", "even if the badge belongs to somebody else")
-			from := f.text("from", "", "the first `day` on which it may be used")
-			until := f.text("until", "", "the last `day`")
-			claim := f.truth("claim", "turn the taps that the badge has made so far into bookings")
-			force := f.truth("force", "with -claim: even if the employee has later bookings")
-			dry := f.truth("dry-run", "with -claim: only show the bookings")
-			return func(ctx context.Context, c *call) error {
-				b, err := c.badge(*from, *until)
-				if err != nil {
-					return err
-				}
-				if *claim {
-					return c.claim(ctx, admin.Claim{Badge: b, Force: *force, Dry: *dry})
-				}
-				return c.withBadges(ctx, func(w admin.Way) error {
-					action, err := admin.DoAddBadge.On(ctx, w, admin.NewBadge{Badge: b, Move: *move})
-					return c.said(err, string(action), b.UID, b.Employee)
-				})
+var badgeAdd = command{
+	name: "badge add", args: "UID EMPLOYEE [NAME]",
+	help: "give a badge to an employee; -claim: and book its taps so far",
+	flags: func(f *flags) action {
+		move := f.truth("move", "even if the badge belongs to somebody else")
+		from := f.text("from", "", "the first `day` on which it may be used")
+		until := f.text("until", "", "the last `day`")
+		claim := f.truth("claim", "turn the taps that the badge has made so far into bookings")
+		force := f.truth("force", "with -claim: even if the employee has later bookings")
+		dry := f.truth("dry-run", "with -claim: only show the bookings")
+		return func(ctx context.Context, c *call) error {
+			b, err := c.badge(*from, *until)
+			if err != nil {
+				return err
 			}
-		},
-	}
+			if *claim {
+				return c.claim(ctx, admin.Claim{Badge: b, Force: *force, Dry: *dry})
+			}
+			return c.withBadges(ctx, func(w admin.Way) error {
+				action, err := admin.DoAddBadge.On(ctx, w, admin.NewBadge{Badge: b, Move: *move})
+				return c.said(err, string(action), b.UID, b.Employee)
+			})
+		}
+	},
 }
 
 // badge reads the badge that the arguments name.
@@ -149,14 +145,12 @@ func (c *call) claim(ctx context.Context, wish admin.Claim) error {
 	return printPunches(c.stdout, plan...)
 }
 
-func badgeUnclaimed() command {
-	return command{
-		name: "badge unclaimed", help: "list the badges that were tapped and belong to nobody",
-		flags: func(f *flags) action {
-			asJSON := f.json()
-			return func(ctx context.Context, c *call) error { return c.listUnclaimed(ctx, *asJSON) }
-		},
-	}
+var badgeUnclaimed = command{
+	name: "badge unclaimed", help: "list the badges that were tapped and belong to nobody",
+	flags: func(f *flags) action {
+		asJSON := f.json()
+		return func(ctx context.Context, c *call) error { return c.listUnclaimed(ctx, *asJSON) }
+	},
 }
 
 func (c *call) listUnclaimed(ctx context.Context, asJSON bool) error {
@@ -183,37 +177,31 @@ func (c *call) listUnclaimed(ctx context.Context, asJSON bool) error {
 	return err
 }
 
-func badgeRemove() command {
-	return command{
-		name: "badge remove", args: "UID", help: "take a badge out of the map", least: 1, most: 1,
-		flags: simple(func(ctx context.Context, c *call) error {
-			return c.onBadge(ctx, "removed", func(w admin.Way, uid device.UID) (device.Employee, error) {
-				return admin.DoRemoveBadge.On(ctx, w, admin.WholeUID{UID: uid})
-			})
-		}),
-	}
+var badgeRemove = command{
+	name: "badge remove", args: "UID", help: "take a badge out of the map",
+	flags: simple(func(ctx context.Context, c *call) error {
+		return c.onBadge(ctx, "removed", func(w admin.Way, uid device.UID) (device.Employee, error) {
+			return admin.DoRemoveBadge.On(ctx, w, admin.WholeUID{UID: uid})
+		})
+	}),
 }
 
-func badgeBlock() command {
-	return command{
-		name: "badge block", args: "UID", help: "let a badge book nothing any more: it is lost, say", least: 1, most: 1,
-		flags: simple(func(ctx context.Context, c *call) error {
-			return c.onBadge(ctx, "blocked", func(w admin.Way, uid device.UID) (device.Employee, error) {
-				return admin.DoBlockBadge.On(ctx, w, admin.Block{Badge: admin.WholeUID{UID: uid}, Blocked: true})
-			})
-		}),
-	}
+var badgeBlock = command{
+	name: "badge block", args: "UID", help: "let a badge book nothing any more: it is lost, say",
+	flags: simple(func(ctx context.Context, c *call) error {
+		return c.onBadge(ctx, "blocked", func(w admin.Way, uid device.UID) (device.Employee, error) {
+			return admin.DoBlockBadge.On(ctx, w, admin.Block{Badge: admin.WholeUID{UID: uid}, Blocked: true})
+		})
+	}),
 }
 
-func badgeUnblock() command {
-	return command{
-		name: "badge unblock", args: "UID", help: "let it book again", least: 1, most: 1,
-		flags: simple(func(ctx context.Context, c *call) error {
-			return c.onBadge(ctx, "may be used again", func(w admin.Way, uid device.UID) (device.Employee, error) {
-				return admin.DoBlockBadge.On(ctx, w, admin.Block{Badge: admin.WholeUID{UID: uid}})
-			})
-		}),
-	}
+var badgeUnblock = command{
+	name: "badge unblock", args: "UID", help: "let it book again",
+	flags: simple(func(ctx context.Context, c *call) error {
+		return c.onBadge(ctx, "may be used again", func(w admin.Way, uid device.UID) (device.Employee, error) {
+			return admin.DoBlockBadge.On(ctx, w, admin.Block{Badge: admin.WholeUID{UID: uid}})
+		})
+	}),
 }
 
 // onBadge does something with the badge that the argument names, and says whose it is.
@@ -230,43 +218,39 @@ func (c *call) onBadge(
 	})
 }
 
-func badgeExplain() command {
-	return command{
-		name: "badge explain", args: "NUMBER", help: "show what a badge number can mean", least: 1, most: 1,
-		flags: simple(func(_ context.Context, c *call) error {
-			readings := device.Explain(c.args[0])
-			if len(readings) == 0 {
-				return fmt.Errorf("%q is no badge number in any way that is known: those have 8, "+
-					"14 or 20 hex digits, or are decimal", c.args[0])
+var badgeExplain = command{
+	name: "badge explain", args: "NUMBER", help: "show what a badge number can mean",
+	flags: simple(func(_ context.Context, c *call) error {
+		readings := device.Explain(c.args[0])
+		if len(readings) == 0 {
+			return fmt.Errorf("%q is no badge number in any way that is known: those have 8, "+
+				"14 or 20 hex digits, or are decimal", c.args[0])
+		}
+		w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "WRITTEN AS\tUID\t")
+		for _, r := range readings {
+			problem := ""
+			if r.Problem != nil {
+				problem = r.Problem.Error()
 			}
-			w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "WRITTEN AS\tUID\t")
-			for _, r := range readings {
-				problem := ""
-				if r.Problem != nil {
-					problem = r.Problem.Error()
-				}
-				fmt.Fprintf(w, "%s\t%s\t%s\n", r.Numbers, r.UID.Hex(), problem)
-			}
-			return w.Flush()
-		}),
-	}
+			fmt.Fprintf(w, "%s\t%s\t%s\n", r.Numbers, r.UID.Hex(), problem)
+		}
+		return w.Flush()
+	}),
 }
 
-func badgeExport() command {
-	return command{
-		name: "badge export", help: "write the badge map as CSV",
-		flags: simple(func(ctx context.Context, c *call) error {
-			return c.withBadges(ctx, func(w admin.Way) error {
-				all, err := admin.DoBadges.On(ctx, w, admin.None{})
-				if err != nil {
-					return err
-				}
-				for i, b := range all {
-					all[i].Employee.Name = harmless(b.Employee.Name)[0]
-				}
-				return roster.Export(c.stdout, all)
-			})
-		}),
-	}
+var badgeExport = command{
+	name: "badge export", help: "write the badge map as CSV",
+	flags: simple(func(ctx context.Context, c *call) error {
+		return c.withBadges(ctx, func(w admin.Way) error {
+			all, err := admin.DoBadges.On(ctx, w, admin.None{})
+			if err != nil {
+				return err
+			}
+			for i, b := range all {
+				all[i].Employee.Name = harmless(b.Employee.Name)[0]
+			}
+			return roster.Export(c.stdout, all)
+		})
+	}),
 }

@@ -18,33 +18,31 @@ import (
 // manyLines is from when on an import says that it is at work.
 const manyLines = 2000
 
-func badgeImport() command {
-	return command{
-		name: "badge import", args: "FILE", least: 1, most: 1,
-		help: "take over a list: CSV or Excel with columns uid,employee_id,name; -replace: and remove all others",
-		flags: func(f *flags) action {
-			numbers := f.text("numbers", "", "how badge numbers are `written`: hex, hex-reversed, check-byte, "+
-				"decimal or decimal-reversed; found out if it is not said")
-			replace := f.truth("replace", "remove the badges that the file does not name")
-			dry := f.truth("dry-run", "only show what would become of it")
-			sure := f.truth("yes", "with -replace: do not ask")
-			return func(ctx context.Context, c *call) (err error) {
-				l := admin.BadgeList{Replace: *replace, Dry: *dry}
-				if l.Numbers, err = device.ParseNumbers(*numbers); err != nil {
-					return fmt.Errorf("%w: -numbers: %w", errUsage, err)
-				}
-				if l.File, err = readList(c.args[0]); err != nil { // before root becomes the state directory's owner
-					return err
-				}
-				if n := bytes.Count(l.File, []byte("\n")); n > manyLines {
-					fmt.Fprintf(c.stderr, "reading %d lines...\n", n)
-					began := time.Now()
-					defer func() { fmt.Fprintf(c.stderr, "%v\n", time.Since(began).Round(10*time.Millisecond)) }()
-				}
-				return c.withBadges(ctx, func(w admin.Way) error { return c.importBadges(ctx, w, l, *sure) })
+var badgeImport = command{
+	name: "badge import", args: "FILE",
+	help: "take over a list: CSV or Excel with columns uid,employee_id,name; -replace: and remove all others",
+	flags: func(f *flags) action {
+		numbers := f.text("numbers", "", "how badge numbers are `written`: hex, hex-reversed, check-byte, "+
+			"decimal or decimal-reversed; found out if it is not said")
+		replace := f.truth("replace", "remove the badges that the file does not name")
+		dry := f.truth("dry-run", "only show what would become of it")
+		sure := f.truth("yes", "with -replace: do not ask")
+		return func(ctx context.Context, c *call) (err error) {
+			l := admin.BadgeList{Replace: *replace, Dry: *dry}
+			if l.Numbers, err = device.ParseNumbers(*numbers); err != nil {
+				return fmt.Errorf("%w: -numbers: %w", errUsage, err)
 			}
-		},
-	}
+			if l.File, err = readList(c.args[0]); err != nil { // before root becomes the state directory's owner
+				return err
+			}
+			if n := bytes.Count(l.File, []byte("\n")); n > manyLines {
+				fmt.Fprintf(c.stderr, "reading %d lines...\n", n)
+				began := time.Now()
+				defer func() { fmt.Fprintf(c.stderr, "%v\n", time.Since(began).Round(10*time.Millisecond)) }()
+			}
+			return c.withBadges(ctx, func(w admin.Way) error { return c.importBadges(ctx, w, l, *sure) })
+		}
+	},
 }
 
 // readList reads a badge list, of one that is too long as much as shows that.
@@ -133,17 +131,15 @@ func printImport(w io.Writer, r roster.Report, dry bool) error {
 	return out.Flush()
 }
 
-func badgeSync() command {
-	return command{
-		name: "badge sync", help: "take over the badge numbers that stand at Zeitstrom",
-		flags: func(f *flags) action {
-			force := f.truth("force", "even if most badges would be removed")
-			return func(ctx context.Context, c *call) error {
-				m, err := ask(ctx, c, admin.DoSyncBadges, *force)
-				return c.printMerged(m, err)
-			}
-		},
-	}
+var badgeSync = command{
+	name: "badge sync", help: "take over the badge numbers that stand at Zeitstrom",
+	flags: func(f *flags) action {
+		force := f.truth("force", "even if most badges would be removed")
+		return func(ctx context.Context, c *call) error {
+			m, err := ask(ctx, c, admin.DoSyncBadges, *force)
+			return c.printMerged(m, err)
+		}
+	},
 }
 
 // printMerged says what was taken over, and what was not.
@@ -171,30 +167,28 @@ func (c *call) printMerged(m roster.Merged, failed error) error {
 	return err
 }
 
-func badgeEnroll() command {
-	return command{
-		name: "badge enroll", args: "EMPLOYEE [NAME]", least: 1, most: 2,
-		help: "give the next badge that is held to the reader to somebody; -renew: and block the old ones",
-		flags: func(f *flags) action {
-			renew := f.truth("renew", "block the badges that the employee has: they are lost")
-			move := f.truth("move", "also take a badge that belongs to somebody else")
-			return func(ctx context.Context, c *call) error {
-				wish := admin.Enroll{Who: c.args[0], Way: roster.Another}
-				switch {
-				case *renew && *move:
-					return fmt.Errorf("%w: -renew or -move, not both", errUsage)
-				case *renew:
-					wish.Way = roster.Renewed
-				case *move:
-					wish.Way = roster.MovedTo
-				}
-				if len(c.args) == 2 {
-					wish.Name = c.args[1]
-				}
-				return c.enroll(ctx, wish)
+var badgeEnroll = command{
+	name: "badge enroll", args: "EMPLOYEE [NAME]",
+	help: "give the next badge that is held to the reader to somebody; -renew: and block the old ones",
+	flags: func(f *flags) action {
+		renew := f.truth("renew", "block the badges that the employee has: they are lost")
+		move := f.truth("move", "also take a badge that belongs to somebody else")
+		return func(ctx context.Context, c *call) error {
+			wish := admin.Enroll{Who: c.args[0], Way: roster.Another}
+			switch {
+			case *renew && *move:
+				return fmt.Errorf("%w: -renew or -move, not both", errUsage)
+			case *renew:
+				wish.Way = roster.Renewed
+			case *move:
+				wish.Way = roster.MovedTo
 			}
-		},
-	}
+			if len(c.args) == 2 {
+				wish.Name = c.args[1]
+			}
+			return c.enroll(ctx, wish)
+		}
+	},
 }
 
 // enroll waits until the badge was held to the reader.

@@ -13,11 +13,9 @@ import (
 
 // command is a subcommand. Those with verbs have one entry per verb.
 type command struct {
-	name  string // with its verb
-	args  string
-	help  string // empty: it is for the program's own use, and the package's
-	least int    // arguments
-	most  int
+	name string // with its verb
+	args string // as help shows them: [X] may be missing, X... may be several
+	help string // empty: it is for the program's own use, and the package's
 	// flags declares the command's flags and returns what it does with them.
 	flags func(*flags) action
 }
@@ -28,16 +26,16 @@ type action func(context.Context, *call) error
 // commands lists them all, as help does.
 func commands() []command {
 	return []command{
-		runCommand(), demoCommand(), tapCommand(), statusCommand(),
-		badgeList(), badgeAdd(), badgeUnclaimed(), badgeRemove(), badgeBlock(), badgeUnblock(), badgeEnroll(),
-		badgeImport(), badgeSync(), badgeExplain(), badgeExport(),
-		queueList(), queueShow(), queueRetry(), queueDrop(), queueTime(), queueOpen(), queueVerify(), queueSalvage(),
-		queueExport(),
-		timespanList(), timespanShow(), timespanHistory(), timespanSetTimes(), timespanAdd(), timespanProject(),
-		timespanTags(), timespanComment(), timespanSplit(), timespanMerge(), timespanDelete(),
-		resetCommand(), doctorCommand(), doctorReader(), supportCommand(), updateCommand(), flashCommand(),
-		webPair(), webReset(), configShow(), configDefault(), configCheck(), completionCommand(), versionCommand(),
-		checkStore(), scanStore(), salvageStore(), undeliveredCommand(), manPage(),
+		runCommand, demoCommand, tapCommand, statusCommand,
+		badgeList, badgeAdd, badgeUnclaimed, badgeRemove, badgeBlock, badgeUnblock, badgeEnroll,
+		badgeImport, badgeSync, badgeExplain, badgeExport,
+		queueList, queueShow, queueRetry, queueDrop, queueTime, queueOpen, queueVerify, queueSalvage,
+		queueExport,
+		timespanList, timespanShow, timespanHistory, timespanSetTimes, timespanAdd, timespanProject,
+		timespanTags, timespanComment, timespanSplit, timespanMerge, timespanDelete,
+		resetCommand, doctorCommand, doctorReader, supportCommand, updateCommand, flashCommand,
+		webPair, webReset, configShow, configDefault, configCheck, completionCommand(), versionCommand,
+		checkStore, scanStore, salvageStore, undeliveredCommand, manPage(),
 	}
 }
 
@@ -86,15 +84,31 @@ func (cmd command) use(ctx context.Context, e env, args []string) error {
 		}
 		c.args, args = append(c.args, f.Arg(0)), f.Args()[1:]
 	}
-	switch n := len(c.args); {
-	case n < cmd.least:
+	switch least, most := cmd.counts(); {
+	case len(c.args) < least:
 		return fmt.Errorf("%w: an argument is missing", errUsage)
-	case n > cmd.most:
-		return fmt.Errorf("%w: %q is one argument too many", errUsage, c.args[cmd.most])
+	case len(c.args) > most:
+		return fmt.Errorf("%w: %q is one argument too many", errUsage, c.args[most])
 	}
 	c.config = *settings
 	return do(ctx, c)
 }
+
+// counts says how many arguments a command takes.
+func (cmd command) counts() (least, most int) {
+	for _, arg := range strings.Fields(cmd.args) {
+		if !strings.HasPrefix(arg, "[") {
+			least++
+		}
+		if most++; strings.HasSuffix(strings.TrimSuffix(arg, "]"), "...") {
+			most = several
+		}
+	}
+	return least, most
+}
+
+// several is how many arguments there may be where there may be several.
+const several = 100
 
 func (cmd command) usage() string {
 	return strings.TrimSpace("timeclock " + cmd.name + " [-config FILE] [flags] " + cmd.args)

@@ -12,7 +12,6 @@ import (
 func completionCommand() command {
 	return command{
 		name: "completion", args: "SHELL", help: "print what bash, zsh or fish needs to complete commands and flags",
-		least: 1, most: 1,
 		flags: simple(func(_ context.Context, c *call) error {
 			print, known := map[string]func(io.Writer) error{"bash": bash, "zsh": zsh, "fish": fish}[c.args[0]]
 			if !known {

@@ -120,14 +120,12 @@ var (
 	_ display.Panel = (*demo)(nil)
 )
 
-func demoCommand() command {
-	return command{
-		name: "demo", help: "the whole clock on this computer, without hardware or account",
-		flags: func(f *flags) action {
-			listen := f.text("listen", "127.0.0.1:8470", "`address` of the page")
-			return func(ctx context.Context, c *call) error { return c.demo(ctx, *listen) }
-		},
-	}
+var demoCommand = command{
+	name: "demo", help: "the whole clock on this computer, without hardware or account",
+	flags: func(f *flags) action {
+		listen := f.text("listen", "127.0.0.1:8470", "`address` of the page")
+		return func(ctx context.Context, c *call) error { return c.demo(ctx, *listen) }
+	},
 }
 
 func (c *call) demo(ctx context.Context, listen string) error {

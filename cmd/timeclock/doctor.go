@@ -19,26 +19,24 @@ import (
 )
 
 // doctorCommand examines everything: the running clock does, or this process in its place.
-func doctorCommand() command {
-	return command{
-		name: "doctor", help: "examine device, network, token and bookings, and say what to do",
-		flags: func(f *flags) action {
-			asJSON := f.json()
-			bench := f.truth("bench", "lead through display, light, sound and a tap, "+
-				"and write a report for the delivery note")
-			report := f.text("report", "", "with -bench: the report's `name`, without .json and .txt")
-			return func(ctx context.Context, c *call) error {
-				cfg, err := c.load()
-				if err != nil {
-					return err
-				}
-				if *bench {
-					return c.bench(ctx, cfg, *report)
-				}
-				return c.examine(ctx, cfg, *asJSON)
+var doctorCommand = command{
+	name: "doctor", help: "examine device, network, token and bookings, and say what to do",
+	flags: func(f *flags) action {
+		asJSON := f.json()
+		bench := f.truth("bench", "lead through display, light, sound and a tap, "+
+			"and write a report for the delivery note")
+		report := f.text("report", "", "with -bench: the report's `name`, without .json and .txt")
+		return func(ctx context.Context, c *call) error {
+			cfg, err := c.load()
+			if err != nil {
+				return err
 			}
-		},
-	}
+			if *bench {
+				return c.bench(ctx, cfg, *report)
+			}
+			return c.examine(ctx, cfg, *asJSON)
+		}
+	},
 }
 
 func (c *call) examine(ctx context.Context, cfg config.Config, asJSON bool) error {

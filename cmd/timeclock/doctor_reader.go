@@ -38,20 +38,18 @@ func (s hearing) since(before hearing) hearing {
 const listenEvery = 200 * time.Millisecond
 
 // doctorReader shows how well badges are heard while one is held to the reader.
-func doctorReader() command {
-	return command{
-		name: "doctor reader", help: "show how well the reader hears a badge that is held to it",
-		flags: func(f *flags) action {
-			asJSON, lasting := f.json(), f.Duration("for", 10*time.Second, "how `long` to look")
-			return func(ctx context.Context, c *call) error {
-				cfg, err := c.load()
-				if err != nil {
-					return err
-				}
-				return (&listener{c, cfg, *asJSON}).listen(ctx, *lasting)
+var doctorReader = command{
+	name: "doctor reader", help: "show how well the reader hears a badge that is held to it",
+	flags: func(f *flags) action {
+		asJSON, lasting := f.json(), f.Duration("for", 10*time.Second, "how `long` to look")
+		return func(ctx context.Context, c *call) error {
+			cfg, err := c.load()
+			if err != nil {
+				return err
 			}
-		},
-	}
+			return (&listener{c, cfg, *asJSON}).listen(ctx, *lasting)
+		}
+	},
 }
 
 // listener shows how well a reader hears.

@@ -16,30 +16,28 @@ import (
 	"timeclock/device/config"
 )
 
-func flashCommand() command {
-	return command{
-		name: "flash", help: "prepare a card with Raspberry Pi OS Lite: its first boot makes a time clock of it",
-		flags: func(f *flags) action {
-			k := card{}
-			given := map[string]*string{}
-			for _, name := range cardValues {
-				if name != "config" { // which every command has
-					given[name] = f.text(name, "", cardUsage[name])
-				}
+var flashCommand = command{
+	name: "flash", help: "prepare a card with Raspberry Pi OS Lite: its first boot makes a time clock of it",
+	flags: func(f *flags) action {
+		k := card{}
+		given := map[string]*string{}
+		for _, name := range cardValues {
+			if name != "config" { // which every command has
+				given[name] = f.text(name, "", cardUsage[name])
 			}
-			user := f.text("user", "pi", "`who` may log in by the SSH key")
-			devices := f.text("devices", "", "a CSV `file` with a device to a line: name, and if they differ boot, "+
-				"config, token, wifi, timezone, package, ssh-key")
-			dry := f.truth("dry-run", "only show what would change")
-			return func(_ context.Context, c *call) error {
-				for name, value := range given {
-					k[name] = *value
-				}
-				k["config"] = c.config
-				return (&flasher{c, *user, *devices, *dry}).run(k)
+		}
+		user := f.text("user", "pi", "`who` may log in by the SSH key")
+		devices := f.text("devices", "", "a CSV `file` with a device to a line: name, and if they differ boot, "+
+			"config, token, wifi, timezone, package, ssh-key")
+		dry := f.truth("dry-run", "only show what would change")
+		return func(_ context.Context, c *call) error {
+			for name, value := range given {
+				k[name] = *value
 			}
-		},
-	}
+			k["config"] = c.config
+			return (&flasher{c, *user, *devices, *dry}).run(k)
+		}
+	},
 }
 
 // cardValues are the flags that may differ from card to card.

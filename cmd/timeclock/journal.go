@@ -12,45 +12,41 @@ import (
 	"timeclock/cmd/internal/admin"
 )
 
-func queueVerify() command {
-	return command{
-		name: "queue verify", help: "check that nobody has changed the journal",
-		flags: simple(func(ctx context.Context, c *call) error {
-			n, err := ask(ctx, c, admin.DoVerifyJournal, admin.None{})
-			if err != nil {
-				return err
-			}
-			s, err := ask(ctx, c, admin.DoStatus, admin.None{})
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(c.stdout, "The journal is whole: %d entries, hash %s\n", n, s.Journal)
+var queueVerify = command{
+	name: "queue verify", help: "check that nobody has changed the journal",
+	flags: simple(func(ctx context.Context, c *call) error {
+		n, err := ask(ctx, c, admin.DoVerifyJournal, admin.None{})
+		if err != nil {
 			return err
-		}),
-	}
+		}
+		s, err := ask(ctx, c, admin.DoStatus, admin.None{})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(c.stdout, "The journal is whole: %d entries, hash %s\n", n, s.Journal)
+		return err
+	}),
 }
 
-func queueExport() command {
-	return command{
-		name: "queue export", help: "write the whole journal, for a labour inspection; -format csv or jsonl",
-		flags: func(f *flags) action {
-			format := f.text("format", "csv", "csv or jsonl")
-			return func(ctx context.Context, c *call) error {
-				clock, err := c.running()
-				if err != nil {
-					return err
-				}
-				switch *format {
-				case "jsonl":
-					out := json.NewEncoder(c.stdout)
-					return clock.Journal(ctx, func(l admin.JournalLine) error { return out.Encode(l) })
-				case "csv":
-					return c.exportCSV(ctx, clock)
-				}
-				return fmt.Errorf("%w: -format %q: use csv or jsonl", errUsage, *format)
+var queueExport = command{
+	name: "queue export", help: "write the whole journal, for a labour inspection; -format csv or jsonl",
+	flags: func(f *flags) action {
+		format := f.text("format", "csv", "csv or jsonl")
+		return func(ctx context.Context, c *call) error {
+			clock, err := c.running()
+			if err != nil {
+				return err
 			}
-		},
-	}
+			switch *format {
+			case "jsonl":
+				out := json.NewEncoder(c.stdout)
+				return clock.Journal(ctx, func(l admin.JournalLine) error { return out.Encode(l) })
+			case "csv":
+				return c.exportCSV(ctx, clock)
+			}
+			return fmt.Errorf("%w: -format %q: use csv or jsonl", errUsage, *format)
+		}
+	},
 }
 
 // columns are those of an exported journal.

@@ -14,14 +14,12 @@ import (
 	"timeclock/device/clock"
 )
 
-func queueList() command {
-	return command{
-		name: "queue list", help: "list what Zeitstrom does not have yet; -all: the newest of all",
-		flags: func(f *flags) action {
-			asJSON, all := f.json(), f.truth("all", "also what was delivered, newest first")
-			return func(ctx context.Context, c *call) error { return c.list(ctx, *all, *asJSON) }
-		},
-	}
+var queueList = command{
+	name: "queue list", help: "list what Zeitstrom does not have yet; -all: the newest of all",
+	flags: func(f *flags) action {
+		asJSON, all := f.json(), f.truth("all", "also what was delivered, newest first")
+		return func(ctx context.Context, c *call) error { return c.list(ctx, *all, *asJSON) }
+	},
 }
 
 func (c *call) list(ctx context.Context, all, asJSON bool) error {
@@ -76,66 +74,55 @@ func bounds(p admin.Punch) string {
 	return s
 }
 
-func queueShow() command {
-	return command{
-		name: "queue show", args: "PUNCH", help: "show one booking and what became of it", least: 1, most: 1,
-		flags: onPunch(func(ctx context.Context, w admin.Way, id device.PunchID) (admin.Punch, error) {
-			return admin.DoPunch.On(ctx, w, id)
-		}),
-	}
+var queueShow = command{
+	name: "queue show", args: "PUNCH", help: "show one booking and what became of it",
+	flags: onPunch(func(ctx context.Context, w admin.Way, id device.PunchID) (admin.Punch, error) {
+		return admin.DoPunch.On(ctx, w, id)
+	}),
 }
 
-func queueRetry() command {
-	return command{
-		name: "queue retry", args: "PUNCH", help: "send a quarantined, held or ambiguous booking again", least: 1,
-		most: 1,
-		flags: onPunch(func(ctx context.Context, w admin.Way, id device.PunchID) (admin.Punch, error) {
-			return admin.DoRetry.On(ctx, w, id)
-		}),
-	}
+var queueRetry = command{
+	name: "queue retry", args: "PUNCH", help: "send a quarantined, held or ambiguous booking again",
+	flags: onPunch(func(ctx context.Context, w admin.Way, id device.PunchID) (admin.Punch, error) {
+		return admin.DoRetry.On(ctx, w, id)
+	}),
 }
 
-func queueDrop() command {
-	return command{
-		name: "queue drop", args: "PUNCH", help: "decide that such a booking is never sent; -reason TEXT says why",
-		least: 1, most: 1,
-		flags: func(f *flags) action {
-			asJSON, reason := f.json(), f.text("reason", "", "`why`, kept with the booking")
-			return func(ctx context.Context, c *call) error {
-				if *reason == "" {
-					return fmt.Errorf("%w: -reason is missing: why is this booking never to be sent? It is kept "+
-						"with it", errUsage)
-				}
-				return c.decide(*asJSON, func(w admin.Way, id device.PunchID) (admin.Punch, error) {
-					return admin.DoDrop.On(ctx, w, admin.Drop{Punch: id, Reason: *reason})
-				})
+var queueDrop = command{
+	name: "queue drop", args: "PUNCH", help: "decide that such a booking is never sent; -reason TEXT says why",
+	flags: func(f *flags) action {
+		asJSON, reason := f.json(), f.text("reason", "", "`why`, kept with the booking")
+		return func(ctx context.Context, c *call) error {
+			if *reason == "" {
+				return fmt.Errorf("%w: -reason is missing: why is this booking never to be sent? It is kept "+
+					"with it", errUsage)
 			}
-		},
-	}
+			return c.decide(*asJSON, func(w admin.Way, id device.PunchID) (admin.Punch, error) {
+				return admin.DoDrop.On(ctx, w, admin.Drop{Punch: id, Reason: *reason})
+			})
+		}
+	},
 }
 
 // queueTime takes the time as local time, or in the form of RFC 3339.
-func queueTime() command {
-	return command{
-		name: "queue time", args: "PUNCH TIME", help: "give a booking its time that the clock could not know",
-		least: 2, most: 2,
-		flags: func(f *flags) action {
-			asJSON := f.json()
-			return func(ctx context.Context, c *call) error {
-				cfg, err := c.load()
-				if err != nil {
-					return err
-				}
-				at, err := parseTime(c.args[1], cfg.Clock.Zone)
-				if err != nil {
-					return err
-				}
-				return c.decide(*asJSON, func(w admin.Way, id device.PunchID) (admin.Punch, error) {
-					return admin.DoSetTime.On(ctx, w, admin.TimeOf{Punch: id, Time: at})
-				})
+var queueTime = command{
+	name: "queue time", args: "PUNCH TIME", help: "give a booking its time that the clock could not know",
+	flags: func(f *flags) action {
+		asJSON := f.json()
+		return func(ctx context.Context, c *call) error {
+			cfg, err := c.load()
+			if err != nil {
+				return err
 			}
-		},
-	}
+			at, err := parseTime(c.args[1], cfg.Clock.Zone)
+			if err != nil {
+				return err
+			}
+			return c.decide(*asJSON, func(w admin.Way, id device.PunchID) (admin.Punch, error) {
+				return admin.DoSetTime.On(ctx, w, admin.TimeOf{Punch: id, Time: at})
+			})
+		}
+	},
 }
 
 // parseTime reads a time of the command line.
@@ -178,14 +165,12 @@ func (c *call) decide(asJSON bool, do func(admin.Way, device.PunchID) (admin.Pun
 	return printPunches(c.stdout, p)
 }
 
-func queueOpen() command {
-	return command{
-		name: "queue open", help: "list the days on which somebody did not check out",
-		flags: func(f *flags) action {
-			asJSON := f.json()
-			return func(ctx context.Context, c *call) error { return c.openDays(ctx, *asJSON) }
-		},
-	}
+var queueOpen = command{
+	name: "queue open", help: "list the days on which somebody did not check out",
+	flags: func(f *flags) action {
+		asJSON := f.json()
+		return func(ctx context.Context, c *call) error { return c.openDays(ctx, *asJSON) }
+	},
 }
 
 func (c *call) openDays(ctx context.Context, asJSON bool) error {
@@ -215,23 +200,21 @@ func (c *call) openDays(ctx context.Context, asJSON bool) error {
 	return w.Flush()
 }
 
-func queueSalvage() command {
-	return command{
-		name: "queue salvage",
-		help: "recover a damaged queue file that could not be recovered by itself; -give-up sends without it",
-		flags: func(f *flags) action {
-			giveUp := f.truth("give-up", "leave the damaged file as it is, and send what was booked since")
-			return func(ctx context.Context, c *call) error {
-				if _, err := ask(ctx, c, admin.DoSalvage, *giveUp); err != nil {
-					return err
-				}
-				text := "It is tried again: `timeclock status` says how far it is."
-				if *giveUp {
-					text = "It is given up; the damaged file is kept, and bookings are sent again."
-				}
-				_, err := fmt.Fprintln(c.stdout, text)
+var queueSalvage = command{
+	name: "queue salvage",
+	help: "recover a damaged queue file that could not be recovered by itself; -give-up sends without it",
+	flags: func(f *flags) action {
+		giveUp := f.truth("give-up", "leave the damaged file as it is, and send what was booked since")
+		return func(ctx context.Context, c *call) error {
+			if _, err := ask(ctx, c, admin.DoSalvage, *giveUp); err != nil {
 				return err
 			}
-		},
-	}
+			text := "It is tried again: `timeclock status` says how far it is."
+			if *giveUp {
+				text = "It is given up; the damaged file is kept, and bookings are sent again."
+			}
+			_, err := fmt.Fprintln(c.stdout, text)
+			return err
+		}
+	},
 }

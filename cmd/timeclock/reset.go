@@ -13,15 +13,13 @@ import (
 	"timeclock/queue"
 )
 
-func resetCommand() command {
-	return command{
-		name: "reset", help: "factory reset: forget bookings and badges; -export FILE keeps the journal",
-		flags: func(f *flags) action {
-			export := f.text("export", "", "write the journal to this `file` (JSON Lines) first")
-			sure := f.truth("yes", "really")
-			return func(ctx context.Context, c *call) error { return c.reset(ctx, *export, *sure) }
-		},
-	}
+var resetCommand = command{
+	name: "reset", help: "factory reset: forget bookings and badges; -export FILE keeps the journal",
+	flags: func(f *flags) action {
+		export := f.text("export", "", "write the journal to this `file` (JSON Lines) first")
+		sure := f.truth("yes", "really")
+		return func(ctx context.Context, c *call) error { return c.reset(ctx, *export, *sure) }
+	},
 }
 
 // reset forgets everything that the clock has stored. It refuses while a
@@ -111,10 +109,8 @@ func (c *call) mayReset(ctx context.Context, cfg config.Config, export string) e
 
 // undelivered prints how many bookings, and taps that may become some, Zeitstrom does
 // not have, for the package's scripts: they run when the clock has stopped.
-func undeliveredCommand() command {
-	return command{
-		name: "undelivered", flags: simple(func(_ context.Context, c *call) error { return c.undelivered() }),
-	}
+var undeliveredCommand = command{
+	name: "undelivered", flags: simple(func(_ context.Context, c *call) error { return c.undelivered() }),
 }
 
 func (c *call) undelivered() error {

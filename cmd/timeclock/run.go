@@ -8,9 +8,7 @@ import (
 	"runtime"
 )
 
-func runCommand() command {
-	return command{name: "run", help: "run the clock: the daemon at the door", flags: simple(runDaemon)}
-}
+var runCommand = command{name: "run", help: "run the clock: the daemon at the door", flags: simple(runDaemon)}
 
 func runDaemon(ctx context.Context, c *call) error {
 	cfg, problem, err := startConfig(c.config)

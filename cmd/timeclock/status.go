@@ -12,26 +12,24 @@ import (
 	"timeclock/device"
 )
 
-func statusCommand() command {
-	return command{
-		name: "status", help: "how the running clock is",
-		flags: func(f *flags) action {
-			asJSON := f.json()
-			return func(ctx context.Context, c *call) error {
-				s, err := ask(ctx, c, admin.DoStatus, admin.None{})
-				if err != nil {
-					return err
-				}
-				if r := &s.Roster; r.Remedy != "" {
-					r.Problem, r.Remedy = r.Problem+"; "+remedies[r.Remedy], ""
-				}
-				if *asJSON {
-					return json.NewEncoder(c.stdout).Encode(s)
-				}
-				return c.printStatus(s)
+var statusCommand = command{
+	name: "status", help: "how the running clock is",
+	flags: func(f *flags) action {
+		asJSON := f.json()
+		return func(ctx context.Context, c *call) error {
+			s, err := ask(ctx, c, admin.DoStatus, admin.None{})
+			if err != nil {
+				return err
 			}
-		},
-	}
+			if r := &s.Roster; r.Remedy != "" {
+				r.Problem, r.Remedy = r.Problem+"; "+remedies[r.Remedy], ""
+			}
+			if *asJSON {
+				return json.NewEncoder(c.stdout).Encode(s)
+			}
+			return c.printStatus(s)
+		}
+	},
 }
 
 // lines prints what is told of a clock, a part to a line and more of it below.

@@ -178,14 +178,12 @@ func checkQueue(ctx context.Context, path string) error {
 }
 
 // checkStore is the child's part. It is not for people.
-func checkStore() command {
-	return command{
-		name: "check-store", args: "FILE", least: 1, most: 1,
-		flags: simple(func(_ context.Context, c *call) error {
-			beChild()
-			return queue.Verify(c.args[0])
-		}),
-	}
+var checkStore = command{
+	name: "check-store", args: "FILE",
+	flags: simple(func(_ context.Context, c *call) error {
+		beChild()
+		return queue.Verify(c.args[0])
+	}),
 }
 
 // scanned is what a scan has found.
@@ -212,34 +210,30 @@ func scanQueue(ctx context.Context, files []string) (next device.PunchID, last [
 }
 
 // scanStore is the child's part. It is not for people.
-func scanStore() command {
-	return command{
-		name: "scan-store", args: "FILES", most: 100,
-		flags: simple(func(_ context.Context, c *call) error {
-			beChild()
-			next, last, err := queue.Scan(func() {}, c.args...)
-			if err != nil {
-				return err
-			}
-			return json.NewEncoder(c.stdout).Encode(scanned{next, last})
-		}),
-	}
+var scanStore = command{
+	name: "scan-store", args: "[FILE...]",
+	flags: simple(func(_ context.Context, c *call) error {
+		beChild()
+		next, last, err := queue.Scan(func() {}, c.args...)
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(c.stdout).Encode(scanned{next, last})
+	}),
 }
 
 // salvageStore is the child that recovers what can be read of files. It says that it goes
 // on, an empty line at a time, and in the end what it has found. It is not for people.
-func salvageStore() command {
-	return command{
-		name: "salvage-store", args: "OUT FILES", least: 1, most: 100,
-		flags: simple(func(_ context.Context, c *call) error {
-			beChild()
-			found, err := queue.Salvage(c.args[0], func() { io.WriteString(c.stdout, "\n") }, c.args[1:]...)
-			if err != nil {
-				return err
-			}
-			return json.NewEncoder(c.stdout).Encode(found)
-		}),
-	}
+var salvageStore = command{
+	name: "salvage-store", args: "OUT FILE...",
+	flags: simple(func(_ context.Context, c *call) error {
+		beChild()
+		found, err := queue.Salvage(c.args[0], func() { io.WriteString(c.stdout, "\n") }, c.args[1:]...)
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(c.stdout).Encode(found)
+	}),
 }
 
 // housekeeping keeps a copy of the queue for the day on which the file is damaged,

@@ -26,12 +26,10 @@ import (
 // journalEnds is how many entries of the journal's head and tail go into a bundle.
 const journalEnds = 200
 
-func supportCommand() command {
-	return command{
-		name: "support", args: "[FILE]", most: 1,
-		help:  "write a file for whoever helps: state, examination, settings, logs; names and badge numbers masked",
-		flags: simple(func(ctx context.Context, c *call) error { return c.support(ctx) }),
-	}
+var supportCommand = command{
+	name: "support", args: "[FILE]",
+	help:  "write a file for whoever helps: state, examination, settings, logs; names and badge numbers masked",
+	flags: simple(func(ctx context.Context, c *call) error { return c.support(ctx) }),
 }
 
 // support writes what somebody needs who helps from afar.

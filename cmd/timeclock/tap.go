@@ -9,14 +9,12 @@ import (
 	"timeclock/device"
 )
 
-func tapCommand() command {
-	return command{
-		name: "tap", args: "UID", help: "bring a badge to the simulated reader of the running clock", least: 1, most: 1,
-		flags: func(f *flags) action {
-			asJSON := f.json()
-			return func(ctx context.Context, c *call) error { return c.tap(ctx, *asJSON) }
-		},
-	}
+var tapCommand = command{
+	name: "tap", args: "UID", help: "bring a badge to the simulated reader of the running clock",
+	flags: func(f *flags) action {
+		asJSON := f.json()
+		return func(ctx context.Context, c *call) error { return c.tap(ctx, *asJSON) }
+	},
 }
 
 func (c *call) tap(ctx context.Context, asJSON bool) error {

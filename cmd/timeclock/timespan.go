@@ -76,27 +76,24 @@ func (d *desk) print(ctx context.Context, spans []admin.Timespan) error {
 	return w.Flush()
 }
 
-func timespanList() command {
-	return command{
-		name: "timespan list", help: "list working times at Zeitstrom, of the last week unless -from and -to say " +
-			"otherwise",
-		flags: atDesk(looks, func(f *flags) onDesk {
-			whose := f.text("employee", "", "`whose`: id, name or badge; else everybody's")
-			from, to := f.text("from", "", "first `day`"), f.text("to", "", "last `day`")
-			verbosity := f.text("verbosity", "", "detail, duration or device")
-			return func(ctx context.Context, d *desk) error {
-				last, err := d.day(*to, time.Now().In(d.zone))
-				if err != nil {
-					return err
-				}
-				first, err := d.day(*from, last.AddDate(0, 0, -6))
-				if err != nil {
-					return err
-				}
-				return d.list(ctx, *whose, first, last, cmp.Or(*verbosity, "detail"))
+var timespanList = command{
+	name: "timespan list", help: "list working times at Zeitstrom, of the last week unless -from and -to say otherwise",
+	flags: atDesk(looks, func(f *flags) onDesk {
+		whose := f.text("employee", "", "`whose`: id, name or badge; else everybody's")
+		from, to := f.text("from", "", "first `day`"), f.text("to", "", "last `day`")
+		verbosity := f.text("verbosity", "", "detail, duration or device")
+		return func(ctx context.Context, d *desk) error {
+			last, err := d.day(*to, time.Now().In(d.zone))
+			if err != nil {
+				return err
 			}
-		}),
-	}
+			first, err := d.day(*from, last.AddDate(0, 0, -6))
+			if err != nil {
+				return err
+			}
+			return d.list(ctx, *whose, first, last, cmp.Or(*verbosity, "detail"))
+		}
+	}),
 }
 
 func (d *desk) list(ctx context.Context, whose string, first, last time.Time, verbosity string) (err error) {
@@ -117,13 +114,11 @@ func (d *desk) list(ctx context.Context, whose string, first, last time.Time, ve
 	return d.print(ctx, spans)
 }
 
-func timespanShow() command {
-	return command{
-		name: "timespan show", args: "ID", help: "show one", least: 1, most: 1,
-		flags: atDesk(looks, func(*flags) onDesk {
-			return func(ctx context.Context, d *desk) error { return d.show(ctx, d.args[0]) }
-		}),
-	}
+var timespanShow = command{
+	name: "timespan show", args: "ID", help: "show one",
+	flags: atDesk(looks, func(*flags) onDesk {
+		return func(ctx context.Context, d *desk) error { return d.show(ctx, d.args[0]) }
+	}),
 }
 
 func (d *desk) show(ctx context.Context, id string) error {
@@ -134,19 +129,17 @@ func (d *desk) show(ctx context.Context, id string) error {
 	return d.print(ctx, []admin.Timespan{t})
 }
 
-func timespanHistory() command {
-	return command{
-		name: "timespan history", args: "ID", help: "show how one was changed, and by whom", least: 1, most: 1,
-		flags: atDesk(looks, func(*flags) onDesk {
-			return func(ctx context.Context, d *desk) error {
-				changes, err := d.History(ctx, d.args[0])
-				if err != nil {
-					return err
-				}
-				return d.printHistory(changes)
+var timespanHistory = command{
+	name: "timespan history", args: "ID", help: "show how one was changed, and by whom",
+	flags: atDesk(looks, func(*flags) onDesk {
+		return func(ctx context.Context, d *desk) error {
+			changes, err := d.History(ctx, d.args[0])
+			if err != nil {
+				return err
 			}
-		}),
-	}
+			return d.printHistory(changes)
+		}
+	}),
 }
 
 func (d *desk) printHistory(changes []admin.Change) error {

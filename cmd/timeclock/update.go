@@ -31,19 +31,16 @@ type updateFlags struct {
 
 // updateCommand installs a package, or does what the package's units do: fetch a newer one,
 // check and stage what was fetched, go on with what was interrupted.
-func updateCommand() command {
-	return command{
-		name: "update", help: "install a signed package, and go back if it is not healthy",
-		flags: func(f *flags) action {
-			var u updateFlags
-			f.StringVar(&u.file, "file", "", "the `package`; its signature is beside it, with .minisig")
-			f.BoolVar(&u.fetch, "fetch", false, "look for a newer one at [update] url and download it, "+
-				"as the timer does")
-			f.BoolVar(&u.stage, "stage", false, "check what was downloaded, and have it installed, as the unit does")
-			f.BoolVar(&u.resume, "resume", false, "go on with an update that was interrupted, as the unit does")
-			return func(ctx context.Context, c *call) error { return c.update(ctx, u) }
-		},
-	}
+var updateCommand = command{
+	name: "update", help: "install a signed package, and go back if it is not healthy",
+	flags: func(f *flags) action {
+		var u updateFlags
+		f.StringVar(&u.file, "file", "", "the `package`; its signature is beside it, with .minisig")
+		f.BoolVar(&u.fetch, "fetch", false, "look for a newer one at [update] url and download it, as the timer does")
+		f.BoolVar(&u.stage, "stage", false, "check what was downloaded, and have it installed, as the unit does")
+		f.BoolVar(&u.resume, "resume", false, "go on with an update that was interrupted, as the unit does")
+		return func(ctx context.Context, c *call) error { return c.update(ctx, u) }
+	},
 }
 
 func (c *call) update(ctx context.Context, way updateFlags) error {

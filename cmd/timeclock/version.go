@@ -22,21 +22,19 @@ func theVersion() string {
 	return "(devel)"
 }
 
-func versionCommand() command {
-	return command{
-		name: "version", help: "print the version",
-		flags: func(f *flags) action {
-			asJSON := f.json()
-			return func(_ context.Context, c *call) (err error) {
-				if *asJSON {
-					return json.NewEncoder(c.stdout).Encode(map[string]string{
-						"version": theVersion(), "go": runtime.Version(), "arch": runtime.GOARCH,
-					})
-				}
-				_, err = fmt.Fprintf(c.stdout, "timeclock %s, %s %s/%s\n", theVersion(), runtime.Version(),
-					runtime.GOOS, runtime.GOARCH)
-				return err
+var versionCommand = command{
+	name: "version", help: "print the version",
+	flags: func(f *flags) action {
+		asJSON := f.json()
+		return func(_ context.Context, c *call) (err error) {
+			if *asJSON {
+				return json.NewEncoder(c.stdout).Encode(map[string]string{
+					"version": theVersion(), "go": runtime.Version(), "arch": runtime.GOARCH,
+				})
 			}
-		},
-	}
+			_, err = fmt.Fprintf(c.stdout, "timeclock %s, %s %s/%s\n", theVersion(), runtime.Version(),
+				runtime.GOOS, runtime.GOARCH)
+			return err
+		}
+	},
 }
