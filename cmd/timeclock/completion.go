@@ -9,6 +9,7 @@ import (
 	"strings"
 )
 
+// completionCommand is made when it is asked for: what it prints has all commands in it.
 func completionCommand() command {
 	return command{
 		name: "completion", args: "SHELL", help: "print what bash, zsh or fish needs to complete commands and flags",

@@ -11,6 +11,7 @@ import (
 
 // manPage prints the manual page, in the form that man reads. The package is made
 // with it.
+// manPage is made when it is asked for, as completionCommand is.
 func manPage() command { return command{name: "man-page", flags: simple(printManual)} }
 
 func printManual(_ context.Context, c *call) error {
