@@ -79,29 +79,6 @@ func TestWholeClockModel(t *testing.T) {
 	})
 }
 
-// inBubble runs f in a bubble of time of its own, and lets rapid have the panic by
-// which it ends a failed test.
-func inBubble(t *testing.T, f func()) {
-	var ended any
-	synctest.Test(t, func(*testing.T) {
-		defer func() { ended = recover() }()
-		f()
-	})
-	if ended != nil {
-		panic(ended)
-	}
-}
-
-// bubble is a computer in a bubble of time, started at its beginning.
-type bubble struct{ clock.Kernel }
-
-var bubbleStart = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // as testing/synctest has it
-
-func (bubble) Wall() time.Time             { return time.Now() }
-func (bubble) Uptime() time.Duration       { return time.Since(bubbleStart) }
-func (bubble) BootID() device.BootID       { return device.BootID{1} }
-func (bubble) Synchronised() (bool, error) { return true, nil }
-
 // badDays are faults that a booking must survive without a person.
 var badDays = []zeitstromtest.Fault{
 	{NoConnection: true},
@@ -137,8 +114,8 @@ type world struct {
 	done      chan struct{}
 	lives     int
 	confirmed map[device.EmployeeID][]device.Punch
-	deleted   map[device.EmployeeID]time.Time   // when a booking of theirs was deleted
-	others    map[device.EmployeeID][]time.Time // what other clocks and the app have booked
+	deleted   map[device.EmployeeID]time.Time      // when a booking of theirs was deleted
+	others    map[device.EmployeeID][]device.Basis // what other clocks and the app have booked
 }
 
 // there is what Zeitstrom has of an employee: it is asked beside all faults.
@@ -164,7 +141,9 @@ func (w *world) bookAt(n int, intent device.Intent, ahead time.Duration) {
 			return
 		}
 	}
-	w.others[employeeOf(n)] = append(w.others[employeeOf(n)], at)
+	w.others[employeeOf(n)] = append(w.others[employeeOf(n)], device.Basis{
+		Source: device.Zeitstrom, Intent: intent, Time: at,
+	})
 	w.server.Book(zeitstromtest.Timestamp{Intent: string(intent), Employee: string(employeeOf(n)), Time: at})
 }
 
@@ -242,7 +221,13 @@ func (w *world) known(t *rapid.T, id device.EmployeeID) []device.Basis {
 	}
 	remembered := own
 	remembered.Source = device.Zeitstrom
-	return []device.Basis{own, remembered, there}
+	may := []device.Basis{own, remembered, there}
+	for _, b := range w.others[id] { // a look after the clock's own booking may have seen any of them
+		if !b.Time.Before(own.Time) {
+			may = append(may, b)
+		}
+	}
+	return may
 }
 
 func newWorld(t *rapid.T, dir string) *world {
@@ -251,7 +236,7 @@ func newWorld(t *rapid.T, dir string) *world {
 		server:    &fickle{},
 		confirmed: map[device.EmployeeID][]device.Punch{},
 		deleted:   map[device.EmployeeID]time.Time{},
-		others:    map[device.EmployeeID][]time.Time{},
+		others:    map[device.EmployeeID][]device.Basis{},
 	}
 	w.server.Fault = w.server.fault
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -280,8 +265,8 @@ func (w *world) start(t *rapid.T) {
 	w.uplink = uplink.New(w.queue, api, uplink.Options{Settle: time.Minute, Watch: true}, log)
 	up := w.uplink
 	w.terminal = &device.Terminal{
-		Roster: w.roster, Queue: w.queue, Clock: clock.New(bubble{}, w.queue, true,
-			log), Elsewhere: up, Office: roster.NewEnrollment(w.roster), Screen: audience{},
+		Roster: w.roster, Queue: w.queue, Clock: clock.New(bubble{}, w.queue, true, log), Elsewhere: up,
+		Office: roster.NewEnrollment(w.roster), Screen: audience{},
 		Rules: device.Rules{
 			Zone: time.UTC, Lockout: 30 * time.Second, LongestShift: shift, Ask: 200 * time.Millisecond,
 		}, Log: log,
@@ -320,7 +305,8 @@ func (w *world) crash(t *rapid.T) {
 const shift = 14 * time.Hour
 
 func (w *world) tap(t *rapid.T, n int) {
-	if slices.ContainsFunc(w.others[employeeOf(n)], time.Now().Truncate(time.Second).Equal) {
+	now := time.Now().Truncate(time.Second)
+	if slices.ContainsFunc(w.others[employeeOf(n)], func(b device.Basis) bool { return b.Time.Equal(now) }) {
 		// Nobody could tell the two from each other.
 		time.Sleep(time.Second)
 	}
