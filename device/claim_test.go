@@ -18,6 +18,7 @@ func TestClaimPlan(t *testing.T) {
 	rules := Rules{Lockout: time.Minute, LongestShift: 14 * time.Hour}
 	const who = EmployeeID("a1b2c3d4-e5f6-7890-abcd-000000000001")
 	come := Punch{ID: 1, Employee: who, Intent: CheckIn, Time: claimed.Add(-time.Hour)}
+	inOut := []Intent{CheckIn, CheckOut}
 	gone := come
 	gone.Intent = CheckOut
 	for name, tc := range map[string]struct {
@@ -25,8 +26,8 @@ func TestClaimPlan(t *testing.T) {
 		last Punch
 		want []Intent
 	}{
-		"in and out":             {[]time.Duration{0, 9 * time.Hour}, Punch{}, []Intent{CheckIn, CheckOut}},
-		"held there for long":    {[]time.Duration{0, 30 * time.Second, 9 * time.Hour}, Punch{}, []Intent{CheckIn, CheckOut}},
+		"in and out":             {[]time.Duration{0, 9 * time.Hour}, Punch{}, inOut},
+		"tapped twice":           {[]time.Duration{0, 30 * time.Second, 9 * time.Hour}, Punch{}, inOut},
 		"a day too long":         {[]time.Duration{0, 15 * time.Hour}, Punch{}, []Intent{CheckIn, CheckIn}},
 		"nobody tapped":          {nil, Punch{}, nil},
 		"behind their check-in":  {[]time.Duration{0}, come, []Intent{CheckOut}},
@@ -83,7 +84,9 @@ func TestOpenDays(t *testing.T) {
 	dropped := in(7, left, at(1, 0))
 	dropped.State = Dropped
 	o := OpenDays{Now: at(1, 2), Since: at(-1, 0), LongestShift: 14 * time.Hour}
-	for _, e := range []Entry{again, out, dropped, in(3, gone, at(0, 1)), in(2, left, at(0, 0)), in(1, forgot, at(0, 0))} {
+	for _, e := range []Entry{
+		again, out, dropped, in(3, gone, at(0, 1)), in(2, left, at(0, 0)), in(1, forgot, at(0, 0)),
+	} {
 		if !o.Add(e) {
 			t.Errorf("%+v ends it", e)
 		}

@@ -3,7 +3,7 @@
 //	limits [DIR]
 //
 // A function of the program has at most 60 lines and six parameters, a file 400 lines, half of the
-// files at most 150, and a line 120 columns, with tabs of four. Of the exported names 96 % have a
+// files at most 150, and a line, also of a Markdown document, 120 columns, with tabs of four. Of the exported names 96 % have a
 // comment. It exits with 1 if something is beyond.
 package main
 
@@ -65,10 +65,12 @@ func look(dir string) ([]string, error) {
 			return err
 		case d.IsDir() && path != dir && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata"):
 			return fs.SkipDir
-		case filepath.Ext(path) != ".go":
-			return nil
+		case filepath.Ext(path) == ".go":
+			return r.file(path)
+		case filepath.Ext(path) == ".md":
+			return r.document(path)
 		}
-		return r.file(path)
+		return nil
 	})
 	if err != nil || len(r.sizes) == 0 {
 		return nil, cmp.Or(err, fmt.Errorf("there is no program in %s", dir))
@@ -96,11 +98,7 @@ func (r *report) file(path string) error {
 		return nil
 	}
 	r.sizes = append(r.sizes, len(lines))
-	for i, line := range lines {
-		if n := utf8.RuneCountInString(strings.ReplaceAll(line, "\t", "    ")); n > mostWidth {
-			r.say(fmt.Sprintf("%s:%d", path, i+1), "%d columns", n)
-		}
-	}
+	r.width(path, lines)
 	set := token.NewFileSet()
 	f, err := parser.ParseFile(set, path, text, parser.ParseComments)
 	if err != nil {
@@ -122,6 +120,20 @@ func (r *report) file(path string) error {
 		}
 	}
 	return nil
+}
+
+func (r *report) document(path string) error {
+	text, err := os.ReadFile(path)
+	r.width(path, strings.Split(string(text), "\n"))
+	return err
+}
+
+func (r *report) width(path string, lines []string) {
+	for i, line := range lines {
+		if n := utf8.RuneCountInString(strings.ReplaceAll(line, "\t", "    ")); n > mostWidth {
+			r.say(fmt.Sprintf("%s:%d", path, i+1), "%d columns", n)
+		}
+	}
 }
 
 // declared looks at types, constants and variables; a comment on a group is one on each.

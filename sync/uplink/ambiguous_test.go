@@ -3,7 +3,6 @@ package uplink
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -287,7 +286,7 @@ func TestHolderThatIsFoundIsReleased(t *testing.T) {
 func TestBacklogGoesOutInParallel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &zeitstromtest.Server{}
-		server.Fault = posts(func(*http.Request) zeitstromtest.Fault { return zeitstromtest.Fault{Delay: 100 * time.Millisecond} })
+		server.Fault = posts(late(100 * time.Millisecond))
 		c := start(t, server)
 		for n := range 200 {
 			c.queue.append(n % 10)

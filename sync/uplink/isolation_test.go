@@ -311,7 +311,7 @@ func TestIncomparable(t *testing.T) {
 // is not answered holds nothing up.
 func TestSlowServerGetsTheBookingSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := &zeitstromtest.Server{Fault: func(*http.Request) zeitstromtest.Fault { return zeitstromtest.Fault{Delay: 10 * time.Second} }}
+		server := &zeitstromtest.Server{Fault: late(10 * time.Second)}
 		c := start(t, server)
 		c.runUntil()
 		c.tap(1)

@@ -30,7 +30,13 @@ func TestRights(t *testing.T) {
 		"no employees": {&zeitstromtest.Server{Fault: forbidden("employees/")}, zeitstrom.Rights{Timespans: true}, ""},
 		"a bad token":  {&zeitstromtest.Server{Token: "another"}, zeitstrom.Rights{}, "does not accept the token"},
 		"nobody " +
-			"there": {&zeitstromtest.Server{Fault: func(*http.Request) zeitstromtest.Fault { return zeitstromtest.Fault{NoConnection: true} }}, zeitstrom.Rights{}, "cannot be reached"},
+			"there": {
+			&zeitstromtest.Server{Fault: func(*http.Request) zeitstromtest.Fault {
+				return zeitstromtest.Fault{NoConnection: true}
+			}},
+			zeitstrom.Rights{},
+			"cannot be reached",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := dial(t, c.server).Rights(t.Context())
