@@ -18,7 +18,7 @@ func rosterPath(cfg config.Config) string { return filepath.Join(cfg.StateDir, "
 
 // withBadges does something with the badge map of the running clock, or with the file's if none
 // runs.
-func (c *call) withBadges(ctx context.Context, do func(admin.Way) error) error {
+func (c *call) withBadges(ctx context.Context, do func(admin.Route) error) error {
 	w, done, err := c.either(ctx)
 	if err != nil {
 		return err
@@ -32,7 +32,7 @@ var badgeList = command{
 	flags: func(f *flags) action {
 		asJSON := f.json()
 		return func(ctx context.Context, c *call) error {
-			return c.withBadges(ctx, func(w admin.Way) error { return c.listBadges(ctx, w, *asJSON) })
+			return c.withBadges(ctx, func(w admin.Route) error { return c.listBadges(ctx, w, *asJSON) })
 		}
 	},
 }
@@ -42,7 +42,7 @@ var weaknesses = map[device.Weakness]string{
 	device.ShortUID: "4 bytes: easily copied", device.RandomUID: "changes at each tap",
 }
 
-func (c *call) listBadges(ctx context.Context, w admin.Way, asJSON bool) error {
+func (c *call) listBadges(ctx context.Context, w admin.Route, asJSON bool) error {
 	badges, err := admin.DoBadges.On(ctx, w, admin.None{})
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ var badgeAdd = command{
 			if *claim {
 				return c.claim(ctx, admin.Claim{Badge: b, Force: *force, Dry: *dry})
 			}
-			return c.withBadges(ctx, func(w admin.Way) error {
+			return c.withBadges(ctx, func(w admin.Route) error {
 				action, err := admin.DoAddBadge.On(ctx, w, admin.NewBadge{Badge: b, Move: *move})
 				return c.said(err, string(action), b.UID, b.Employee)
 			})
@@ -180,7 +180,7 @@ func (c *call) listUnclaimed(ctx context.Context, asJSON bool) error {
 var badgeRemove = command{
 	name: "badge remove", args: "UID", help: "take a badge out of the map",
 	flags: simple(func(ctx context.Context, c *call) error {
-		return c.onBadge(ctx, "removed", func(w admin.Way, uid device.UID) (device.Employee, error) {
+		return c.onBadge(ctx, "removed", func(w admin.Route, uid device.UID) (device.Employee, error) {
 			return admin.DoRemoveBadge.On(ctx, w, admin.WholeUID{UID: uid})
 		})
 	}),
@@ -189,7 +189,7 @@ var badgeRemove = command{
 var badgeBlock = command{
 	name: "badge block", args: "UID", help: "let a badge book nothing any more: it is lost, say",
 	flags: simple(func(ctx context.Context, c *call) error {
-		return c.onBadge(ctx, "blocked", func(w admin.Way, uid device.UID) (device.Employee, error) {
+		return c.onBadge(ctx, "blocked", func(w admin.Route, uid device.UID) (device.Employee, error) {
 			return admin.DoBlockBadge.On(ctx, w, admin.Block{Badge: admin.WholeUID{UID: uid}, Blocked: true})
 		})
 	}),
@@ -198,7 +198,7 @@ var badgeBlock = command{
 var badgeUnblock = command{
 	name: "badge unblock", args: "UID", help: "let it book again",
 	flags: simple(func(ctx context.Context, c *call) error {
-		return c.onBadge(ctx, "may be used again", func(w admin.Way, uid device.UID) (device.Employee, error) {
+		return c.onBadge(ctx, "may be used again", func(w admin.Route, uid device.UID) (device.Employee, error) {
 			return admin.DoBlockBadge.On(ctx, w, admin.Block{Badge: admin.WholeUID{UID: uid}})
 		})
 	}),
@@ -206,13 +206,13 @@ var badgeUnblock = command{
 
 // onBadge does something with the badge that the argument names, and says whose it is.
 func (c *call) onBadge(
-	ctx context.Context, what string, do func(admin.Way, device.UID) (device.Employee, error),
+	ctx context.Context, what string, do func(admin.Route, device.UID) (device.Employee, error),
 ) error {
 	uid, err := device.ParseUID(c.args[0])
 	if err != nil {
 		return err
 	}
-	return c.withBadges(ctx, func(w admin.Way) error {
+	return c.withBadges(ctx, func(w admin.Route) error {
 		owner, err := do(w, uid)
 		return c.said(err, what, uid, owner)
 	})
@@ -242,7 +242,7 @@ var badgeExplain = command{
 var badgeExport = command{
 	name: "badge export", help: "write the badge map as CSV",
 	flags: simple(func(ctx context.Context, c *call) error {
-		return c.withBadges(ctx, func(w admin.Way) error {
+		return c.withBadges(ctx, func(w admin.Route) error {
 			all, err := admin.DoBadges.On(ctx, w, admin.None{})
 			if err != nil {
 				return err

@@ -40,7 +40,7 @@ var badgeImport = command{
 				began := time.Now()
 				defer func() { fmt.Fprintf(c.stderr, "%v\n", time.Since(began).Round(10*time.Millisecond)) }()
 			}
-			return c.withBadges(ctx, func(w admin.Way) error { return c.importBadges(ctx, w, l, *sure) })
+			return c.withBadges(ctx, func(w admin.Route) error { return c.importBadges(ctx, w, l, *sure) })
 		}
 	},
 }
@@ -55,7 +55,7 @@ func readList(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, roster.MaxFile+1))
 }
 
-func (c *call) importBadges(ctx context.Context, w admin.Way, l admin.BadgeList, sure bool) error {
+func (c *call) importBadges(ctx context.Context, w admin.Route, l admin.BadgeList, sure bool) error {
 	if l.Replace && !l.Dry && !sure {
 		look := l
 		look.Dry = true

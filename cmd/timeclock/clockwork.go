@@ -74,7 +74,7 @@ func newClock(k clock.Kernel, cfg config.Config, d *disk, log *slog.Logger, x ex
 	c.chip = chip
 	r.Reader = reader.New(source, readerOptions(cfg), taps, log)
 
-	page := c.wirePage(cfg, &r, log)
+	page := wirePage(cfg, &r)
 	screens := c.shows(cfg, &r, append(page.panels(), x.panels...), log)
 	counter := newTapCounter()
 	screens = append(append(append(audience{}, x.screens...), screens...), counter)
@@ -142,7 +142,7 @@ type pageParts struct {
 	mirror *web.Mirror
 }
 
-func (c *clockwork) wirePage(cfg config.Config, r *admin.Rooms, _ *slog.Logger) pageParts {
+func wirePage(cfg config.Config, r *admin.Rooms) pageParts {
 	w := cfg.Web
 	if w.Listen == "" {
 		return pageParts{}

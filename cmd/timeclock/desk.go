@@ -63,7 +63,7 @@ func (c *call) desk(token string, changes bool) (*desk, error) {
 		token = cfg.Zeitstrom.TokenFile
 	}
 	tell := func(ctx context.Context, x admin.Correction) (pending int, err error) {
-		err = c.withBadges(ctx, func(w admin.Way) error {
+		err = c.withBadges(ctx, func(w admin.Route) error {
 			pending, err = admin.DoCorrected.On(ctx, w, x)
 			return err
 		})
@@ -97,7 +97,7 @@ func (d *desk) employee(ctx context.Context, who string) (e device.EmployeeID, e
 	if id, err := device.ParseEmployeeID(who); err == nil {
 		return id, nil
 	}
-	err = d.withBadges(ctx, func(w admin.Way) error {
+	err = d.withBadges(ctx, func(w admin.Route) error {
 		found, err := admin.DoEmployee.On(ctx, w, who)
 		e = found.ID
 		return err
@@ -107,7 +107,7 @@ func (d *desk) employee(ctx context.Context, who string) (e device.EmployeeID, e
 
 // badges are those of the badge map, if it can be read.
 func (d *desk) badges(ctx context.Context) (all []device.Badge) {
-	d.withBadges(ctx, func(w admin.Way) (err error) {
+	d.withBadges(ctx, func(w admin.Route) (err error) {
 		all, err = admin.DoBadges.On(ctx, w, admin.None{})
 		return err
 	})

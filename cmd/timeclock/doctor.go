@@ -65,7 +65,7 @@ const lookTime = 3 * time.Second
 
 // anyClock reaches the running clock. If there is none it wires one that books and
 // sends nothing, for as long as the command takes.
-func anyClock(ctx context.Context, cfg config.Config) (w admin.Way, stop func(), err error) {
+func anyClock(ctx context.Context, cfg config.Config) (w admin.Route, stop func(), err error) {
 	switch runs, err := isRunning(ctx, cfg); {
 	case err != nil:
 		return nil, nil, err

@@ -55,7 +55,7 @@ var columns = []string{
 	"known_from", "known_intent", "known_time", "zeitstrom_silent", "by",
 }
 
-func (c *call) exportCSV(ctx context.Context, clock admin.Way) error {
+func (c *call) exportCSV(ctx context.Context, clock admin.Route) error {
 	out := csv.NewWriter(c.stdout)
 	out.Write(columns)
 	err := clock.Journal(ctx, func(l admin.JournalLine) error {

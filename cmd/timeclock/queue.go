@@ -76,14 +76,14 @@ func bounds(p admin.Punch) string {
 
 var queueShow = command{
 	name: "queue show", args: "PUNCH", help: "show one booking and what became of it",
-	flags: onPunch(func(ctx context.Context, w admin.Way, id device.PunchID) (admin.Punch, error) {
+	flags: onPunch(func(ctx context.Context, w admin.Route, id device.PunchID) (admin.Punch, error) {
 		return admin.DoPunch.On(ctx, w, id)
 	}),
 }
 
 var queueRetry = command{
 	name: "queue retry", args: "PUNCH", help: "send a quarantined, held or ambiguous booking again",
-	flags: onPunch(func(ctx context.Context, w admin.Way, id device.PunchID) (admin.Punch, error) {
+	flags: onPunch(func(ctx context.Context, w admin.Route, id device.PunchID) (admin.Punch, error) {
 		return admin.DoRetry.On(ctx, w, id)
 	}),
 }
@@ -97,7 +97,7 @@ var queueDrop = command{
 				return fmt.Errorf("%w: -reason is missing: why is this booking never to be sent? It is kept "+
 					"with it", errUsage)
 			}
-			return c.decide(*asJSON, func(w admin.Way, id device.PunchID) (admin.Punch, error) {
+			return c.decide(*asJSON, func(w admin.Route, id device.PunchID) (admin.Punch, error) {
 				return admin.DoDrop.On(ctx, w, admin.Drop{Punch: id, Reason: *reason})
 			})
 		}
@@ -118,7 +118,7 @@ var queueTime = command{
 			if err != nil {
 				return err
 			}
-			return c.decide(*asJSON, func(w admin.Way, id device.PunchID) (admin.Punch, error) {
+			return c.decide(*asJSON, func(w admin.Route, id device.PunchID) (admin.Punch, error) {
 				return admin.DoSetTime.On(ctx, w, admin.TimeOf{Punch: id, Time: at})
 			})
 		}
@@ -135,18 +135,18 @@ func parseTime(s string, zone *time.Location) (time.Time, error) {
 }
 
 // onPunch are the flags of a command about one punch, and what it does.
-func onPunch(do func(context.Context, admin.Way, device.PunchID) (admin.Punch, error)) func(*flags) action {
+func onPunch(do func(context.Context, admin.Route, device.PunchID) (admin.Punch, error)) func(*flags) action {
 	return func(f *flags) action {
 		asJSON := f.json()
 		return func(ctx context.Context, c *call) error {
 			return c.decide(*asJSON,
-				func(w admin.Way, id device.PunchID) (admin.Punch, error) { return do(ctx, w, id) })
+				func(w admin.Route, id device.PunchID) (admin.Punch, error) { return do(ctx, w, id) })
 		}
 	}
 }
 
 // decide does something with the punch that the first argument names, and shows it.
-func (c *call) decide(asJSON bool, do func(admin.Way, device.PunchID) (admin.Punch, error)) error {
+func (c *call) decide(asJSON bool, do func(admin.Route, device.PunchID) (admin.Punch, error)) error {
 	id, err := strconv.ParseUint(c.args[0], 10, 64)
 	if err != nil {
 		return fmt.Errorf("%w: a punch has a number: `timeclock queue list` shows them", errUsage)

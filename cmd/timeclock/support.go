@@ -182,7 +182,7 @@ func content(path string) (string, error) {
 
 // journalOf is the journal's head and tail; an entry to a line. What people have written
 // there, and who, is nobody's business.
-func journalOf(ctx context.Context, clock admin.Way) (string, error) {
+func journalOf(ctx context.Context, clock admin.Route) (string, error) {
 	var head, tail []string
 	n := 0
 	err := clock.Journal(ctx, func(l admin.JournalLine) error {

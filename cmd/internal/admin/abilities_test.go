@@ -107,7 +107,7 @@ var abilities = map[string]func(*world){
 	},
 	"Journal": func(w *world) {
 		p := w.append(anna, device.CheckIn, time.Hour)
-		var way Way = w.admin
+		var way Route = w.admin
 		if w.client != nil {
 			way = w.client
 		}

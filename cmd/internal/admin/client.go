@@ -83,7 +83,7 @@ func Dial(stateDir string) *Client {
 	}}}
 }
 
-// call implements Way.
+// call implements Route.
 func (c *Client) call(ctx context.Context, name string, in, out any, _ func(*Admin) error) error {
 	method, body := http.MethodGet, io.Reader(nil)
 	if in != (None{}) {

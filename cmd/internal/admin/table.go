@@ -74,8 +74,8 @@ func (u *WholeUID) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// Way is a way to a clock: an *Admin in this process, or a *Client of a running one.
-type Way interface {
+// Route is a way to a clock: an *Admin in this process, or a *Client of a running one.
+type Route interface {
 	// call does what is here, or has it done there.
 	call(ctx context.Context, name string, in, out any, here func(*Admin) error) error
 	// Journal calls f for each entry of the journal, oldest first.
@@ -83,12 +83,12 @@ type Way interface {
 }
 
 var (
-	_ Way = (*Admin)(nil)
-	_ Way = (*Client)(nil)
+	_ Route = (*Admin)(nil)
+	_ Route = (*Client)(nil)
 )
 
 // On uses an ability on a clock, as the command line. What it gives may come beside an error.
-func (x Ability[In, Out]) On(ctx context.Context, w Way, in In) (out Out, err error) {
+func (x Ability[In, Out]) On(ctx context.Context, w Route, in In) (out Out, err error) {
 	err = w.call(ctx, x.name, in, &out, func(a *Admin) error {
 		out, err = x.do(a, ctx, Console, in)
 		return err

@@ -54,7 +54,7 @@ func isRunning(ctx context.Context, cfg config.Config) (bool, error) {
 
 // either is the running clock, or one in this process if none runs: with the same badge map and
 // the same journal. Done must be called in the end.
-func (c *call) either(ctx context.Context) (w admin.Way, done func(), err error) {
+func (c *call) either(ctx context.Context) (w admin.Route, done func(), err error) {
 	cfg, err := c.load()
 	if err != nil {
 		return nil, nil, err
