@@ -326,7 +326,8 @@ func TestOutcomeThatCannotBeStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &zeitstromtest.Server{}
 		c := start(t, server)
-		server.Accepted = func(zeitstromtest.Timestamp) { c.queue.full.Store(true) }
+		var fills sync.Once // else the second punch, if it is sent first, fills the disk again
+		server.Accepted = func(zeitstromtest.Timestamp) { fills.Do(func() { c.queue.full.Store(true) }) }
 		c.run()
 		id := c.tap(1)
 		c.tap(2) // cannot even be marked as sent
