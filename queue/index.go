@@ -161,9 +161,9 @@ func (x *index) timed(p device.Punch) {
 	x.time(p)
 }
 
-// doubtAlike takes over which punches are ambiguous and which have a wrong time from an index
+// takeFlags takes over which punches are ambiguous and which have a wrong time from an index
 // that has the same punches.
-func (x *index) doubtAlike(from *index) {
+func (x *index) takeFlags(from *index) {
 	for e, lane := range from.lanes {
 		for _, p := range lane {
 			if at, found := x.lanes[e].place(p.id); found {

@@ -142,7 +142,7 @@ func (s *Store) copyTo(st *stage, older *Store) error {
 			joined[p.Employee] = true
 			return failed == nil
 		})
-		st.then(func(x *index) { x.doubtAlike(&s.index) })
+		st.then(func(x *index) { x.takeFlags(&s.index) })
 		return errors.Join(err, failed)
 	}))
 }

@@ -169,9 +169,9 @@ func TestSalvageOfTwoRecordsWithOneNumber(t *testing.T) {
 	first := punch(1, device.CheckIn, eight)
 	first.Stamp = device.Stamp{Boot: bootA, Uptime: time.Hour}
 	for name, tc := range map[string]struct {
-		stamp   device.Stamp
-		counts  bool // the other one does
-		doubted bool
+		stamp       device.Stamp
+		counts      bool // the other one does
+		quarantined bool
 	}{
 		"later, by uptime":   {device.Stamp{Boot: bootA, Uptime: 2 * time.Hour}, true, false},
 		"earlier, by uptime": {device.Stamp{Boot: bootA, Uptime: time.Minute}, false, false},
@@ -192,7 +192,7 @@ func TestSalvageOfTwoRecordsWithOneNumber(t *testing.T) {
 		s = open(t, path+".fresh")
 		e, err := s.Find(p.ID)
 		must(t, err)
-		if tc.doubted {
+		if tc.quarantined {
 			if found.Quarantined != 1 || e.State != device.Quarantined || e.Reason == "" {
 				t.Errorf("%s: %+v, %+v", name, found, e)
 			}

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"timeclock/device/config"
@@ -101,14 +102,11 @@ func (cmd command) counts() (least, most int) {
 			least++
 		}
 		if most++; strings.HasSuffix(strings.TrimSuffix(arg, "]"), "...") {
-			most = several
+			most = math.MaxInt
 		}
 	}
 	return least, most
 }
-
-// several is how many arguments there may be where there may be several.
-const several = 100
 
 func (cmd command) usage() string {
 	return strings.TrimSpace("timeclock " + cmd.name + " [-config FILE] [flags] " + cmd.args)

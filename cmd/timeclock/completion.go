@@ -14,11 +14,11 @@ func completionCommand() command {
 	return command{
 		name: "completion", args: "SHELL", help: "print what bash, zsh or fish needs to complete commands and flags",
 		flags: simple(func(_ context.Context, c *call) error {
-			print, known := map[string]func(io.Writer) error{"bash": bash, "zsh": zsh, "fish": fish}[c.args[0]]
+			write, known := map[string]func(io.Writer) error{"bash": bash, "zsh": zsh, "fish": fish}[c.args[0]]
 			if !known {
 				return fmt.Errorf("%w: %q is no shell that is known here: use bash, zsh or fish", errUsage, c.args[0])
 			}
-			return print(c.stdout)
+			return write(c.stdout)
 		}),
 	}
 }

@@ -21,9 +21,9 @@ type change func(context.Context, *desk) (admin.Done, error)
 // it is made, and what the timespan is then is shown.
 func corrects(declare func(*flags) change) func(*flags) action {
 	return atDesk(changes, func(f *flags) onDesk {
-		make := declare(f)
+		correct := declare(f)
 		return func(ctx context.Context, d *desk) error {
-			done, err := make(ctx, d)
+			done, err := correct(ctx, d)
 			return d.done(done, err, func() error { return d.show(ctx, d.args[0]) })
 		}
 	})
@@ -174,9 +174,9 @@ var timespanMerge = command{
 // replaces is corrects for what replaces timespans of a day: what the day has then is shown.
 func replaces(declare func(*flags) change) func(*flags) action {
 	return atDesk(changes, func(f *flags) onDesk {
-		make := declare(f)
+		correct := declare(f)
 		return func(ctx context.Context, d *desk) error {
-			done, err := make(ctx, d)
+			done, err := correct(ctx, d)
 			return d.done(done, err, func() error { return d.showDay(ctx, done.Timespan) })
 		}
 	})

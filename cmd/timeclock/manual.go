@@ -9,9 +9,8 @@ import (
 	"timeclock/device/config"
 )
 
-// manPage prints the manual page, in the form that man reads. The package is made
-// with it.
-// manPage is made when it is asked for, as completionCommand is.
+// manPage is made when it is asked for, as completionCommand is. It prints the manual page, in the form
+// that man reads; the package is made with it.
 func manPage() command { return command{name: "man-page", flags: simple(printManual)} }
 
 func printManual(_ context.Context, c *call) error {

@@ -140,8 +140,9 @@ func (r *recovery) run(
 				joined()
 				say(fmt.Sprintf("%s; %d bookings were recovered at %s, %d of them not known to be at Zeitstrom, "+
 					"which is asked about them%s",
-					r.Reason, found.Punches, time.Now().Format(time.DateTime), found.Open, doubted(found)), false)
-				log.Warn("queue rebuilt", "bookings", found.Punches, "open", found.Open, "doubted", found.Quarantined)
+					r.Reason, found.Punches, time.Now().Format(time.DateTime), found.Open, inQuarantine(found)), false)
+				log.Warn("queue rebuilt", "bookings", found.Punches, "open", found.Open,
+					"quarantined", found.Quarantined)
 				return nil
 			}
 			if ctx.Err() != nil {
@@ -202,7 +203,8 @@ func (r *recovery) join(ctx context.Context, q *queue.Store, log *slog.Logger) (
 	return err
 }
 
-func doubted(found queue.Salvaged) string {
+// inQuarantine says how many of them nobody can judge.
+func inQuarantine(found queue.Salvaged) string {
 	if found.Quarantined == 0 {
 		return ""
 	}

@@ -100,7 +100,7 @@ func (u *Uplink) posted(h device.Undelivered, shape zeitstrom.Shape, err error) 
 	switch {
 	case e.Kind == zeitstrom.NoToken, e.Kind == zeitstrom.Unauthorized:
 	case throttled && e.Ambiguous():
-		u.doubt(h, l, e)
+		u.isAmbiguous(h, l, e)
 	case throttled:
 		l.failures++ // others are tried before it
 	case e.Kind == zeitstrom.Unreachable && !e.Sent:
@@ -120,7 +120,7 @@ func (u *Uplink) posted(h device.Undelivered, shape zeitstrom.Shape, err error) 
 		}
 		u.heads = nil // they do not know yet
 		if e.Ambiguous() {
-			u.doubt(h, l, e)
+			u.isAmbiguous(h, l, e)
 		} else {
 			l.fails(e.Error(), 0)
 		}
@@ -160,7 +160,7 @@ func (u *Uplink) asked(h device.Undelivered, found, further bool, err error) {
 	case e.Kind == zeitstrom.Refused:
 		u.questionRefused(h, l, e)
 	case e.Kind == zeitstrom.Forbidden, e.Kind == zeitstrom.Unauthorized:
-		u.isBlind(h, l, e)
+		u.questionBarred(h, l, e)
 	case e.Kind == zeitstrom.Incomparable:
 		l.incomparable(e)
 	default: // a question can do no harm, and is asked again
@@ -299,9 +299,9 @@ func (u *Uplink) othersWait(e device.EmployeeID) bool {
 	return false
 }
 
-// isBlind acts on a token that may not read timespans, or is not taken for that: what was refused
+// questionBarred acts on a token that may not read timespans, or is not taken for that: what was refused
 // or looked like success counts as that, and what is ambiguous waits for a person.
-func (u *Uplink) isBlind(h device.Undelivered, l *lane, e *zeitstrom.Error) {
+func (u *Uplink) questionBarred(h device.Undelivered, l *lane, e *zeitstrom.Error) {
 	u.sees(h.Employee, e)
 	switch {
 	case l.refused != nil && !h.Ambiguous:
@@ -316,8 +316,8 @@ func (u *Uplink) isBlind(h device.Undelivered, l *lane, e *zeitstrom.Error) {
 	u.open()
 }
 
-// doubt notes that a punch was sent and not clearly answered: it may still land.
-func (u *Uplink) doubt(h device.Undelivered, l *lane, e *zeitstrom.Error) {
+// isAmbiguous notes that a punch was sent and not clearly answered: it may still land.
+func (u *Uplink) isAmbiguous(h device.Undelivered, l *lane, e *zeitstrom.Error) {
 	u.markAmbiguous(h.Punch)
 	l.step, l.ambiguous, l.question, l.problem = ask, true, nil, e.Error()
 	l.failures++

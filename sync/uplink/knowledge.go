@@ -309,9 +309,9 @@ func (k *Knowledge) sees(e device.EmployeeID, err error) {
 	case errors.As(err, &problem) && (problem.Kind == zeitstrom.Forbidden || problem.Kind == zeitstrom.Unauthorized):
 		k.barred[e] = time.Now()
 		if !k.mayNotAsk {
-			k.log.Warn("the token may not read timespans: bookings that were sent and not clearly answered wait for " +
-				"a person, " +
-				"whether an answer means success cannot be checked, and other doors and the app are not asked about")
+			k.log.Warn("the token may not read timespans: bookings that were sent and not clearly answered wait " +
+				"for a person, whether an answer means success cannot be checked, and other doors and the app are " +
+				"not asked about")
 		}
 		k.mayNotAsk = true
 	}
