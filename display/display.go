@@ -37,6 +37,8 @@ type Facts struct {
 	Pair         string // the code with which somebody may become the page's admin; empty: nobody may
 	Fingerprint  string // of the page's certificate, 16 hex digits in groups of four, to be shown beside the code
 	Pending      int    // punches that Zeitstrom does not have yet
+	// Waits reports whether Zeitstrom does not have a punch yet; nil: nobody knows.
+	Waits func(device.PunchID) bool
 }
 
 // Light is how bright a panel is.
@@ -65,7 +67,6 @@ type Care struct {
 
 // Display is the task that keeps the panels up to date.
 type Display struct {
-	style  Style
 	care   Care
 	facts  func() Facts
 	panels []*mailbox
@@ -73,6 +74,7 @@ type Display struct {
 	shown  chan struct{}
 
 	mu     sync.Mutex
+	style  Style
 	answer device.Outcome
 	until  time.Time
 }
@@ -97,6 +99,13 @@ func (d *Display) Show(o device.Outcome) {
 	case d.shown <- struct{}{}:
 	default:
 	}
+}
+
+// Speak changes the language.
+func (d *Display) Speak(l *Language) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.style.Language = l
 }
 
 // Run draws until ctx ends.
@@ -133,19 +142,39 @@ type frame struct {
 // frame returns what to show now, and for how long.
 func (d *Display) frame(now time.Time) (frame, time.Duration) {
 	d.mu.Lock()
-	answer, until := d.answer, d.until
+	style, answer, until := d.style, d.answer, d.until
 	d.mu.Unlock()
 	if left := until.Sub(now); left > 0 {
-		return frame{d.style.Answer(answer), Bright}, left
+		if answer.Booked() && !answer.Offline {
+			answer.Offline = d.isSavedOnly(answer, d.care.AnswerTime-left)
+			left = min(left, lookAgain)
+		}
+		return frame{style.Answer(answer), Bright}, left
 	}
 	f, light := d.facts(), Bright
 	switch trouble := f.ReaderBroken || f.DiskBroken || f.Enrolls; {
 	case d.care.OffAfter > 0 && now.Sub(until) >= d.care.OffAfter && !trouble:
 		return frame{newPicture().VerticalLSB, Dark}, untilNextSecond(now)
-	case d.care.DimHours.Contains(now.In(d.style.Zone)):
+	case d.care.DimHours.Contains(now.In(style.Zone)):
 		light = Dim
 	}
-	return frame{wander(d.style.Idle(now, f), now), light}, untilNextSecond(now)
+	return frame{wander(style.Idle(now, f), now), light}, untilNextSecond(now)
+}
+
+// While an answer shows, the display looks whether Zeitstrom has the booking: the network may have
+// died a moment before.
+const (
+	lookAgain = 250 * time.Millisecond
+	sentSoon  = 1500 * time.Millisecond // so long it may take
+)
+
+// isSavedOnly reports whether a booking that shows for so long is saved and not sent.
+func (d *Display) isSavedOnly(o device.Outcome, shown time.Duration) bool {
+	f := d.facts()
+	if f.Waits == nil || !f.Offline && shown < sentSoon {
+		return false
+	}
+	return f.Waits(o.Punch.ID)
 }
 
 func untilNextSecond(now time.Time) time.Duration {

@@ -1,6 +1,7 @@
 package display
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -288,5 +289,50 @@ func TestLocalTime(t *testing.T) {
 		if got := style.Language.day(monday.Add(-time.Duration(hours)*time.Hour), monday); got != want {
 			t.Errorf("%d hours before is %q, want %q", hours, got, want)
 		}
+	}
+}
+
+// The network dies just before a tap: the display says within the answer's time that the booking is
+// saved, and not sent.
+func TestFirstTapOffline(t *testing.T) {
+	for name, tc := range map[string]struct {
+		offline bool          // it shows at once
+		sent    time.Duration // when Zeitstrom has it; 0: not at all
+		saved   time.Duration // when the display says that it is only saved; 0: not at all
+	}{
+		"refused at once": {true, 0, 0},
+		"no answer":       {false, 0, sentSoon},
+		"slow":            {false, time.Second, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				style := english(t)
+				begun := time.Now()
+				facts := func() Facts {
+					return Facts{Offline: tc.offline, Waits: func(id device.PunchID) bool {
+						return id == 7 && (tc.sent == 0 || time.Since(begun) < tc.sent)
+					}}
+				}
+				d := New(style, Care{AnswerTime: 3 * time.Second}, facts, slog.New(slog.DiscardHandler))
+				o := device.Outcome{
+					Kind: device.CheckedIn, Employee: device.Employee{Name: "Anna"},
+					Punch: device.Punch{ID: 7, Intent: device.CheckIn, Time: begun},
+				}
+				d.Show(o)
+				saved := o
+				saved.Offline = true
+				for at := time.Duration(0); at < 3*time.Second; at += 100 * time.Millisecond {
+					got, _ := d.frame(time.Now())
+					want := style.Answer(o)
+					if tc.offline || tc.saved > 0 && at >= tc.saved {
+						want = style.Answer(saved)
+					}
+					if !bytes.Equal(got.picture.Pix, want.Pix) {
+						t.Errorf("after %v:\n%s", at, halfBlocks(got.picture))
+					}
+					time.Sleep(100 * time.Millisecond)
+				}
+			})
+		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -231,12 +232,98 @@ func TestLanguagesAreComplete(t *testing.T) {
 // Whatever the name, it stays inside the picture and is not cut mid-letter.
 func TestNamesFit(t *testing.T) {
 	for n := range 60 {
-		f, text := fit(strings.Repeat("W", n), 17)
-		if w := f.width(text); w > Width {
+		f, text := fit(strings.Repeat("W", n), 18)
+		if w := f.measure(text); w > Width {
 			t.Errorf("%d letters take %d pixels", n, w)
 		}
 	}
-	if _, text := fit(strings.Repeat("W", 60), 17); !strings.HasSuffix(text, "…") {
+	if _, text := fit(strings.Repeat("W", 60), 18); !strings.HasSuffix(text, "…") {
 		t.Errorf("a shortened name must show that it is: %q", text)
+	}
+	// A long name shrinks, then takes two lines, and only then is cut.
+	for name, lines := range map[string]int{
+		"Anna Müller": 1, "Jörg Müßig-Ärmel": 1, "Maximiliane Freifrau von Wolkenstein": 2, "Hans-Jürgen Freiherr von Dannenberg": 2,
+	} {
+		p := newPicture()
+		p.name(0, 24, name)
+		if got := len(inkLines(p)); got != lines {
+			t.Errorf("%q takes %d lines, want %d:\n%s", name, got, lines, halfBlocks(p.VerticalLSB))
+		}
+	}
+}
+
+// inkLines are the runs of rows that have ink.
+func inkLines(p *picture) (lines [][2]int) {
+	inside := false
+	for y := range Height {
+		ink := false
+		for x := range Width {
+			ink = ink || bool(p.BitAt(x, y))
+		}
+		if ink && !inside {
+			lines = append(lines, [2]int{y, y})
+		}
+		if inside = ink; ink {
+			lines[len(lines)-1][1] = y
+		}
+	}
+	return lines
+}
+
+// Every letter of every file is one, in order; the letters of Europe's names are there, and what is
+// not is shown without its accent.
+func TestLetters(t *testing.T) {
+	for _, f := range faces {
+		last := int64(-1)
+		for line := range strings.Lines(f.letters) {
+			code, rows, ok := strings.Cut(strings.TrimSuffix(line, "\n"), ":")
+			n, err := strconv.ParseInt(code, 16, 32)
+			if !ok || err != nil || len(code) != codePoint || n <= last || len(rows) != f.size*2*((f.width+7)/8) ||
+				strings.Trim(rows, "0123456789ABCDEF") != "" {
+				t.Fatalf("size %d: %q", f.size, line)
+			}
+			last = n
+		}
+		ask := f.glyph('?')
+		for _, r := range "AZaz09ÄÖÜäöüßŁłŞşČčĞğİıŘřŐőÉéÑñØøÅåÆæÞþĐđŽžĄąĘęȘșȚțЖжΩω…„“’–€" {
+			g := f.glyph(r)
+			if slices.Equal(g.rows, ask.rows) {
+				t.Errorf("size %d has no %c", f.size, r)
+			}
+			if g.right > f.width || g.left < 0 || g.right <= g.left {
+				t.Errorf("size %d: %c is from %d to %d", f.size, r, g.left, g.right)
+			}
+		}
+		if got, want := f.glyph('ǖ'), f.glyph('u'); !slices.Equal(got.rows, want.rows) && f.measure("ǖ") > f.width {
+			t.Errorf("size %d: a letter that is not there", f.size)
+		}
+		if !slices.Equal(f.glyph('漢').rows, ask.rows) {
+			t.Errorf("size %d: a letter of another script is no question mark", f.size)
+		}
+		if f.measure("11:11") != f.measure("08:08") {
+			t.Errorf("size %d: the clock jumps", f.size)
+		}
+	}
+}
+
+// No row belongs to two lines, and nothing touches the edge where letters would be cut.
+func TestLinesStandApart(t *testing.T) {
+	for _, l := range Languages() {
+		style := Style{language(t, l), device.FullName, time.UTC}
+		for _, name := range []string{"Ağşüğ Çğışğ", "Maximiliane Freifrau von Wolkenstein-Trostburg"} {
+			for what, o := range answers(name) {
+				p := style.answer(o)
+				for i, a := range p.lines {
+					if a.Min.X < 0 || a.Max.X > Width || a.Min.Y < 0 || a.Max.Y > Height {
+						t.Errorf("%s, %s of %s: a line at %v", l, what, name, a)
+					}
+					for _, b := range p.lines[:i] {
+						if a.Min.Y < b.Max.Y && b.Min.Y < a.Max.Y {
+							t.Errorf("%s, %s of %s: lines at %v and %v", l, what, name, b, a)
+						}
+					}
+				}
+			}
+		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"image"
 	"image/draw"
+	"slices"
+	"strings"
 	"time"
 
 	"timeclock/device"
@@ -32,20 +34,20 @@ func (s Style) idle(now time.Time, f Facts) *picture {
 	}
 	if f.Enrolls {
 		p.line(0, 20, l.Enroll.Waiting)
-		p.name(22, 17, s.Names.Shorten(f.NewOwner))
+		p.name(22, 24, s.Names.Shorten(f.NewOwner))
 		p.notes(l.Enroll.Hold)
 		return p
 	}
 	now = now.In(s.Zone)
-	big, small, size := now.Format("15:04"), l.date(now, l.Date.Long), 36
+	big, small := now.Format("15:04"), l.date(now, l.Date.Long)
 	if f.NoTime {
-		big, small, size = l.Idle.NoTime, l.Idle.AsUsual, 24
+		big, small = l.Idle.NoTime, l.Idle.AsUsual
 	}
 	if f.Pair != "" {
 		const half = 9 // "A1B2 C3D4"
-		p.line(0, 17, big)
-		p.line(16, 15, f.Fingerprint[:min(half, len(f.Fingerprint))])
-		p.line(31, 15, f.Fingerprint[min(half+1, len(f.Fingerprint)):])
+		p.line(0, 16, big)
+		p.line(17, 16, f.Fingerprint[:min(half, len(f.Fingerprint))])
+		p.line(33, 16, f.Fingerprint[min(half+1, len(f.Fingerprint)):])
 		p.notes(fmt.Sprintf(l.Idle.Pair, f.Pair))
 		return p
 	}
@@ -66,25 +68,39 @@ func (s Style) idle(now time.Time, f Facts) *picture {
 	case f.Checked:
 		note = l.Idle.Well
 	case now.Minute()/10%2 == 0: // takes turns with the one below, to spare the panel
-		p.line((36-size)/2, size, big)
-		p.line(42, 16, small)
+		p.time(5, big)
+		p.line(44, 18, small)
 		return p
 	default:
-		p.line(3, 16, small)
-		p.line(20+(36-size)/2, size, big)
+		p.line(2, 18, small)
+		p.time(29, big)
 		return p
 	}
-	p.line((36-size)/2, size, big)
-	p.line(33, 14, small)
+	p.time(0, big)
+	p.line(34, 14, small)
 	p.notes(note)
 	return p
+}
+
+// timeHigh is how high the time of day is on the idle screen.
+const timeHigh = 32
+
+// time writes the time of day twice as large as the letters are, or words as large as they fit.
+func (p *picture) time(y int, text string) {
+	f := faceOf(24)
+	if width := 2 * f.measure(text); width <= room && len(text) == len("15:04") {
+		above := slices.IndexFunc(f.glyph('0').rows, func(row uint32) bool { return row != 0 })
+		f.draw(p, (Width-width)/2, y-2*above, text, 2)
+		return
+	}
+	p.line(y+(timeHigh-24)/2, 24, text)
 }
 
 // broken is the picture of a clock that cannot book.
 func (p *picture) broken(big string, why [2]string) *picture {
 	p.line(2, 24, big)
-	p.line(28, 15, why[0])
-	p.line(45, 15, why[1])
+	p.line(29, 16, why[0])
+	p.line(47, 16, why[1])
 	return p
 }
 
@@ -103,32 +119,33 @@ func (s Style) answer(o device.Outcome) *picture {
 		p.booked(w, arrowOut)
 	case device.Repeated, device.Enrolled, device.NotEnrolled:
 		p.line(0, 20, w.big)
-		p.name(24, 16, w.name)
-		p.line(43, 20, w.more)
+		p.name(20, 24, w.name)
+		p.line(44, 20, w.more)
 	case device.Unknown, device.Several:
-		p.line(3, 22, w.big)
+		p.line(2, 20, w.big)
 		if len(w.notes) > 0 {
-			p.line(24, 24, w.notes[0])
-			p.line(47, 15, w.more)
+			p.line(23, 24, w.notes[0])
+			p.line(48, 16, w.more)
 		} else {
 			p.line(36, 16, w.more)
 		}
 	case device.Blocked:
-		p.invert(image.Rect(0, 0, Width, 32), func() { p.line(2, 26, w.big) })
+		p.invert(image.Rect(0, 0, Width, 32), func() { p.line(4, 24, w.big) })
 		p.line(40, 16, w.more)
 	default:
 		p.invert(p.Rect, func() {
-			p.line(3, 26, w.big)
+			p.line(4, 24, w.big)
 			p.line(38, 16, w.more)
 		})
 	}
 	return p
 }
 
-// picture remembers which texts were too long for it; names may be.
+// picture remembers which texts were too long for it, names apart, and where its lines are.
 type picture struct {
 	*image1bit.VerticalLSB
-	cut []string
+	cut   []string
+	lines []image.Rectangle
 }
 
 func newPicture() *picture {
@@ -137,36 +154,45 @@ func newPicture() *picture {
 
 // booked is the answer to a tap that became a punch: a word, a name, the time
 // with an arrow that points in or out, and notes if there is something to know.
+// A name that needs two lines takes room from the others.
 func (p *picture) booked(w text, arrow []string) {
-	switch len(w.notes) {
-	case 0:
-		p.line(-3, 26, w.big) // its capitals begin four pixels further down
-		p.name(26, 17, w.name)
-		p.clock(43, 22, w.more, arrow)
-	case 1:
-		p.line(-4, 22, w.big)
-		p.name(16, 15, w.name)
-		p.clock(31, 17, w.more, arrow)
+	long := !fits(w.name)
+	switch {
+	case len(w.notes) == 0 && long:
+		p.line(0, 20, w.big)
+		p.name(20, 24, w.name)
+		p.clock(44, 20, w.more, arrow)
+	case len(w.notes) == 0:
+		p.line(0, 24, w.big)
+		p.name(23, 20, w.name)
+		p.clock(42, 22, w.more, arrow)
+	case len(w.notes) == 1 && long:
+		p.line(0, 18, w.big+" "+w.more)
+		p.name(20, 24, w.name)
+	case len(w.notes) == 1:
+		p.line(0, 18, w.big)
+		p.name(18, 16, w.name)
+		p.clock(35, 14, w.more, arrow)
 	default:
-		p.line(-3, 20, w.big+" "+w.more)
-		p.name(17, 15, w.name)
+		p.line(0, 18, w.big+" "+w.more)
+		p.name(18, 16, w.name)
 	}
 	p.notes(w.notes...)
 }
 
 // clock writes a time with an arrow before it.
 func (p *picture) clock(y, size int, at string, arrow []string) {
-	f := face(size)
-	width := len(arrow[0]) + 6 + f.width(at)
+	f := faceOf(size)
+	width := len(arrow[0]) + 6 + f.measure(at)
 	x := (Width - width) / 2
 	for dy, row := range arrow {
 		for dx, pixel := range row {
 			if pixel == '#' {
-				p.SetBit(x+dx, y+(size+size/2-len(arrow))/3+dy, image1bit.On)
+				p.SetBit(x+dx, y+(size-len(arrow))/2+dy, image1bit.On)
 			}
 		}
 	}
-	f.draw(p, x+width-f.width(at), y, at)
+	f.draw(p, x+width-f.measure(at), y, at, 1)
 }
 
 // notes are lines at the bottom, dark on light.
@@ -182,17 +208,45 @@ func (p *picture) notes(lines ...string) {
 // line writes centred text at y, as large as fits the width but no larger than
 // size; what fits at no size ends in an ellipsis.
 func (p *picture) line(y, size int, text string) {
-	if !p.name(y, size, text) {
+	if !p.one(y, size, text) {
 		p.cut = append(p.cut, text)
 	}
 }
 
-// name writes a line that may be too long, and reports whether it was not.
-func (p *picture) name(y, size int, text string) (whole bool) {
+// one writes a line, and reports whether it has all of the text.
+func (p *picture) one(y, size int, text string) (whole bool) {
 	f, shown := fit(text, size)
 	// A smaller face sits in the middle of the line that a larger one has.
-	f.draw(p, (Width-f.width(shown))/2, y+(size-f.size)/2, shown)
+	f.draw(p, (Width-f.measure(shown))/2, y+(size-f.size)/2, shown, 1)
 	return shown == text
+}
+
+// Sizes of names: the largest is enough for a metre.
+const (
+	nameSize  = 18
+	smallName = 12
+)
+
+// fits reports whether a name fits into a line.
+func fits(name string) bool { return faceOf(smallName).measure(name) <= room }
+
+// name writes a name into so many rows: in one line as large as it fits, else in two, and only then
+// cut.
+func (p *picture) name(y, high int, name string) {
+	size := min(high, nameSize)
+	if fits(name) || high < 2*smallName {
+		p.one(y+(high-size)/2, size, name)
+		return
+	}
+	words := strings.Fields(name)
+	for n := len(words) - 1; n > 0; n-- {
+		if first := strings.Join(words[:n], " "); fits(first) {
+			p.one(y, smallName, first)
+			p.one(y+smallName, smallName, strings.Join(words[n:], " "))
+			return
+		}
+	}
+	p.one(y+(high-size)/2, size, name)
 }
 
 // invert draws dark on light inside r.

@@ -121,12 +121,33 @@ const (
 	after = 700 * time.Millisecond
 )
 
-// pattern is how an answer sounds and shines. Coming is one short sound and going
-// two; what is special about a booking follows them; whatever is no booking begins
-// with a long one or goes on for long. The light keeps the rhythm, so that it says
-// as much alone.
+// pattern is how an answer sounds and shines.
 func pattern(o device.Outcome) []tone {
-	rhythm, light := "", red
+	rhythm, light := rhythmOf(o)
+	var steps []tone
+	for _, c := range rhythm {
+		switch c {
+		case '.':
+			steps = append(steps, tone{short, light, true}, tone{gap, 0, false})
+		case '-':
+			steps = append(steps, tone{long, light, true}, tone{gap, 0, false})
+		default:
+			steps = append(steps, tone{gap, 0, false})
+		}
+	}
+	return append(steps, tone{after, light, false})
+}
+
+// Rhythm is how an answer sounds: a dot is a short sound, a dash a long one, a space a pause.
+func Rhythm(o device.Outcome) string {
+	rhythm, _ := rhythmOf(o)
+	return rhythm
+}
+
+// rhythmOf is rhythm and light of an answer. Coming is one short sound and going two; what is
+// special about a booking follows them; whatever is no booking begins with a long one or goes on
+// for long. The light keeps the rhythm, so that it says as much alone.
+func rhythmOf(o device.Outcome) (rhythm string, light colour) {
 	_, open := o.Punch.Forgotten()
 	switch o.Kind {
 	case device.CheckedIn, device.CheckedOut:
@@ -142,33 +163,21 @@ func pattern(o device.Outcome) []tone {
 		case o.Offline:
 			rhythm, light = rhythm+" -", cyan
 		}
+		return rhythm, light
 	case device.Enrolled:
-		rhythm, light = "...", green
+		return "...", green
 	case device.NotEnrolled:
-		rhythm = "-.-"
+		return "-.-", red
 	case device.Repeated:
-		rhythm, light = "-", yellow
+		return "-", yellow
 	case device.Several:
-		rhythm, light = "-.", yellow
+		return "-.", yellow
 	case device.Unknown:
-		rhythm = "--"
+		return "--", red
 	case device.Blocked:
-		rhythm = "---"
-	default:
-		rhythm = "........"
+		return "---", red
 	}
-	var steps []tone
-	for _, c := range rhythm {
-		switch c {
-		case '.':
-			steps = append(steps, tone{short, light, true}, tone{gap, 0, false})
-		case '-':
-			steps = append(steps, tone{long, light, true}, tone{gap, 0, false})
-		default:
-			steps = append(steps, tone{gap, 0, false})
-		}
-	}
-	return append(steps, tone{after, light, false})
+	return "........", red
 }
 
 // set switches sound and light. A pin that does not work is logged when that is
