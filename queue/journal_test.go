@@ -175,12 +175,24 @@ func TestPrune(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for age, orphan := range map[time.Duration]bool{290 * day: false, 291 * day: true, day: false} {
+		badge, err := device.NewUID([]byte{1, 2, 3, byte(age / day)})
+		if err == nil {
+			_, err = s.Keep(device.Tap{UID: badge, Time: time.Now().Add(-age)}, 0, orphan)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	before, head := s.Stats(), s.Stats().Journal
 	entries, err := s.VerifyJournal()
 	if err != nil {
 		t.Fatal(err)
 	}
 	n, err := s.Prune(60 * day)
+	if taps, _ := s.Unclaimed(); len(taps) != 2 {
+		t.Errorf("taps that are kept: %v", taps)
+	}
 	if err != nil || n != 39-2-before.Held { // days 0 to 38, but for one quarantined and one ambiguous, and the held
 		t.Errorf("%d forgotten, %v; held %d", n, err, before.Held)
 	}

@@ -10,14 +10,15 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// Prune forgets what is older than keep, counted from the newest punch: a system
-// clock that jumps ahead must not empty the journal. A punch that may not go,
-// because it is pending or quarantined, is moved aside, with the hash that the
-// journal had there, so that the rest can go and what stays can still be verified.
-// It returns how many punches were forgotten.
-func (s *Store) Prune(keep time.Duration) (forgotten int, err error) {
+// Cutoff is the instant before which everything is older than keep, counted from the newest punch: a
+// system clock that jumps ahead must not empty the journal.
+func (s *Store) Cutoff(keep time.Duration) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.cutoff(keep)
+}
+
+func (s *Store) cutoff(keep time.Duration) time.Time {
 	newest := time.Time{}
 	for _, p := range s.last {
 		if p.Time.After(newest) && !p.Stamp.Uncertain {
@@ -27,13 +28,32 @@ func (s *Store) Prune(keep time.Duration) (forgotten int, err error) {
 	if now := time.Now(); newest.After(now) { // booked by a clock that was ahead
 		newest = now
 	}
+	return newest.Add(-keep)
+}
+
+// Prune forgets what is older than keep, as Cutoff counts it. A punch that may not go,
+// because it is pending or quarantined, is moved aside, with the hash that the
+// journal had there, so that the rest can go and what stays can still be verified. Unclaimed taps
+// go, too, but for those that are bookings of a badge map that was damaged.
+// It returns how many punches were forgotten.
+func (s *Store) Prune(keep time.Duration) (forgotten int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cutoff := s.cutoff(keep)
+	var taps []device.UnclaimedTap
+	for _, t := range s.unclaimed {
+		if !t.Orphan && !t.Stamp.Uncertain && t.Time.Before(cutoff) {
+			taps = append(taps, t)
+		}
+	}
 	err = s.save(func(st *stage) (err error) {
-		forgotten, err = s.prune(st, newest.Add(-keep))
-		return err
+		forgotten, err = s.prune(st, cutoff)
+		return errors.Join(err, st.deleteUnclaimed(taps))
 	})
 	if err != nil {
 		return 0, err
 	}
+	s.forgetTaps(taps)
 	return forgotten, nil
 }
 

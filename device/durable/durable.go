@@ -7,6 +7,7 @@ package durable
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -14,13 +15,24 @@ import (
 // WriteFile replaces a file that only its owner may read, so that a power cut
 // leaves the old one or the new one, and the new one once WriteFile has returned.
 func WriteFile(path string, content []byte) error {
+	return Write(path, func(w io.Writer) error {
+		_, err := w.Write(content)
+		return err
+	})
+}
+
+// Write is WriteFile for what comes bit by bit. If it does not come to its end the file stays as it
+// was.
+func Write(path string, content func(io.Writer) error) error {
 	// Always the same name: what a crash leaves behind is overwritten next time.
 	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(content)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err := content(f); err != nil {
+		return errors.Join(err, f.Close(), os.Remove(f.Name()))
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	return Rename(f.Name(), path)
