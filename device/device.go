@@ -33,14 +33,37 @@ func ParseEmployeeID(s string) (EmployeeID, error) {
 
 // Employee is the person a badge belongs to.
 type Employee struct {
-	ID   EmployeeID
-	Name string // may be empty
+	ID       EmployeeID
+	Name     string // first name first; may be empty
+	LastName string // the end of Name; empty: it is not known where that begins
+	Number   string // personnel number; empty: not known
+}
+
+// Names returns first and last name. Where it is not known where the last name begins, it is the
+// last word.
+func (e Employee) Names() (first, last string) {
+	if first, found := strings.CutSuffix(e.Name, e.LastName); found && e.LastName != "" {
+		return strings.TrimSpace(first), e.LastName
+	}
+	name := strings.TrimSpace(e.Name)
+	space := strings.LastIndex(name, " ")
+	return strings.TrimSpace(name[:max(0, space)]), name[space+1:]
+}
+
+// Listed is the name as lists have it: "Müller, Anna".
+func (e Employee) Listed() string {
+	first, last := e.Names()
+	if first == "" {
+		return last
+	}
+	return last + ", " + first
 }
 
 // Person is an employee as Zeitstrom has them.
 type Person struct {
 	Employee
-	Number   string // of the badge, as somebody typed it in; empty: none
+	External string // id in the company's other systems; empty: none
+	Badge    string // number of the badge, as somebody typed it in; empty: none
 	Archived bool   // has left
 }
 

@@ -59,8 +59,9 @@ func TestWeakness(t *testing.T) {
 func TestBadgeAsJSON(t *testing.T) {
 	for _, b := range []Badge{
 		{
-			UID: uid(t, "A1B2C3D4"), Employee: Employee{"a1b2c3d4-e5f6-7890-abcd-ef1234567890", "Anna"}, Blocked: true,
-			From: "2026-01-01", Origin: ByFile,
+			UID: uid(t, "A1B2C3D4"), Employee: Employee{ID: "a1b2c3d4-e5f6-7890-abcd-ef1234567890", Name: "Anna"},
+			Blocked: true,
+			From:    "2026-01-01", Origin: ByFile,
 		},
 		{},
 	} {

@@ -77,3 +77,9 @@ const (
 	EventAccountSet     EventKind = "account set"
 	EventAccountRemoved EventKind = "account removed"
 )
+
+// What people do with what is kept about people.
+const (
+	EventDataExported EventKind = "data downloaded"
+	EventErased       EventKind = "employee erased"
+)

@@ -28,10 +28,13 @@ var allowed = map[string][]string{
 	"deploy/flash":       {},
 	"deploy/update":      {},
 	"cmd/internal/serve": {},
+	"cmd/internal/sheet": {},
 	"cmd/internal/admin": {"*"},
 	// The page knows no queue and no Zeitstrom.
-	"cmd/internal/web": {"cmd/internal/admin", "cmd/internal/serve", "device/clock", "device/roster", "display"},
-	"cmd/timeclock":    {"*", "cmd/internal/admin", "cmd/internal/serve", "cmd/internal/web"},
+	"cmd/internal/web": {
+		"cmd/internal/admin", "cmd/internal/serve", "cmd/internal/sheet", "device/clock", "device/roster", "display",
+	},
+	"cmd/timeclock": {"*", "cmd/internal/admin", "cmd/internal/serve", "cmd/internal/sheet", "cmd/internal/web"},
 }
 
 // TestRooms keeps the plan of the house: who imports whom. What tests import

@@ -17,7 +17,6 @@ import (
 	"timeclock/cmd/internal/admin"
 	"timeclock/device"
 	"timeclock/device/devicetest"
-	"timeclock/device/roster"
 	"timeclock/queue"
 	"timeclock/sync/zeitstrom/zeitstromtest"
 )
@@ -52,8 +51,8 @@ func TestEveryPageAction(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := []string{"/badges/import", "/logout"}
-	for _, found := range regexp.MustCompile(`"POST (/[a-z/]+)"`).FindAllSubmatch(handler, -1) {
+	var all []string
+	for _, found := range regexp.MustCompile(`"(?:POST )?(/[a-z/]+)": *(?:\{s\.|s\.logout)`).FindAllSubmatch(handler, -1) {
 		all = append(all, string(found[1]))
 	}
 	slices.Sort(all)
@@ -61,9 +60,9 @@ func TestEveryPageAction(t *testing.T) {
 		t.Run(path[1:], func(t *testing.T) {
 			a.T, a.visitor.t = t, t
 			switch path {
-			case "/login", "/pair": // which have led here
 			case "/badges/import":
 				a.imports()
+			case "/badges/import/confirm": // which that does
 			case "/logout":
 				t.Cleanup(func() { a.pairAgain() })
 				a.post(path, url.Values{"csrf": {a.csrf}})
@@ -130,7 +129,6 @@ func (a *acting) imports() {
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
 	form.WriteField("csrf", a.csrf)
-	form.WriteField("do", "import")
 	file, err := form.CreateFormFile("file", "list.csv")
 	if err != nil {
 		a.Fatal(err)
@@ -138,9 +136,17 @@ func (a *acting) imports() {
 	fmt.Fprintf(file, "uid,employee_id,name\n%s,%s,Ben\n", badgeOf(60).Hex(), employeeOf(1))
 	form.Close()
 	before := a.count(device.EventBadgesImported)
-	status, page := a.read(a.Post(a.address+"/badges/import", form.FormDataContentType(), &body))
-	if b, known := a.rooms.Roster.Lookup(badgeOf(60)); status != http.StatusOK || !known || b.Employee.Name != "Ben" {
-		a.Errorf("%d %+v: %.200s", status, b, page)
+	if status, page := a.read(a.Post(a.address+"/badges/import", form.FormDataContentType(), &body)); status != http.StatusOK ||
+		!strings.Contains(page, "What would become of it: list.csv") || !strings.Contains(page, "Ben") {
+		a.Errorf("%d: %.2000s", status, page)
+	}
+	if _, known := a.rooms.Roster.Lookup(badgeOf(60)); known {
+		a.Error("a look has changed something")
+	}
+	status, page := a.post("/badges/import/confirm", url.Values{"csrf": {a.csrf}})
+	if b, known := a.rooms.Roster.Lookup(badgeOf(60)); status != http.StatusOK || !known || b.Employee.Name != "Ben" ||
+		!strings.Contains(page, "Imported: 1 added") {
+		a.Errorf("%d %+v: %.2000s", status, b, page)
 	}
 	if a.commit(); a.count(device.EventBadgesImported) != before+1 {
 		a.Error("the journal lacks it")
@@ -217,147 +223,21 @@ func (a *acting) at(id string) admin.Timespan {
 	return t
 }
 
-// acts are the actions, each with what it needs.
-var acts = map[string]func(*acting) does{
-	"/badges/add": func(*acting) does {
-		form := url.Values{"uid": {badgeOf(50).Hex()}, "employee": {string(employeeOf(1))}, "name": {"Ben"}}
-		return does{form, "added", device.EventBadgeAdded, func(a *acting) bool { return a.owner(50) == "Ben" }}
-	},
-	"/badges/block": func(*acting) does {
-		form := url.Values{"uid": {badgeOf(0).Hex()}, "blocked": {"true"}}
-		return does{form, "", device.EventBadgeBlocked, func(a *acting) bool { return a.owner(0) == "Anna*" }}
-	},
-	"/badges/remove": func(*acting) does {
-		form := url.Values{"uid": {badgeOf(1).Hex()}}
-		return does{form, "", device.EventBadgeRemoved, func(a *acting) bool { return a.owner(1) == "" }}
-	},
-	"/badges/enroll": func(*acting) does {
-		form := url.Values{"employee": {string(employeeOf(1))}, "name": {"Ben"}, "way": {string(roster.Another)}}
-		return does{form, "Ben", device.EventBadgeEnrolled, func(a *acting) bool {
-			a.rooms.Enrollment.Enroll(device.Tap{UID: badgeOf(51), Time: time.Now()})
-			return a.owner(51) == "Ben"
-		}}
-	},
-	"/badges/unenroll": func(a *acting) does {
-		who := device.Employee{ID: employeeOf(1), Name: "Ben"}
-		if _, err := a.rooms.Enrollment.Begin(who, roster.Another, func(roster.EnrollState) {}); err != nil {
-			a.Fatal(err)
-		}
-		return does{url.Values{}, "", "", func(a *acting) bool {
-			s, _ := a.rooms.Enrollment.State()
-			return !s.Waiting
-		}}
-	},
-	"/badges/sync": func(a *acting) does {
-		a.api.server.SetPeople([]zeitstromtest.Employee{
-			{ID: string(employeeOf(3)), FirstName: "Cem", LastName: "Kaya", Token: badgeOf(52).Hex()},
-		})
-		return does{
-			url.Values{},
-			"1 added", device.EventBadgesSynced,
-			func(a *acting) bool { return a.owner(52) == "Cem Kaya" },
-		}
-	},
-	"/unclaimed/claim": func(a *acting) does {
-		tap := device.Tap{UID: badgeOf(53), Time: time.Now().Add(-time.Hour)}
-		if _, err := a.queue.Keep(tap, 0, false); err != nil {
-			a.Fatal(err)
-		}
-		form := url.Values{"uid": {badgeOf(53).Hex()}, "employee": {string(employeeOf(4))}, "name": {"Dana"}}
-		return does{form, "", device.EventTapsClaimed, func(a *acting) bool {
-			last, _, err := a.queue.Last(employeeOf(4))
-			return err == nil && last.Time.Equal(tap.Time) && a.owner(53) == "Dana"
-		}}
-	},
-	"/bookings/retry": func(a *acting) does {
-		return does{url.Values{"punch": {a.refused()}}, "", device.EventReleased, func(a *acting) bool {
-			devicetest.Eventually(a, func() error { return a.api.hasBooking(string(employeeOf(2))) })
-			return true
-		}}
-	},
-	"/bookings/drop": func(a *acting) does {
-		id := a.refused()
-		form := url.Values{"punch": {id}, "reason": {"entered by hand"}}
-		return does{form, "", device.EventDropped, func(a *acting) bool {
-			punch, _ := a.admin.Punches(a.Context(), "", admin.Which{All: true})
-			return slices.ContainsFunc(punch, func(p admin.Punch) bool {
-				return p.ID.String() == id && p.State == device.Dropped && p.Reason == "entered by hand"
-			})
-		}}
-	},
-	"/bookings/time": func(a *acting) does {
-		p, err := a.queue.Append(device.Punch{
-			Employee: employeeOf(5), Intent: device.CheckIn, Time: time.Unix(100, 0),
-			Stamp: device.Stamp{Boot: device.BootID{1}, Uptime: time.Minute, Uncertain: true},
-		}, false)
-		if err != nil {
-			a.Fatal(err)
-		}
-		_, started, err := a.rooms.Clock.Bounds(p)
-		if err != nil {
-			a.Fatal(err)
-		}
-		at := started.Add(-time.Hour).UTC().Truncate(time.Second)
-		form := url.Values{"punch": {p.ID.String()}, "at": {at.Format("2006-01-02T15:04:05")}}
-		return does{form, "", device.EventTimeSet, func(a *acting) bool {
-			e, err := a.queue.Find(p.ID)
-			return err == nil && e.Time.Equal(at) && !e.Stamp.Uncertain
-		}}
-	},
-	"/corrections/token": func(a *acting) does {
-		a.span("span-0")
-		return does{url.Values{"token": {"good"}}, "", "", func(a *acting) bool {
-			status, _ := a.get("/pictures/week.svg?e=" + string(employeeOf(0)))
-			return status == http.StatusOK
-		}}
-	},
-	"/corrections/times": func(a *acting) does {
-		eight := a.span("span-1")
-		form := url.Values{"id": {"span-1"}, "checkin": {"2026-06-01T09:00"}, "checkout": {"2026-06-01T17:00"}}
-		return does{form, "", device.EventTimesCorrected, func(a *acting) bool {
-			return a.at("span-1").CheckIn.Equal(eight.Add(time.Hour))
-		}}
-	},
-	"/corrections/split": func(a *acting) does {
-		eight := a.span("span-2")
-		form := url.Values{"id": {"span-2"}, "at": {"2026-06-01T12:00"}}
-		return does{form, "", device.EventTimespanSplit, func(a *acting) bool {
-			desk, err := a.admin.Desk("test", "good")
-			if err != nil {
-				a.Fatal(err)
-			}
-			spans, err := desk.Week(a.Context(), employeeOf(0), eight)
-			return err == nil && slices.ContainsFunc(spans, func(s admin.Timespan) bool {
-				return s.CheckIn.Equal(eight.Add(4 * time.Hour))
-			})
-		}}
-	},
-	"/corrections/comment": func(a *acting) does {
-		a.span("span-3")
-		form := url.Values{"id": {"span-3"}, "comment": {"late train"}}
-		return does{
-			form, "", device.EventCommentSet, func(a *acting) bool { return a.at("span-3").Comment == "late train" },
-		}
-	},
-	"/corrections/project": func(a *acting) does {
-		a.span("span-4")
-		form := url.Values{"id": {"span-4"}, "code": {"P-1"}}
-		return does{
-			form, "", device.EventProjectAssigned, func(a *acting) bool { return a.at("span-4").ProjectID != "" },
-		}
-	},
-	"/accounts/add": func(*acting) does {
-		form := url.Values{"name": {"eva"}, "role": {"viewer"}, "password": {password}}
-		return does{form, "eva", device.EventAccountSet, func(a *acting) bool { return a.mayLogIn("eva") }}
-	},
-	"/accounts/remove": func(a *acting) does {
-		add := url.Values{"name": {"old"}, "role": {"viewer"}, "password": {password}, "csrf": {a.csrf}}
-		if a.post("/accounts/add", add); !a.mayLogIn("old") {
-			a.Fatal("there is nobody to remove")
-		}
-		form := url.Values{"name": {"old"}}
-		return does{form, "", device.EventAccountRemoved, func(a *acting) bool { return !a.mayLogIn("old") }}
-	},
+// works reports whether Zeitstrom has a timespan that begins so and is so long.
+func (a *acting) works(checkin string, long time.Duration) bool {
+	a.Helper()
+	at, err := time.Parse("2006-01-02 15:04", checkin)
+	if err != nil {
+		a.Fatal(err)
+	}
+	desk, err := a.admin.Desk("test", "good")
+	if err != nil {
+		a.Fatal(err)
+	}
+	spans, err := desk.Week(a.Context(), employeeOf(0), at)
+	return err == nil && slices.ContainsFunc(spans, func(s admin.Timespan) bool {
+		return s.CheckIn.Equal(at) && s.CheckOut.Sub(s.CheckIn) == long
+	})
 }
 
 func (a *acting) mayLogIn(name string) bool {

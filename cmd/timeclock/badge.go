@@ -5,16 +5,22 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"timeclock/cmd/internal/admin"
+	"timeclock/cmd/internal/sheet"
 	"timeclock/device"
 	"timeclock/device/config"
 	"timeclock/device/roster"
 )
 
 func rosterPath(cfg config.Config) string { return filepath.Join(cfg.StateDir, "roster.csv") }
+
+// peoplePath is where the employees are kept that Zeitstrom has listed.
+func peoplePath(cfg config.Config) string { return filepath.Join(cfg.StateDir, "employees.csv") }
 
 // withBadges does something with the badge map of the running clock, or with the file's if none
 // runs.
@@ -56,15 +62,24 @@ func (c *call) listBadges(ctx context.Context, w admin.Route, asJSON bool) error
 			From     string            `json:"from"`
 			Until    string            `json:"until"`
 			Origin   device.Origin     `json:"origin"`
+			Number   string            `json:"personnel_number,omitempty"`
 		}
 		rows := make([]row, len(badges))
 		for i, b := range badges {
-			rows[i] = row{b.UID.Hex(), b.Employee.ID, b.Employee.Name, b.Blocked, b.From, b.Until, b.Origin}
+			e := b.Employee
+			rows[i] = row{b.UID.Hex(), e.ID, e.Name, b.Blocked, b.From, b.Until, b.Origin, e.Number}
 		}
 		return json.NewEncoder(c.stdout).Encode(rows)
 	}
+	numbered := slices.ContainsFunc(badges, func(b device.Badge) bool { return b.Employee.Number != "" })
 	out := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(out, "UID\tEMPLOYEE\tNAME\tFROM\tUNTIL\tGIVEN BY")
+	line := func(number string, fields ...string) {
+		if numbered { // a company without personnel numbers needs no column for them
+			fields = append(fields, number)
+		}
+		fmt.Fprintln(out, strings.Join(fields, "\t"))
+	}
+	line("NUMBER", "UID", "EMPLOYEE", "NAME", "FROM", "UNTIL", "GIVEN BY")
 	for _, b := range badges {
 		name := b.Employee.Name
 		if b.Blocked {
@@ -73,7 +88,7 @@ func (c *call) listBadges(ctx context.Context, w admin.Route, asJSON bool) error
 		if weak := weaknesses[b.UID.Weakness()]; weak != "" {
 			name += " (" + weak + ")"
 		}
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\n", b.UID.Hex(), b.Employee.ID, name, b.From, b.Until, b.Origin)
+		line(b.Employee.Number, b.UID.Hex(), string(b.Employee.ID), name, b.From, b.Until, string(b.Origin))
 	}
 	return out.Flush()
 }
@@ -89,14 +104,25 @@ var badgeAdd = command{
 		force := f.truth("force", "with -claim: even if the employee has later bookings")
 		dry := f.truth("dry-run", "with -claim: only show the bookings")
 		return func(ctx context.Context, c *call) error {
-			b, err := c.badge(*from, *until)
+			uid, err := device.ParseUID(c.args[0])
 			if err != nil {
 				return err
 			}
+			b := device.Badge{UID: uid, From: *from, Until: *until}
 			if *claim {
+				clock, err := c.running()
+				if err == nil {
+					b.Employee, err = c.employee(ctx, clock)
+				}
+				if err != nil {
+					return err
+				}
 				return c.claim(ctx, admin.Claim{Badge: b, Force: *force, Dry: *dry})
 			}
-			return c.withBadges(ctx, func(w admin.Route) error {
+			return c.withBadges(ctx, func(w admin.Route) (err error) {
+				if b.Employee, err = c.employee(ctx, w); err != nil {
+					return err
+				}
 				action, err := admin.DoAddBadge.On(ctx, w, admin.NewBadge{Badge: b, Move: *move})
 				return c.said(err, string(action), b.UID, b.Employee)
 			})
@@ -104,19 +130,59 @@ var badgeAdd = command{
 	},
 }
 
-// badge reads the badge that the arguments name.
-func (c *call) badge(from, until string) (b device.Badge, err error) {
-	if b.UID, err = device.ParseUID(c.args[0]); err != nil {
-		return b, err
+// employee finds the employee whom the second argument names; a third is what they are called.
+func (c *call) employee(ctx context.Context, w admin.Route) (device.Employee, error) {
+	e, err := admin.DoEmployee.On(ctx, w, c.args[1])
+	if err == nil && len(c.args) == 3 {
+		e.Name, e.LastName = c.args[2], ""
 	}
-	if b.Employee.ID, err = device.ParseEmployeeID(c.args[1]); err != nil {
-		return b, err
+	return e, err
+}
+
+// badgePeople looks employees up, as every command that takes one does.
+var badgePeople = command{
+	name: "badge people", args: "[WORDS...]", help: "find employees by parts of names, personnel number or external id",
+	flags: func(f *flags) action {
+		asJSON := f.json()
+		return func(ctx context.Context, c *call) error {
+			return c.withBadges(ctx, func(w admin.Route) error { return c.findPeople(ctx, w, *asJSON) })
+		}
+	},
+}
+
+func (c *call) findPeople(ctx context.Context, w admin.Route, asJSON bool) error {
+	const most = 100
+	found, err := admin.DoFindPeople.On(ctx, w, admin.Lookup{Words: strings.Join(c.args, " "), Most: most})
+	if err != nil {
+		return err
 	}
-	if len(c.args) == 3 {
-		b.Employee.Name = c.args[2]
+	if found.Problem != "" {
+		fmt.Fprintf(c.stderr, "NOTICE: Zeitstrom could not be asked for the employees: %s\n", found.Problem)
 	}
-	b.From, b.Until = from, until
-	return b, nil
+	if asJSON {
+		type row struct {
+			Employee device.EmployeeID `json:"employee_id"`
+			Name     string            `json:"name"`
+			Number   string            `json:"personnel_number"`
+			External string            `json:"external_id"`
+			Badges   int               `json:"badges"`
+		}
+		rows := make([]row, len(found.People))
+		for i, p := range found.People {
+			rows[i] = row{p.ID, p.Name, p.Number, p.External, p.Badges}
+		}
+		return json.NewEncoder(c.stdout).Encode(rows)
+	}
+	out := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(out, "NAME\tNUMBER\tEXTERNAL ID\tBADGES\tEMPLOYEE")
+	for _, p := range found.People {
+		fmt.Fprintf(out, "%s\t%s\t%s\t%d\t%s\n", p.Listed(), p.Number, p.External, p.Badges, p.ID)
+	}
+	if err := out.Flush(); err != nil || found.More == 0 {
+		return err
+	}
+	_, err = fmt.Fprintf(c.stdout, "and %d more\n", found.More)
+	return err
 }
 
 // said says what became of a badge, unless that failed.
@@ -181,7 +247,8 @@ var badgeRemove = command{
 	name: "badge remove", args: "UID", help: "take a badge out of the map",
 	flags: simple(func(ctx context.Context, c *call) error {
 		return c.onBadge(ctx, "removed", func(w admin.Route, uid device.UID) (device.Employee, error) {
-			return admin.DoRemoveBadge.On(ctx, w, admin.WholeUID{UID: uid})
+			b, err := admin.DoRemoveBadge.On(ctx, w, admin.WholeUID{UID: uid})
+			return b.Employee, err
 		})
 	}),
 }
@@ -248,7 +315,8 @@ var badgeExport = command{
 				return err
 			}
 			for i, b := range all {
-				all[i].Employee.Name = harmless(b.Employee.Name)[0]
+				e := &all[i].Employee
+				e.Name, e.LastName = sheet.Harmless(b.Employee.Name)[0], sheet.Harmless(b.Employee.LastName)[0]
 			}
 			return roster.Export(c.stdout, all)
 		})

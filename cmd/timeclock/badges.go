@@ -20,7 +20,8 @@ const manyLines = 2000
 
 var badgeImport = command{
 	name: "badge import", args: "FILE",
-	help: "take over a list: CSV or Excel with columns uid,employee_id,name; -replace: and remove all others",
+	help: "take over a list: CSV or Excel with columns uid and employee_id, personnel number or names; " +
+		"-replace: and remove all others",
 	flags: func(f *flags) action {
 		numbers := f.text("numbers", "", "how badge numbers are `written`: hex, hex-reversed, check-byte, "+
 			"decimal or decimal-reversed; found out if it is not said")
@@ -59,11 +60,17 @@ func (c *call) importBadges(ctx context.Context, w admin.Route, l admin.BadgeLis
 	if l.Replace && !l.Dry && !sure {
 		look := l
 		look.Dry = true
-		if plan, err := admin.DoImportBadges.On(ctx, w, look); err == nil && !c.confirm(plan.Removed) {
+		if plan, err := admin.DoImportBadges.On(ctx, w, look); err == nil && !c.confirm(plan.Missing) {
 			return errors.New("nothing imported: say yes, or -yes, to remove badges that the file does not name")
 		}
 	}
 	report, failed := admin.DoImportBadges.On(ctx, w, l)
+	if report.Notice != "" {
+		fmt.Fprintf(c.stderr, "NOTICE: %s\n", report.Notice)
+	}
+	if !l.Replace {
+		report.Missing = nil // they stay
+	}
 	if err := printImport(c.stdout, report, l.Dry); err != nil {
 		return err
 	}
@@ -84,6 +91,11 @@ func (c *call) confirm(badges []device.Badge) bool {
 	return c.yes(fmt.Sprintf("Remove these %d badges?", len(badges)))
 }
 
+// foundBy is what an employee was found by, where it was not the id.
+var foundBy = map[roster.Match]string{
+	roster.ByNumber: "personnel number", roster.ByExternal: "external id", roster.ByNames: "names",
+}
+
 // printImport says what became of each line, and how many there were of each.
 func printImport(w io.Writer, r roster.Report, dry bool) error {
 	out := bufio.NewWriter(w)
@@ -99,6 +111,9 @@ func printImport(w io.Writer, r roster.Report, dry bool) error {
 	for _, l := range r.Lines {
 		fmt.Fprintf(out, "line %d: %s %s %s %s", l.Number, l.Action, l.Badge.UID.Hex(), l.Badge.Employee.ID,
 			l.Badge.Employee.Name)
+		if by := foundBy[l.By]; by != "" {
+			fmt.Fprintf(out, " (by %s)", by)
+		}
 		if l.Badge.Blocked {
 			fmt.Fprint(out, " (blocked)")
 		}
@@ -110,7 +125,7 @@ func printImport(w io.Writer, r roster.Report, dry bool) error {
 		}
 		fmt.Fprintln(out)
 	}
-	for _, b := range r.Removed {
+	for _, b := range r.Missing {
 		fmt.Fprintf(out, "removed: %s %s %s\n", b.UID.Hex(), b.Employee.ID, b.Employee.Name)
 	}
 	if r.Numbers != device.Hex {
@@ -121,7 +136,7 @@ func printImport(w io.Writer, r roster.Report, dry bool) error {
 	if n := count[roster.Moved]; n > 0 {
 		fmt.Fprintf(out, ", %d moved to somebody else", n)
 	}
-	if n := len(r.Removed); n > 0 {
+	if n := len(r.Missing); n > 0 {
 		fmt.Fprintf(out, ", %d removed", n)
 	}
 	fmt.Fprintln(out)
@@ -155,7 +170,7 @@ func (c *call) printMerged(m roster.Merged, failed error) error {
 		}
 	}
 	for _, x := range m.Conflicts {
-		fmt.Fprintf(c.stdout, "not taken over: %s of %s %s: %s\n", x.Person.Number, x.Person.ID, x.Person.Name,
+		fmt.Fprintf(c.stdout, "not taken over: %s of %s %s: %s\n", x.Person.Badge, x.Person.ID, x.Person.Name,
 			x.Reason)
 	}
 	if failed != nil {

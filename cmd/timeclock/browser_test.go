@@ -140,8 +140,8 @@ func accessible(ctx context.Context, t *testing.T, axe, page string) {
 	if axe == "" {
 		return
 	}
-	const ask = `axe.run({resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.filter(v => v.impact ` +
-		`== "serious" || v.impact == "critical").map(v => v.id + ": " + v.nodes.map(n => n.html + " " + ` +
+	const ask = `axe.run({resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.map(` +
+		`v => v.id + ": " + v.nodes.map(n => n.html + " " + ` +
 		`n.failureSummary).join(" | "))))`
 	if err := chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](axe)); err != nil {
 		t.Fatal(page, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"timeclock/cmd/internal/admin"
@@ -31,6 +32,7 @@ type task interface {
 type extras struct {
 	screens []device.Screen
 	panels  []display.Panel
+	sample  bool            // the page is shown to whoever asks, and served by the demo
 	tail    func() []string // the newest lines of the log; nil: nobody keeps them
 	// settings says why it does not run on the settings that there are; empty: it does
 	settings string
@@ -53,16 +55,8 @@ func newClock(k clock.Kernel, cfg config.Config, d *disk, log *slog.Logger, x ex
 	if err != nil {
 		return nil, err
 	}
-	r := admin.Rooms{
-		Version: theVersion(), Style: style, Rules: rulesOf(cfg), Settings: cfg.Settings(), Refused: x.settings,
-		Log:   x.tail,
-		Queue: d.queue, Storage: d, Roster: roster.Open(rosterPath(cfg)), API: newClient(cfg, cfg.Zeitstrom.TokenFile),
-		AdminAPI: func(token string) (*zeitstrom.Client, error) { return adminClient(cfg, token) },
-	}
-	if damage := r.Roster.Damage(); damage.Problem != "" {
-		log.Error("badge map", "problem", damage.Problem)
-	}
-	r.Enrollment = roster.NewEnrollment(r.Roster)
+	r := roomsOf(cfg, d, log)
+	r.Style, r.Refused, r.Log = style, x.settings, x.tail
 	r.Uplink = uplink.New(d.queue, r.API, uplink.Options{Settle: cfg.Uplink.Settle, Watch: cfg.Terminal.Ask > 0}, log)
 	r.Clock = clock.New(k, d.queue, cfg.Clock.Trust == config.Always, log)
 	r.Sync = c.compares(cfg, r, log)
@@ -74,7 +68,8 @@ func newClock(k clock.Kernel, cfg config.Config, d *disk, log *slog.Logger, x ex
 	c.chip = chip
 	r.Reader = reader.New(source, readerOptions(cfg), taps, log)
 
-	page := wirePage(cfg, &r)
+	r.NoDisplay, r.NoSignal = cfg.Display.Driver == config.NoDisplay, !hasSignal(cfg)
+	page := wirePage(cfg, &r, x.sample)
 	screens := c.shows(cfg, &r, append(page.panels(), x.panels...), log)
 	counter := newTapCounter()
 	screens = append(append(append(audience{}, x.screens...), screens...), counter)
@@ -99,7 +94,7 @@ func newClock(k clock.Kernel, cfg config.Config, d *disk, log *slog.Logger, x ex
 	c.tasks = []task{
 		life,
 		startCheck{check, c.admin, log},
-		r.Reader, terminal, r.Display, r.Signal, r.Uplink, r.Clock, r.Sync, c.admin,
+		r.Reader, terminal, r.Display, r.Signal, r.Uplink, r.Clock, r.Sync, r.People, c.admin,
 		diskTask{d, r.Roster, c.admin},
 	}
 	if cfg.Monitor.Listen != "" {
@@ -108,10 +103,31 @@ func newClock(k clock.Kernel, cfg config.Config, d *disk, log *slog.Logger, x ex
 	return c, page.open(c, log)
 }
 
+// roomsOf are the rooms of a clock that need no other room.
+func roomsOf(cfg config.Config, d *disk, log *slog.Logger) admin.Rooms {
+	r := admin.Rooms{
+		Version: theVersion(), Rules: rulesOf(cfg), Door: doorOf(cfg), Policy: policyOf(cfg), Settings: cfg.Settings(),
+		Queue: d.queue, Storage: d, Roster: roster.Open(rosterPath(cfg)), API: newClient(cfg, cfg.Zeitstrom.TokenFile),
+		AdminAPI: func(token string) (*zeitstrom.Client, error) { return adminClient(cfg, token) },
+	}
+	if damage := r.Roster.Damage(); damage.Problem != "" {
+		log.Error("badge map", "problem", damage.Problem)
+	}
+	r.People = roster.NewPeople(peoplePath(cfg), r.API)
+	r.Enrollment = roster.NewEnrollment(r.Roster)
+	return r
+}
+
+// hasSignal reports whether any of sound and light is wired.
+func hasSignal(cfg config.Config) bool {
+	s := cfg.Signal
+	return s.BuzzerPin+s.RedPin+s.GreenPin+s.BluePin != ""
+}
+
 // compares keeps the badge map as Zeitstrom has it, if that is wanted.
 func (c *clockwork) compares(cfg config.Config, r admin.Rooms, log *slog.Logger) *roster.Sync {
 	s := &roster.Sync{
-		Roster: r.Roster, Directory: r.API, Numbers: cfg.Roster.Numbers, Log: log,
+		Roster: r.Roster, People: r.People, Numbers: cfg.Roster.Numbers, Log: log,
 		Tapped: func() func(device.UID) bool { return c.admin.Tapped() },
 		Done:   func(m roster.Merged) { c.admin.Synced("", m, nil) },
 	}
@@ -126,7 +142,11 @@ func (c *clockwork) shows(cfg config.Config, r *admin.Rooms, more []display.Pane
 	care := display.Care{
 		AnswerTime: cfg.Display.AnswerTime, DimHours: cfg.Display.DimHours, OffAfter: cfg.Display.OffAfter,
 	}
-	facts := func() display.Facts { return facts(c.admin.Glance()) }
+	facts := func() display.Facts {
+		f := facts(c.admin.Glance())
+		f.Waits = c.waits
+		return f
+	}
 	r.Display = display.New(r.Style, care, facts, log, append(panels(cfg), more...)...)
 	pins, missing := signalPins(cfg)
 	if missing != nil {
@@ -136,22 +156,30 @@ func (c *clockwork) shows(cfg config.Config, r *admin.Rooms, more []display.Pane
 	return audience{r.Display, r.Signal}
 }
 
+// waits reports whether Zeitstrom does not have a punch yet.
+func (c *clockwork) waits(id device.PunchID) bool {
+	e, err := c.queue.Find(id)
+	return err == nil && e.State != device.Delivered && e.State != device.Dropped
+}
+
 // pageParts are what there is of the page before there is an Admin.
 type pageParts struct {
 	gate   *web.Gate // nil: there is no page
 	mirror *web.Mirror
 }
 
-func wirePage(cfg config.Config, r *admin.Rooms) pageParts {
+func wirePage(cfg config.Config, r *admin.Rooms, sample bool) pageParts {
 	w := cfg.Web
-	if w.Listen == "" {
+	if w.Listen == "" && !sample {
 		return pageParts{}
 	}
 	p := pageParts{
 		web.NewGate(web.Options{Listen: w.Listen, CertFile: w.CertFile, KeyFile: w.KeyFile, StateDir: cfg.StateDir}),
 		web.NewMirror(),
 	}
-	r.Page = p.gate
+	if !sample {
+		r.Page = p.gate
+	}
 	return p
 }
 
@@ -167,8 +195,9 @@ func (p pageParts) open(c *clockwork, log *slog.Logger) (err error) {
 	if p.gate == nil {
 		return nil
 	}
-	c.page, err = web.New(p.gate, p.mirror, c.admin, log)
-	c.tasks = append(c.tasks, c.page)
+	if c.page, err = web.New(p.gate, p.mirror, c.admin, log); c.rooms.Page != nil {
+		c.tasks = append(c.tasks, c.page)
+	}
 	return err
 }
 
@@ -180,7 +209,7 @@ func facts(s admin.Status) display.Facts {
 	x := s.Examination
 	return display.Facts{
 		Pair: s.Page.Code, Fingerprint: s.Page.Fingerprint,
-		Checked: !x.At.IsZero() && time.Since(x.At) < showCheck, Faults: doctor.Count(x.Findings, doctor.Fail),
+		Checked: x.IsNews() && time.Since(x.At) < showCheck, Faults: doctor.Count(x.Findings, doctor.Fail),
 		Enrolls: s.Enrollment.Waiting, NewOwner: s.Enrollment.For.Name,
 		ReaderBroken: s.Reader.Problem != "",
 		Offline:      s.Uplink.Problem != "",
@@ -200,6 +229,24 @@ func styleOf(cfg config.Config) (display.Style, error) {
 		return display.Style{}, fmt.Errorf("display.language: %w", err)
 	}
 	return display.Style{Language: language, Names: cfg.Display.Names, Zone: cfg.Clock.Zone}, nil
+}
+
+// doorOf is what the clock is called.
+func doorOf(cfg config.Config) admin.Door {
+	name := cfg.Door.Name
+	if name == "" {
+		name, _ = os.Hostname() // without one it has no name
+	}
+	return admin.Door{Name: name, Company: cfg.Door.Company}
+}
+
+// policyOf is how the clock is set up to deal with what it knows of people.
+func policyOf(cfg config.Config) admin.Policy {
+	return admin.Policy{
+		Server: cfg.Zeitstrom.URL, StateDir: cfg.StateDir, KeepDays: cfg.Journal.KeepDays, Names: cfg.Display.Names,
+		FollowsZeitstrom: cfg.Roster.Zeitstrom, Corrects: cfg.Zeitstrom.AdminTokenFile != "",
+		Monitor: cfg.Monitor.Listen,
+	}
 }
 
 // adminClient reaches the API by a token that somebody has brought, or by the

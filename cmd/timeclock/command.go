@@ -28,7 +28,7 @@ type action func(context.Context, *call) error
 func commands() []command {
 	return []command{
 		runCommand, demoCommand, tapCommand, statusCommand,
-		badgeList, badgeAdd, badgeUnclaimed, badgeRemove, badgeBlock, badgeUnblock, badgeEnroll,
+		badgeList, badgePeople, badgeAdd, badgeUnclaimed, badgeRemove, badgeBlock, badgeUnblock, badgeEnroll,
 		badgeImport, badgeSync, badgeExplain, badgeExport,
 		queueList, queueShow, queueRetry, queueDrop, queueTime, queueOpen, queueVerify, queueSalvage,
 		queueExport,

@@ -53,7 +53,9 @@ func TestCorrectionsInBrowser(t *testing.T) {
 	admin.pair(d.page.Code())
 	csrf := admin.csrf()
 	if _, body := admin.post("/corrections/times",
-		url.Values{"csrf": {csrf}, "id": {"span-1"}, "checkin": {"2026-06-01T09:00"}}); !strings.Contains(body,
+		url.Values{
+			"csrf": {csrf}, "id": {"span-1"}, "checkin": {"2026-06-01T09:00"}, "reason": {"why not"},
+		}); !strings.Contains(body,
 		"changes nobody&#39;s hours") {
 		t.Errorf("without an admin's token: %s", body)
 	}
@@ -74,38 +76,44 @@ func TestCorrectionsInBrowser(t *testing.T) {
 		{
 			"bring a token",
 			[]step{
-				visiting(address + "/corrections"), set(`input[name=token]`, "good"), click(`#token button`),
-				says("The token is kept until you log out."),
+				visiting(address + "/corrections"), set(`input[name=token]`, "bad"), click(`#token button`),
+				see(`//p[@role="alert"]`), set(`input[name=token]`, "good"), click(`#token button`),
+				says("It is kept until you log out."),
 			},
 		},
 		{
 			"a week",
 			[]step{
-				visiting(week), says("2026-06-01 08:00:00 – 2026-06-01 17:00:00"),
-				says("2026-06-02 08:00:00 – still open"), see(`img[src^="/pictures/week.svg"]`),
+				visiting(week), says("2026-06-01 08:00 – 17:00"),
+				says("2026-06-02 08:00 – still open"), see(`img[src^="/pictures/week.svg"]`),
 			},
 		},
 		{
 			"close a forgotten check-out",
 			[]step{
 				set(within("span-2", `input[name=checkout]`), "2026-06-02T16:30"),
+				set(within("span-2", `form[action="/corrections/times"] input[name=reason]`), "as agreed"),
 				click(within("span-2", `form[action="/corrections/times"] button`)), says("Corrected."),
-				says("2026-06-02 08:00:00 – 2026-06-02 16:30:00"),
+				says("2026-06-02 08:00 – 16:30"),
 			},
 		},
 		{"its history", []step{click(within("span-2", `p a`)), see(`//td[.="Admin User"]`)}},
 		{
 			"a comment",
 			[]step{
-				set(within("span-1", `input[name=comment]`), "late train"),
-				click(within("span-1", `form[action="/corrections/comment"] button`)), see(`input[value="late train"]`),
+				click(within("span-1", `summary`)), set(within("span-1", `input[name=comment]`), "late train"),
+				set(within("span-1", `form[action="/corrections/comment"] input[name=reason]`), "as agreed"),
+				click(within("span-1", `form[action="/corrections/comment"] button`)), says("Corrected."),
+				click(within("span-1", `summary`)), see(`input[value="late train"]`),
 			},
 		},
 		{
 			"a project",
 			[]step{
 				set(within("span-1", `input[name=code]`), "P-101"),
+				set(within("span-1", `form[action="/corrections/project"] input[name=reason]`), "as agreed"),
 				click(within("span-1", `form[action="/corrections/project"] button`)),
+				says("Corrected."), click(within("span-1", `summary`)),
 				see(within("span-1", `form[action="/corrections/project"] .hint`)),
 			},
 		},
@@ -113,14 +121,16 @@ func TestCorrectionsInBrowser(t *testing.T) {
 			"split",
 			[]step{
 				set(within("span-1", `input[name=at]`), "2026-06-01T12:00"),
+				set(within("span-1", `form[action="/corrections/split"] input[name=reason]`), "as agreed"),
 				click(within("span-1", `form[action="/corrections/split"] button`)),
-				says("2026-06-01 08:00:00 – 2026-06-01 12:00:00"), says("2026-06-01 12:00:00 – 2026-06-01 17:00:00"),
+				says("2026-06-01 08:00 – 12:00"), says("2026-06-01 12:00 – 17:00"),
 			},
 		},
 		{
 			"something that Zeitstrom refuses",
 			[]step{
 				set(within("span-2", `input[name=checkout]`), "2026-06-02T06:00"),
+				set(within("span-2", `form[action="/corrections/times"] input[name=reason]`), "as agreed"),
 				click(within("span-2", `form[action="/corrections/times"] button`)),
 				says("Check-out must not be before check-in."),
 			},
@@ -144,8 +154,10 @@ func TestCorrectionsInBrowser(t *testing.T) {
 	})
 	admin.post("/corrections/token", url.Values{"csrf": {csrf}, "token": {"good"}})
 	if _, body := admin.post("/corrections/times",
-		url.Values{"csrf": {csrf}, "id": {"span-2"}, "checkin": {"2026-06-02T08:15"}}); !strings.Contains(body,
-		"this clock has 1 bookings of this employee that Zeitstrom does not have") {
+		url.Values{
+			"csrf": {csrf}, "id": {"span-2"}, "checkin": {"2026-06-02T08:15"}, "reason": {"late train"},
+		}); !strings.Contains(body,
+		"this clock has 1 booking of this employee that Zeitstrom does not have") {
 		t.Errorf("with a booking in quarantine: %s", body)
 	}
 	want := []string{

@@ -4,19 +4,15 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	_ "embed"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"html/template"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -26,30 +22,20 @@ import (
 	"timeclock/cmd/internal/serve"
 	"timeclock/device"
 	"timeclock/device/config"
+	"timeclock/device/roster"
 	"timeclock/display"
-	"timeclock/reader/mfrc522/mfrc522test"
 	"timeclock/sync/zeitstrom/zeitstromtest"
 
 	"golang.org/x/sync/errgroup"
 	"periph.io/x/devices/v3/ssd1306/image1bit"
 )
 
-//go:embed demo.html
-var demoHTML string
-
-var demoPage = template.Must(template.New("demo").Parse(demoHTML))
-
-// demoBadge is a badge on the demo's page.
-type demoBadge struct {
-	UID, Employee, Name, Kind string
-}
-
-var demoBadges = []demoBadge{
-	{"5A1F3C7E", "a1b2c3d4-e5f6-7890-abcd-ef1234567890", "Anna Müller", "4-byte badge"},
-	{"04A21B7C5D6E80", "b2c3d4e5-f6a7-4801-bcde-f12345678901", "Jörg Weiß", "7-byte badge"},
-	{"04B1C2D3E4F5061728A9", "c3d4e5f6-a7b8-4912-8def-123456789012", "Zoë Öztürk", "10-byte badge"},
-	{"9C44E201", "", "Nobody's", "unknown badge"},
-}
+// The sample company of the demo.
+const (
+	demoPeople = 30
+	demoBadges = 26
+	demoToken  = "demo"
+)
 
 // Short times, so that one may come and go, and see a broken network mend. A test on a busy
 // computer takes others.
@@ -100,19 +86,28 @@ func (n *network) isUp() bool {
 	return n.server != nil
 }
 
-// demo is a clock, a Zeitstrom for it, and a page that shows both.
+// demo is a clock of a sample company, a Zeitstrom for it, and a page that shows all of it.
 type demo struct {
-	out        io.Writer
-	daemon     *daemon
-	zeitstrom  *zeitstromtest.Server
-	network    network
-	dead       atomic.Bool // the reader
-	answerTime time.Duration
+	out       io.Writer
+	company   *sample
+	daemon    *daemon
+	zeitstrom *zeitstromtest.Server
+	network   network
+	dead      atomic.Bool // the reader
 
-	mu      sync.Mutex
-	picture []byte // PNG
-	says    string
-	until   time.Time
+	mu       sync.Mutex
+	style    display.Style
+	language string // its code
+	picture  []byte // PNG
+	answer   answer
+}
+
+// answer is the last answer to a tap, as the page tells it.
+type answer struct {
+	Number int    // of the answer, from 1
+	Says   string // in words
+	Rhythm string // how it sounds
+	until  time.Time
 }
 
 var (
@@ -121,14 +116,20 @@ var (
 )
 
 var demoCommand = command{
-	name: "demo", help: "the whole clock on this computer, without hardware or account",
+	name: "demo", help: "the whole clock of a sample company on this computer, without hardware or account",
 	flags: func(f *flags) action {
-		listen := f.text("listen", "127.0.0.1:8470", "`address` of the page")
-		return func(ctx context.Context, c *call) error { return c.demo(ctx, *listen) }
+		listen := f.text("listen", "127.0.0.1:8470", "`address` of the page, on this computer")
+		api := f.text("api", "", "`address` of the simulated Zeitstrom, for a clock of your own beside it")
+		loud := f.truth("v", "print the clock's log")
+		return func(ctx context.Context, c *call) error { return c.demo(ctx, *listen, *api, *loud) }
 	},
 }
 
-func (c *call) demo(ctx context.Context, listen string) error {
+func (c *call) demo(ctx context.Context, listen, api string, loud bool) error {
+	if host, _, err := net.SplitHostPort(listen); err != nil || !isLoopback(host) {
+		return fmt.Errorf("%w: -listen %s: whoever reaches the demo is its admin, so that it takes an address of this "+
+			"computer only, such as 127.0.0.1:8470", errUsage, listen)
+	}
 	dir, err := os.MkdirTemp("", "timeclock-demo-")
 	if err != nil {
 		return err
@@ -142,24 +143,39 @@ func (c *call) demo(ctx context.Context, listen string) error {
 		return err
 	}
 	defer page.Close()
-	d, err := newDemo(ctx, dir, c)
+	log := slog.New(slog.DiscardHandler)
+	if loud {
+		log = slog.New(slog.NewTextHandler(c.stderr, nil))
+	}
+	d, err := newDemo(ctx, dir, api, c.stdout, log)
 	if err != nil {
 		return err
 	}
 	defer d.network.down()
 	defer d.daemon.Close()
-	fmt.Fprintf(c.stdout, "The clock runs. Open http://%s in a browser and tap badges; Ctrl-C ends it.\n", page.Addr())
+	fmt.Fprintf(c.stdout, "The clock runs. Open http://%s/demo in a browser and hold badges to it; Ctrl-C ends it.\n",
+		page.Addr())
+	if api != "" {
+		fmt.Fprintf(c.stdout, "The simulated Zeitstrom: url = \"http://%s%s\", and the token is %s\n",
+			d.network.address, zeitstromtest.Base, demoToken)
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.daemon.Run(ctx) })
 	group.Go(func() error { return serve.HTTP(ctx, page, serve.Options{Handler: d.handler(), Most: 50}) })
 	return group.Wait()
 }
 
+func isLoopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }
+
 // newDemo wires the clock to a Zeitstrom, with everything it keeps in dir.
-func newDemo(ctx context.Context, dir string, c *call) (_ *demo, err error) {
-	const token = "demo"
-	d := &demo{out: c.stdout, zeitstrom: &zeitstromtest.Server{Token: token}}
-	d.network.handler = d.zeitstrom
+func newDemo(ctx context.Context, dir, api string, out io.Writer, log *slog.Logger) (_ *demo, err error) {
+	d := &demo{
+		out: out, company: newSample(demoPeople, demoBadges, time.Now()),
+		zeitstrom: &zeitstromtest.Server{Token: demoToken},
+	}
+	d.zeitstrom.SetPeople(d.company.people)
+	d.zeitstrom.SetEmployees(d.company.known())
+	d.network.handler, d.network.address = d.zeitstrom, api
 	if err := d.network.up(); err != nil {
 		return nil, err
 	}
@@ -168,93 +184,96 @@ func newDemo(ctx context.Context, dir string, c *call) (_ *demo, err error) {
 			d.network.down()
 		}
 	}()
-	cfg := config.Default()
-	cfg.StateDir = dir
-	cfg.Zeitstrom.URL = "http://" + d.network.address + zeitstromtest.Base
-	cfg.Zeitstrom.TokenFile = filepath.Join(dir, "token")
-	cfg.Reader.Driver = config.Simulated
-	cfg.Clock.Trust = config.Always
-	cfg.Display.Driver = config.NoDisplay
-	cfg.Terminal.Lockout = demoLockout
-	cfg.Uplink.Settle = demoSettle
-	cfg.Display.AnswerTime = demoAnswer
-	d.answerTime = demoAnswer
-	if err := os.WriteFile(cfg.Zeitstrom.TokenFile, []byte(token), 0o600); err != nil {
+	cfg, err := demoSettings(dir, d.network.address)
+	if err != nil {
 		return nil, err
 	}
-	log := slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	if d.daemon, err = newDaemon(ctx, cfg, log,
-		extras{screens: []device.Screen{d}, panels: []display.Panel{d}}); err != nil {
+	x := extras{screens: []device.Screen{d}, panels: []display.Panel{d}, sample: true}
+	if d.daemon, err = newDaemon(ctx, cfg, log, x); err != nil {
 		return nil, err
 	}
-	for _, b := range demoBadges {
-		if b.Employee == "" {
-			continue
-		}
-		uid, err := device.ParseUID(b.UID)
-		if err == nil {
-			_, err = d.daemon.rooms.Roster.Add(device.Badge{
-				UID: uid, Employee: device.Employee{ID: device.EmployeeID(b.Employee), Name: b.Name},
-			}, false)
-		}
-		if err != nil {
-			d.daemon.Close()
-			return nil, err
-		}
+	d.style, d.language = d.daemon.rooms.Style, cfg.Display.Language
+	if err := d.company.fill(d.daemon); err != nil {
+		d.daemon.Close()
+		return nil, err
 	}
 	return d, nil
 }
 
-func (d *demo) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		demoPage.Execute(w, demoBadges)
-	})
-	mux.HandleFunc("GET /events", d.events)
-	mux.HandleFunc("POST /tap/{uid}", func(w http.ResponseWriter, r *http.Request) {
-		uid, err := device.ParseUID(r.PathValue("uid"))
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		go d.tap(uid) // the page shows what becomes of it
-		w.WriteHeader(http.StatusNoContent)
-	})
-	mux.HandleFunc("POST /switch/{what}/{to}", func(w http.ResponseWriter, r *http.Request) {
-		broken := r.PathValue("to") == "broken"
-		if !broken && r.PathValue("to") != "fine" {
-			http.NotFound(w, r)
-			return
-		}
-		switch r.PathValue("what") {
-		case "network":
-			if broken {
-				d.network.down()
-			} else if err := d.network.up(); err != nil {
-				http.Error(w, err.Error(), http.StatusInternalServerError)
-				return
-			}
-		case "reader":
-			d.dead.Store(broken)
-			bus := mfrc522test.BusOK
-			if broken {
-				bus = mfrc522test.Low
-			}
-			d.daemon.chip.SetBus(bus)
-		default:
-			http.NotFound(w, r)
-			return
-		}
-		w.WriteHeader(http.StatusNoContent)
-	})
-	return http.NewCrossOriginProtection().Handler(mux)
+// demoSettings are those of the demo's clock.
+func demoSettings(dir, api string) (config.Config, error) {
+	cfg := config.Default()
+	cfg.StateDir = dir
+	cfg.Zeitstrom.URL = "http://" + api + zeitstromtest.Base
+	cfg.Zeitstrom.TokenFile = filepath.Join(dir, "token")
+	cfg.Zeitstrom.AdminTokenFile = cfg.Zeitstrom.TokenFile
+	cfg.Reader.Driver = config.Simulated
+	cfg.Clock.Trust = config.Always
+	cfg.Display.Driver = config.NoDisplay
+	cfg.Display.AnswerTime = demoAnswer
+	if strings.HasPrefix(os.Getenv("LANG"), "de") {
+		cfg.Display.Language = "de"
+	}
+	cfg.Terminal.Lockout = demoLockout
+	cfg.Uplink.Settle = demoSettle
+	cfg.Door.Name, cfg.Door.Company = sampleDoor, sampleCompany
+	var err error
+	if cfg.Clock.Zone, err = time.LoadLocation(sampleZone); err != nil {
+		return cfg, err
+	}
+	return cfg, os.WriteFile(cfg.Zeitstrom.TokenFile, []byte(demoToken), 0o600)
 }
 
+// known are those whom Zeitstrom knows.
+func (c *sample) known() []string {
+	var ids []string
+	for _, p := range c.people {
+		if device.EmployeeID(p.ID) != c.refused {
+			ids = append(ids, p.ID)
+		}
+	}
+	return ids
+}
+
+// fill gives a clock the company's badges and bookings.
+func (c *sample) fill(d *daemon) error {
+	var list bytes.Buffer
+	if err := roster.Export(&list, c.badges); err != nil {
+		return err
+	}
+	if _, err := d.rooms.Roster.Import(&list, roster.Options{Numbers: device.Hex}); err != nil {
+		return err
+	}
+	for _, p := range c.past {
+		if _, err := d.queue.Append(p, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// speak changes the language of the device.
+func (d *demo) speak(code string) error {
+	l, err := display.NewLanguage(code)
+	if err != nil {
+		return err
+	}
+	d.daemon.rooms.Display.Speak(l)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.style.Language, d.language = l, code
+	return nil
+}
+
+// tap brings a badge to the reader. A dead reader does not see it.
 func (d *demo) tap(uid device.UID) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	if _, err := d.daemon.admin.Tap(ctx, admin.Console, admin.WholeUID{UID: uid}); err != nil {
-		fmt.Fprintf(d.out, "%s  no answer: the reader is dead\n", time.Now().Format(time.TimeOnly))
+		d.mu.Lock()
+		code := d.language
+		d.mu.Unlock()
+		d.say(demoWords[code]["no_answer"], "")
 	}
 }
 
@@ -263,11 +282,18 @@ func (d *demo) Show(o device.Outcome) {
 	if o.Update {
 		return
 	}
-	line := d.daemon.rooms.Style.Line(o)
-	fmt.Fprintf(d.out, "%s  %s\n", time.Now().Format(time.TimeOnly), line)
+	d.mu.Lock()
+	line := d.style.Line(o)
+	d.mu.Unlock()
+	d.say(line, display.Rhythm(o))
+}
+
+func (d *demo) say(line, rhythm string) {
+	now := time.Now()
+	fmt.Fprintf(d.out, "%s  %s\n", now.Format(time.TimeOnly), line)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.says, d.until = line, time.Now().Add(d.answerTime)
+	d.answer = answer{d.answer.Number + 1, line, rhythm, now.Add(demoAnswer)}
 }
 
 // String implements display.Panel.
@@ -283,70 +309,4 @@ func (d *demo) Draw(p *image1bit.VerticalLSB, _ display.Light) error {
 	defer d.mu.Unlock()
 	d.picture = picture
 	return nil
-}
-
-// view is what the page shows.
-type view struct {
-	Picture  string // PNG as a data URL
-	Says     string // the same in words
-	Network  bool
-	Reader   bool
-	Pending  int
-	Received []received // newest first
-}
-
-type received struct{ ID, Name, Intent, Time string }
-
-func (d *demo) view() view {
-	s := d.daemon.admin.Glance()
-	d.mu.Lock()
-	v := view{
-		Picture: "data:image/png;base64," + base64.StdEncoding.EncodeToString(d.picture),
-		Says:    time.Now().Format("15:04"),
-		Network: d.network.isUp(),
-		Reader:  !d.dead.Load(),
-		Pending: s.Pending,
-	}
-	if time.Now().Before(d.until) {
-		v.Says = d.says
-	}
-	d.mu.Unlock()
-	names := d.daemon.rooms.Roster.Names()
-	all := d.zeitstrom.Timestamps()
-	for i, t := range slices.Backward(all[max(0, len(all)-12):]) {
-		v.Received = append(v.Received, received{
-			ID:     fmt.Sprint(i),
-			Name:   names[device.EmployeeID(t.Employee)],
-			Intent: t.Intent,
-			Time:   t.Time.Format(time.RFC3339),
-		})
-	}
-	return v
-}
-
-// events streams the view whenever it changes, as server-sent events.
-func (d *demo) events(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	var last []byte
-	look := time.NewTicker(50 * time.Millisecond)
-	defer look.Stop()
-	for {
-		now, err := json.Marshal(d.view())
-		if err != nil {
-			return
-		}
-		if !bytes.Equal(now, last) {
-			last = now
-			if _, err := fmt.Fprintf(w, "data: %s\n\n", now); err != nil {
-				return
-			}
-			http.NewResponseController(w).Flush()
-		}
-		select {
-		case <-r.Context().Done():
-			return
-		case <-look.C:
-		}
-	}
 }

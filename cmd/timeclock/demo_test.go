@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -13,6 +15,7 @@ import (
 	"time"
 
 	"timeclock/device/devicetest"
+	"timeclock/sync/zeitstrom"
 
 	"github.com/chromedp/chromedp"
 )
@@ -80,6 +83,72 @@ func startDemo(t *testing.T) (address string, out *output) {
 	return address, out
 }
 
+// A clock of one's own finds the simulated Zeitstrom, with its employees; the log is quiet, and nobody
+// else reaches the demo.
+func TestDemoServesTheAPI(t *testing.T) {
+	out := &output{}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan int)
+	go func() {
+		done <- run(ctx, env{args: []string{"demo", "-listen", "127.0.0.1:0", "-api", "127.0.0.1:0"}, stdout: out, stderr: out})
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	var address, api []string
+	devicetest.Eventually(t, func() error {
+		address = regexp.MustCompile(`Open http://([0-9.:]+)/demo`).FindStringSubmatch(out.String())
+		api = regexp.MustCompile(`url = "(http://[^"]+)", and the token is (\w+)`).FindStringSubmatch(out.String())
+		if address == nil || api == nil {
+			return errors.New(out.String())
+		}
+		return nil
+	})
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(api[2]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	client := zeitstrom.New(zeitstrom.Config{URL: api[1], TokenFile: file, Timeout: time.Minute})
+	n := 0
+	for _, err := range client.Employees(t.Context()) {
+		if n++; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n != demoPeople {
+		t.Errorf("the API has %d employees", n)
+	}
+	request := func(host, path string) int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address[1]+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = host
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	for _, path := range []string{"/demo", "/", "/badges", "/days", "/data", "/corrections"} {
+		if got := request(address[1], path); got != http.StatusOK {
+			t.Errorf("%s is answered with %d", path, got)
+		}
+		if got := request("evil.example", path); got != http.StatusForbidden {
+			t.Errorf("%s is answered with %d to another site", path, got)
+		}
+	}
+	if lines := strings.Count(out.String(), "\n"); lines != 2 {
+		t.Errorf("it prints more than where to find it: %s", out)
+	}
+	var problems bytes.Buffer
+	if code := run(t.Context(), env{
+		args: []string{"demo", "-listen", "0.0.0.0:0"}, stdout: &problems, stderr: &problems,
+	}); code != 2 || !strings.Contains(problems.String(), "this computer only") {
+		t.Errorf("for everybody: %d %s", code, &problems)
+	}
+}
+
 // A person taps badges on the demo's page, breaks things and mends them.
 func TestDemoInBrowser(t *testing.T) {
 	t.Parallel()
@@ -99,13 +168,13 @@ func TestDemoInBrowser(t *testing.T) {
 		}
 	}()
 	play(ctx, t, []deed{
-		{"open the page", []step{visiting(address), shows(":")}},
-		{"tap a badge", []step{click(`[data-uid="5A1F3C7E"]`), shows("Welcome, Anna Müller"), see(annaIn)}},
-		{"tap it again", []step{click(`[data-uid="5A1F3C7E"]`), shows("Already booked, Anna Müller")}},
+		{"open the page", []step{visiting(address + "/demo"), shows(":")}},
+		{"tap a badge", []step{click(`[data-uid="04A100005D6E80"]`), shows("Welcome, Anna Müller"), see(annaIn)}},
+		{"tap it again", []step{click(`[data-uid="04A100005D6E80"]`), shows("Already booked, Anna Müller")}},
 		{"tap an unknown badge", []step{click(`[data-uid="9C44E201"]`), shows("Unknown badge")}},
 		{"cut the network and tap", []step{
-			click(`[data-switch="network"]`), click(`[data-uid="04A21B7C5D6E80"]`), shows("Welcome, Jörg Weiß"),
-			see(`//p[@id="pending" and contains(., "1 saved on the clock")]`),
+			click(`[data-switch="network"]`), click(`[data-uid="04A100015D6E80"]`), shows("Welcome, Jörg Weiß"),
+			see(`//p[@id="pending" and contains(., "not there yet: 1")]`),
 			gone(joergIn),
 		}},
 		{"mend the network", []step{click(`[data-switch="network"]`), see(joergIn)}},
@@ -116,7 +185,7 @@ func TestDemoInBrowser(t *testing.T) {
 			return len(regexp.MustCompile(`Anna Müller: |no answer: `).FindAllString(out.String(), -1))
 		}
 		n := answers()
-		play(ctx, t, []deed{{"tap a badge", []step{click(`[data-uid="5A1F3C7E"]`)}}})
+		play(ctx, t, []deed{{"tap a badge", []step{click(`[data-uid="04A100005D6E80"]`)}}})
 		devicetest.Eventually(t, func() error {
 			if answers() == n {
 				return errors.New("no line for a tap")
@@ -141,6 +210,7 @@ func TestDemoInBrowser(t *testing.T) {
 	})
 	play(ctx, t, []deed{{"the booking arrives", []step{see(annaOut)}}})
 	if *takePictures {
+		play(ctx, t, []deed{{"a larger window", []step{chromedp.EmulateViewport(1440, 900)}}})
 		takePicture(ctx, t, "demo.png")
 	}
 	for _, line := range []string{

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"timeclock/cmd/internal/admin"
@@ -37,13 +38,17 @@ const (
 // atDesk are the flags that every timespan command has, beside its own.
 func atDesk(changes bool, declare func(*flags) onDesk) func(*flags) action {
 	return func(f *flags) action {
-		asJSON, token, do := f.json(), f.text("token", "", "the `file` of an admin's API token"), declare(f)
+		asJSON, token, why := f.json(), f.text("token", "", "the `file` of an admin's API token"), new(string)
+		if changes {
+			why = f.text("reason", "", "`why`, for this clock's journal")
+		}
+		do := declare(f)
 		return func(ctx context.Context, c *call) error {
 			d, err := c.desk(*token, changes)
 			if err != nil {
 				return err
 			}
-			d.json = *asJSON
+			d.json, d.Desk = *asJSON, d.Because(strings.TrimSpace(*why))
 			return do(ctx, d)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 
@@ -154,13 +155,13 @@ func clockChip(chip clock.Chip, err error, setting string) doctor.Finding {
 	}
 	switch {
 	case err != nil:
-		return warn(err.Error()+": after a power cut the time is unknown until a time server answers",
-			"wire a DS3231 with a battery, and "+setting)
+		return warn(fmt.Sprintf("%v: after a power cut the time is unknown until a time server answers", err),
+			fmt.Sprintf("wire a DS3231 with a battery, and %s", setting))
 	case !chip.OnBoard:
 		return doctor.Good("rtc", "%s", chip.Name)
 	case chip.Battery == clock.BatteryGone:
 		return warn("the Pi's own clock chip lost its time when it had no power: it has no battery, or an empty one",
-			"connect its battery (ML-2020, at the connector J5 \"BAT\"), or wire a DS3231 and "+setting)
+			fmt.Sprintf("connect its battery (ML-2020, at the connector J5 \"BAT\"), or wire a DS3231 and %s", setting))
 	case chip.Battery == clock.BatteryHolds:
 		return doctor.Good("rtc", "%s, the Pi's own: its battery holds", chip.Name)
 	}
@@ -194,8 +195,8 @@ func holders(s admin.Status) doctor.Finding {
 		}
 	case s.Roster.Problem != "":
 		return doctor.Finding{
-			Check: "badges", Verdict: doctor.Warn, Found: "not compared with Zeitstrom: " + s.Roster.Problem,
-			Do: "timeclock badge sync",
+			Check: "badges", Verdict: doctor.Warn, Do: "timeclock badge sync",
+			Found: fmt.Sprintf("not compared with Zeitstrom: %s", s.Roster.Problem),
 		}
 	}
 	return doctor.Good("badges", "%d badges", s.Badges)
@@ -217,8 +218,8 @@ func bookings(s admin.Status) doctor.Finding {
 		return warn(fmt.Sprintf("of %d nobody knows the time: `timeclock queue list`, `timeclock queue time`",
 			s.Stranded))
 	case s.OldestPending != nil && time.Since(*s.OldestPending) > tooLong:
-		return warn("the oldest is of " + s.OldestPending.Local().Format(time.DateTime) +
-			": see what is said of the way to Zeitstrom")
+		return warn(fmt.Sprintf("the oldest is of %s: see what is said of the way to Zeitstrom",
+			s.OldestPending.Local().Format(time.DateTime)))
 	}
 	return doctor.Good("bookings", "%s", found)
 }
@@ -266,22 +267,26 @@ func (x examination) token(ctx context.Context) []doctor.Finding {
 	}
 	var lacks []string
 	if !may.Timespans {
-		lacks = append(lacks, "timespans, so that ambiguous bookings wait for a person, and other doors do not count")
+		lacks = append(lacks, "it may not read timespans, so that ambiguous bookings wait for a person, "+
+			"and other doors do not count")
 	}
 	if !may.Employees && x.cfg.Roster.Zeitstrom {
-		lacks = append(lacks, "employees, so that the badge map cannot follow Zeitstrom")
+		lacks = append(lacks, "it may not read employees, so that the badge map cannot follow Zeitstrom")
 	}
 	if len(lacks) > 0 {
 		return []doctor.Finding{{
-			Check: "token", Verdict: doctor.Warn, Found: "it may not read " + strings.Join(lacks, "; nor "),
+			Check: "token", Verdict: doctor.Warn, Found: strings.Join(lacks, "; "),
 			Do: "give it the permission at Zeitstrom",
 		}}
 	}
-	return []doctor.Finding{doctor.Good("token", "Zeitstrom takes it; it may read timespans%s",
-		map[bool]string{true: " and employees"}[may.Employees])}
+	if may.Employees {
+		return []doctor.Finding{doctor.Good("token", "Zeitstrom takes it; it may read timespans and employees")}
+	}
+	return []doctor.Finding{doctor.Good("token", "Zeitstrom takes it; it may read timespans")}
 }
 
-// startCheck examines the clock once after its start, for the log and the display.
+// startCheck examines the clock after its start, for the log and the display, and again when
+// something has changed, so that nobody reads of what was mended an hour ago.
 type startCheck struct {
 	examination
 	admin *admin.Admin
@@ -293,8 +298,44 @@ const networkTime = 30 * time.Second
 
 func (c startCheck) String() string { return "self-check" }
 
-// Run returns when it is done.
+// changeTime is how soon a change is looked into. What comes and goes is looked into once.
+const changeTime = 20 * time.Second
+
+// Run looks until ctx ends.
 func (c startCheck) Run(ctx context.Context) error {
+	if err := c.first(ctx); err != nil {
+		return err
+	}
+	seen := troubles(c.admin.Glance())
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(changeTime):
+		}
+		s := c.admin.Glance()
+		now := troubles(s)
+		if now == seen && time.Since(s.Examination.At) < time.Hour {
+			continue
+		}
+		seen = now
+		if s, err := c.admin.Status(ctx, "", admin.None{}); err == nil {
+			c.admin.Reexamined(c.brief(ctx, s))
+		}
+	}
+}
+
+// troubles are what is the matter with the parts of a clock, as far as an examination says more.
+func troubles(s admin.Status) string {
+	return strings.Join([]string{
+		s.Storage.Problem, s.Reader.Problem, s.Reader.Note, s.Uplink.Problem, s.Display.Problem, s.Signal.Problem,
+		s.Page.Problem, s.Roster.Damage, s.Roster.Problem, s.Settings.Problem, strconv.FormatBool(s.Clock.Trusted),
+		strconv.FormatBool(s.Badges == 0), strconv.FormatBool(s.Quarantined > 0),
+	}, "|")
+}
+
+// first examines the clock once it has found the network, or has not.
+func (c startCheck) first(ctx context.Context) error {
 	for start := time.Now(); !c.admin.Glance().Uplink.Online && time.Since(start) < networkTime; {
 		select {
 		case <-ctx.Done():

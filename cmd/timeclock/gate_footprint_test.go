@@ -3,7 +3,9 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"timeclock/cmd/internal/admin"
 	"timeclock/device/devicetest"
 )
 
@@ -112,6 +115,72 @@ func costOf(t *testing.T, program string) (c cost) {
 	}
 	c.stop = time.Since(stopping)
 	return c
+}
+
+// A large company costs no more: of a hundred thousand employees the clock has a file, and not the
+// memory.
+func TestGateLargeCompany(t *testing.T) {
+	const people = 100_000
+	dir := t.TempDir()
+	state := filepath.Join(dir, "state")
+	if err := os.MkdirAll(state, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(filepath.Join(state, "employees.csv"), os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := bufio.NewWriter(f)
+	fmt.Fprintln(out, "id,first_name,last_name,number,external_id,badge,archived")
+	for i := range people {
+		fmt.Fprintf(out, "5a3b1e70-c0de-4a11-8bad-%012d,%s,%s,%d,HR-%d,,\n", i, sampleFirst[i%len(sampleFirst)],
+			sampleLast[i/7%len(sampleLast)], i, i)
+	}
+	if err := errors.Join(out.Flush(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	settings := filepath.Join(dir, "timeclock.toml")
+	text := fmt.Sprintf("state_dir = %q\nzeitstrom.token_file = %q\nzeitstrom.url = \"http://127.0.0.1:1/\"\n"+
+		"reader.driver = \"simulated\"\ndisplay.driver = \"none\"\nweb.listen = \"127.0.0.1:0\"\n", state,
+		filepath.Join(dir, "token"))
+	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	cmd := exec.Command(devicetest.Program(t, "CGO_ENABLED=0"), "run", "-config", settings)
+	cmd.Stderr = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	client := admin.Dial(state)
+	devicetest.Eventually(t, func() error {
+		_, err := admin.DoStatus.On(t.Context(), client, admin.None{})
+		return err
+	})
+	took := time.Duration(0)
+	for i := range 20 {
+		began := time.Now()
+		found, err := admin.DoFindPeople.On(t.Context(), client, admin.Lookup{Words: fmt.Sprint("muller ", i)})
+		if err != nil || len(found.People) == 0 || found.More == 0 && i < 10 {
+			t.Fatalf("%+v, %v: %s", found, err, &log)
+		}
+		took += time.Since(began)
+	}
+	list := "Kartennummer;Personalnummer\n"
+	for i := range 300 {
+		list += fmt.Sprintf("04A1%04X5D6E80;%d\n", i, i*300)
+	}
+	report, err := admin.DoImportBadges.On(t.Context(), client, admin.BadgeList{File: []byte(list), Dry: true})
+	if err != nil || len(report.Lines) != 300 || report.Refused > 0 {
+		t.Fatalf("%d lines, %d refused, %v", len(report.Lines), report.Refused, err)
+	}
+	memory := anonymous(t, cmd.Process.Pid)
+	t.Logf("%.1f MB of anonymous memory, %v for a search", float64(memory)/1e6, (took / 20).Round(time.Millisecond))
+	if memory > maxMemory {
+		t.Errorf("%d bytes of anonymous memory, more than %d", memory, maxMemory)
+	}
 }
 
 // anonymous returns a process's resident memory that is not backed by a file.

@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"timeclock/cmd/internal/admin"
+	"timeclock/cmd/internal/sheet"
 )
 
 var queueVerify = command{
@@ -59,7 +59,7 @@ func (c *call) exportCSV(ctx context.Context, clock admin.Route) error {
 	out := csv.NewWriter(c.stdout)
 	out.Write(columns)
 	err := clock.Journal(ctx, func(l admin.JournalLine) error {
-		return out.Write(harmless(
+		return out.Write(sheet.Harmless(
 			l.Punch.String(), string(l.Employee), string(l.Intent), l.Time.UTC().Format(time.RFC3339),
 			string(l.State), string(l.Kind), l.Reason, l.Hash, instant(l.Raw), truth(l.Uncertain),
 			string(l.Source), string(l.Basis.Intent), instant(l.Basis.Time), truth(l.Silent), l.By,
@@ -81,14 +81,4 @@ func truth(yes bool) string {
 		return "yes"
 	}
 	return ""
-}
-
-// harmless keeps a spreadsheet from taking foreign words for a formula, in any column.
-func harmless(fields ...string) []string {
-	for i, f := range fields {
-		if f != "" && strings.ContainsRune("=+-@\t\r", rune(f[0])) { // OWASP, "CSV Injection"
-			fields[i] = "'" + f
-		}
-	}
-	return fields
 }

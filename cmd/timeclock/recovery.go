@@ -116,8 +116,8 @@ func (r *recovery) notice() string {
 		return fmt.Sprintf("%s, and could not be recovered: %s. Bookings are saved, and not sent before it is tried "+
 			"again, or given up: `timeclock queue salvage`, or with -give-up", r.Reason, r.Last)
 	default:
-		return r.Reason + "; what can be read of it is being recovered, and bookings are saved, " +
-			"and not sent before that"
+		return fmt.Sprintf("%s; what can be read of it is being recovered, and bookings are saved, "+
+			"and not sent before that", r.Reason)
 	}
 }
 
@@ -176,7 +176,7 @@ func (r *recovery) run(
 func (r *recovery) ended(say func(notice string, stuck bool), joined func()) error {
 	os.Remove(r.out())
 	joined()
-	say(r.Reason+"; it was given up, and is kept", false)
+	say(fmt.Sprintf("%s; it was given up, and is kept", r.Reason), false)
 	return nil
 }
 

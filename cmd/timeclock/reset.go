@@ -50,7 +50,7 @@ func (c *call) reset(ctx context.Context, export string, sure bool) error {
 		return fmt.Errorf("this forgets all bookings and badges in %s: call it with -yes", cfg.StateDir)
 	}
 	// whoever had the clock has it no more
-	for _, kind := range []string{"queue.db*", "roster.csv*", "accounts*", "logins*", "web-*"} {
+	for _, kind := range []string{"queue.db*", "roster.csv*", "employees.csv*", "accounts*", "logins*", "web-*"} {
 		files, err := filepath.Glob(filepath.Join(cfg.StateDir, kind))
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 
 	"timeclock/cmd/internal/admin"
 	"timeclock/device"
+	"timeclock/device/config"
 )
 
 var statusCommand = command{
@@ -27,6 +28,11 @@ var statusCommand = command{
 			if *asJSON {
 				return json.NewEncoder(c.stdout).Encode(s)
 			}
+			cfg, err := c.load()
+			if err != nil {
+				return err
+			}
+			s.Display.None, s.Signal.None = cfg.Display.Driver == config.NoDisplay, !hasSignal(cfg)
 			return c.printStatus(s)
 		}
 	},
@@ -59,10 +65,12 @@ func (c *call) printStatus(s admin.Status) error {
 	l.more(s.Storage.Notice != "", "NOTICE: %s", s.Storage.Notice)
 	l.reader(s.Reader)
 	l.uplink(s.Uplink)
-	l.part("display", "%s", describe(s.Display.Healthy, "no trouble", s.Display.Problem))
-	l.part("signal", "%s", describe(s.Signal.Healthy, "no trouble", s.Signal.Problem))
+	l.part("display", "%s", orNone(s.Display))
+	l.part("signal", "%s", orNone(s.Signal))
 	if s.Page.Address+s.Page.Problem != "" {
 		l.part("page", "%s", describe(s.Page.Problem == "", "https://"+s.Page.Address, s.Page.Problem))
+	} else {
+		l.part("page", "none")
 	}
 	l.part("clock", "%s", describe(s.Clock.Trusted, "trusted: "+s.Clock.Source, s.Clock.Source))
 	return l.Flush()
@@ -134,6 +142,14 @@ func listed(ids []device.PunchID) string {
 		texts[i] = id.String()
 	}
 	return strings.Join(texts, ", ")
+}
+
+// orNone describes a part that need not be there.
+func orNone(p admin.Part) string {
+	if p.None {
+		return "none"
+	}
+	return describe(p.Healthy, "no trouble", p.Problem)
 }
 
 func describe(good bool, how, problem string) string {

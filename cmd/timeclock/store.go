@@ -68,7 +68,7 @@ func openQueue(ctx context.Context, cfg config.Config, log *slog.Logger) (*queue
 		}
 		fresh = aside
 		log.Error("queue file damaged", "error", problem, "kept_as", aside)
-		r = r.begun(cfg, "the queue file was damaged and is kept as "+filepath.Base(aside), aside)
+		r = r.begun(cfg, fmt.Sprintf("the queue file was damaged and is kept as %s", filepath.Base(aside)), aside)
 	}
 	first, last := scanQueue(ctx, r.all())
 	if first == 0 { // not even that ended: the numbers go on where nobody has been
@@ -122,7 +122,7 @@ func mayOpen(path string) error {
 		return nil
 	}
 	return fmt.Errorf("the queue file cannot be opened by the clock's user: sudo chown timeclock: "+
-		"%s && sudo chmod 600 %[1]s", path)
+		"%s && sudo chmod 600 %s", path, path)
 }
 
 // setAside gives a file another name besides its own; a directory another one.
@@ -273,6 +273,19 @@ func (s *housekeeping) Run(ctx context.Context) error {
 			s.log.Error("old bookings not forgotten", "error", err)
 		} else if n > 0 {
 			s.log.Info("old bookings forgotten", "punches", n)
+		}
+		s.tidy()
+	}
+}
+
+// tidy deletes files that were set aside when they were damaged, once what is in them would have
+// been forgotten.
+func (s *housekeeping) tidy() {
+	cutoff := s.queue.Cutoff(s.keep)
+	aside, _ := filepath.Glob(filepath.Join(filepath.Dir(s.path), "*.damaged-*"))
+	for _, path := range aside {
+		if info, err := os.Lstat(path); err == nil && info.ModTime().Before(cutoff) {
+			s.log.Info("an old damaged file is deleted", "file", path, "error", os.Remove(path))
 		}
 	}
 }

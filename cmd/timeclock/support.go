@@ -19,6 +19,7 @@ import (
 
 	"timeclock/cmd/internal/admin"
 	"timeclock/cmd/internal/web"
+	"timeclock/device"
 	"timeclock/device/config"
 	"timeclock/device/roster"
 )
@@ -124,10 +125,6 @@ func gather(ctx context.Context, cfg config.Config) ([]byte, error) {
 // newMask takes names, badges and tokens out of a text: of the badge map, of the page's
 // accounts, of the token files. Where it could miss one, nothing is written.
 func newMask(cfg config.Config) (*strings.Replacer, error) {
-	list, err := roster.Open(rosterPath(cfg)).List()
-	if err != nil {
-		return nil, err
-	}
 	secrets := map[string]string{}
 	hide := func(secret, as string, n int) {
 		if len(secret) < 3 { // what is shorter is in everything
@@ -141,15 +138,28 @@ func newMask(cfg config.Config) (*strings.Replacer, error) {
 			secrets[form] = fmt.Sprintf("%s-%d", as, n)
 		}
 	}
-	for i, b := range list {
-		hide(b.UID.Hex(), "BADGE", i+1)
-		hide(strings.ToLower(b.UID.Hex()), "BADGE", i+1)
-		hide(b.Employee.Name, "NAME", i+1)
-		for _, part := range strings.Fields(b.Employee.Name) {
+	hideName := func(e device.Employee, n int) {
+		hide(e.Name, "NAME", n)
+		for _, part := range strings.Fields(e.Name) {
 			if len(part) > 3 { // a shorter one is in many words
-				hide(part, "NAME", i+1)
+				hide(part, "NAME", n)
 			}
 		}
+	}
+	n := 0
+	for _, b := range roster.Open(rosterPath(cfg)).List() {
+		n++
+		hide(b.UID.Hex(), "BADGE", n)
+		hide(strings.ToLower(b.UID.Hex()), "BADGE", n)
+		hideName(b.Employee, n)
+	}
+	for p, err := range roster.NewPeople(peoplePath(cfg), nil).All() {
+		if err != nil {
+			return nil, err
+		}
+		n++
+		hide(p.Badge, "BADGE", n)
+		hideName(p.Employee, n)
 	}
 	accounts := web.AccountNames(cfg.StateDir)
 	for i, name := range accounts {

@@ -9,6 +9,7 @@ import (
 
 	"timeclock/device"
 	"timeclock/device/devicetest"
+	"timeclock/sync/zeitstrom/zeitstromtest"
 
 	"github.com/chromedp/chromedp"
 )
@@ -33,6 +34,7 @@ func TestPageInBrowser(t *testing.T) {
 	good := write("good.csv", header+"01020304;"+string(employeeOf(11))+";Ben Öztürk\n0A0B0C0D;"+string(employeeOf(12))+
 		";Cem Kaya\n")
 	p.api.server.SetEmployees([]string{string(employeeOf(0)), string(employeeOf(11)), string(employeeOf(13))})
+	p.api.server.SetPeople([]zeitstromtest.Employee{{ID: string(employeeOf(13)), FirstName: "Dana", LastName: "Lang"}})
 	bring := func(hex string) step {
 		return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 			uid, err := device.ParseUID(hex)
@@ -73,32 +75,26 @@ func TestPageInBrowser(t *testing.T) {
 		{
 			"an import with an error",
 			[]step{
-				open("/badges"), chromedp.SetUploadFiles(`input[type=file]`, []string{bad}),
-				click(`button[value=import]`), says("is not a UUID"), says("nothing imported"),
+				open("/badges/import"), chromedp.SetUploadFiles(`input[type=file]`, []string{bad}),
+				click(`main button.main`), says("is not a UUID"), says("nothing was imported: 0 lines are fine, 1 must be mended"),
+				see(`a[href="/badges/import/refused.csv"]`),
 			},
 		},
 		{
-			"a look",
+			"another file: a look",
 			[]step{
-				open("/badges"), chromedp.SetUploadFiles(`input[type=file]`, []string{good}),
-				click(`button[value=look]`), says("What would become of it"), says("2 added"),
+				click(`form[action="/badges/import/forget"] button`), see(`input[type=file]`),
+				chromedp.SetUploadFiles(`input[type=file]`, []string{good}),
+				click(`main button.main`), says("What would become of it: good.csv"), see(`//td[contains(., "Öztürk, Ben")]`),
+				see(`//label[contains(., "also remove the 3 badges that are not in the list")]`),
 			},
 		},
-		{
-			"the import",
-			[]step{
-				open("/badges"), chromedp.SetUploadFiles(`input[type=file]`, []string{good}),
-				click(`button[value=import]`), says("Imported"), says("2 added"),
-			},
-		},
-		{"a file as the whole truth, which would remove a badge", []step{
-			open("/badges"), chromedp.SetUploadFiles(`input[type=file]`, []string{good}), click(`input[name=replace]`),
-			click(`button[value=import]`),
-			says("would be removed"), says("What would become of it"),
+		{"the import", []step{
+			click(`form[action="/badges/import/confirm"] button`), says("Imported: 2 added, 0 changed, 0 as they were, 0 removed"),
 		}},
 		{"a badge for a new employee, at the reader", []step{
-			open("/badges"), set(`#enrollment input[name=employee]`, string(employeeOf(13))),
-			set(`#enrollment input[name=name]`, "Dana Lang"), click(`#enrollment button.main`),
+			open("/badges/give"), keys(`#enrollment input[name=who]`, "lang"),
+			click(`//li[@role="option"][contains(., "Lang, Dana")]`), click(`#enrollment button.main`),
 			says("Hold the new badge for Dana Lang"), bring("0E0E0E0E"),
 			says("Badge 0E0E0E0E belongs to Dana Lang now."),
 		}},
@@ -106,16 +102,21 @@ func TestPageInBrowser(t *testing.T) {
 			"a lost badge is blocked",
 			[]step{
 				open("/badges?q=Ben"), click(`button[aria-label="Block 01020304"]`),
-				says("Done: badge 01020304 of Ben Öztürk"), see(`button[aria-label="Unblock 01020304"]`),
+				says("Blocked: badge 01020304 of Ben Öztürk"), see(`button[aria-label="Unblock 01020304"]`),
 			},
 		},
+		{"one that was removed by mistake", []step{
+			click(`button[aria-label="Remove 01020304"]`), says("Removed: badge 01020304"),
+			click(`form[action="/badges/undo"] button`), says("Put back: badge 01020304"), open("/badges?q=ozturk"),
+			see(`button[aria-label="Unblock 01020304"]`),
+		}},
 		{"an unknown badge is given to somebody", []step{
 			bring("0F0F0F0F"), open("/unclaimed"), says("0F0F0F0F"),
-			set(`input[name=employee]`, string(employeeOf(11))), set(`input[name=name]`, "Ben Öztürk"),
-			click(`button.main`),
-			says("Bookings made: 1, for Ben Öztürk"),
+			keys(`input[name=who]`, "nobody at all"), click(`main button.main`), says("No employee is called “nobody at all”"),
+			see(`input[name=who][value="nobody at all"]`), set(`input[name=who]`, "ozturk"),
+			click(`main button.main`), says("1 booking made for Ben Öztürk"),
 		}},
-		{"a booking that Zeitstrom refuses", []step{bring("0A0B0C0D"), says("There are none.")}},
+		{"a booking that Zeitstrom refuses", []step{bring("0A0B0C0D"), says("There are none: every badge")}},
 	})
 	var refused device.Entry
 	devicetest.Eventually(t, func() error {
@@ -136,12 +137,9 @@ func TestPageInBrowser(t *testing.T) {
 				says(fmt.Sprintf("Booking %d is sent again.", refused.ID)),
 			},
 		},
-		{"an examination", []step{open("/device"), click(`#examination a`), says("may read timespans and employees")}},
-		{
-			"the roll-call",
-			[]step{open("/in?roll=1&ask=1"), says("3 are in"), see(`td.tick`), says("Zeitstrom was asked")},
-		},
-		{"in German", []step{click(`footer button[lang=de]`), says("Letzte Buchungen")}},
+		{"an examination", []step{open("/device"), click(`#examination button`), says("may read timespans and employees")}},
+		{"the roll-call", []step{open("/in"), click(`a[href="/in/roll"]`), see(`.roll .box`), says("Zeitstrom was asked")}},
+		{"in German, on the same page", []step{click(`footer button[lang=de]`), see(`//h1[.="Anwesenheitsliste"]`)}},
 	})
 	devicetest.Eventually(t, func() error {
 		if st := d.queue.Stats(); st.Pending+st.Quarantined > 0 {
@@ -150,43 +148,12 @@ func TestPageInBrowser(t *testing.T) {
 		return nil
 	})
 
-	speak := func(language string) {
-		play(ctx, t, []deed{
-			{
-				"in " + language,
-				[]step{click(`footer button[lang=` + language + `]`), see(`html[lang=` + language + `]`)},
-			},
-		})
-	}
-	for _, language := range []string{"en", "de"} {
-		speak(language)
-		for _, path := range []string{
-			"/", "/in", "/in?roll=1", "/badges", "/unclaimed", "/bookings", "/days", "/device",
-		} {
-			play(ctx, t, []deed{{language + " " + path, []step{open(path), see("h1")}}})
-			accessible(ctx, t, axe, path)
-		}
-	}
-	speak("en")
-	if *takePictures {
-		for name, path := range map[string]string{"page-now.png": "/", "page-badges.png": "/badges"} {
-			play(ctx, t, []deed{{name, []step{chromedp.EmulateViewport(1160, 900), open(path), see("h1")}}})
-			takePicture(ctx, t, name)
-		}
-	}
-	// On a phone nothing is wider than the screen.
-	for _, path := range []string{"/", "/badges", "/bookings", "/device"} {
-		play(ctx, t, []deed{{path + " on a phone", []step{chromedp.EmulateViewport(360, 740), open(path), see("h1")}}})
-		if wide, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth`)); err != nil ||
-			wide > 360 {
-			t.Errorf("%s is %d pixels wide on a phone, %v", path, wide, err)
-		}
-	}
 	play(ctx, t, []deed{{"logging out", []step{open("/"), click(`header form button`), see(`input[name=password]`)}}})
 	accessible(ctx, t, axe, "/login")
 
 	devicetest.Eventually(t, func() error {
-		return journalSays(d, "paired: admin set", "badges imported", "badge enrolled", "badge blocked", "badge added",
+		return journalSays(d, "paired: admin set", "badges imported", "badge enrolled", "badge blocked", "badge removed",
+			"badge added", "badge added",
 			"claimed", "taps claimed", "released")
 	})
 }

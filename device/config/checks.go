@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 func between(least, most int) func(int) bool {
@@ -131,6 +133,16 @@ func packageFolder(s string) error {
 		return nil
 	}
 	return fmt.Errorf("%q must begin with https://", s)
+}
+
+// shortText takes what people call something: a line of so many characters at most.
+func shortText(most int) func(string) error {
+	return func(s string) error {
+		if utf8.RuneCountInString(s) > most || strings.ContainsFunc(s, unicode.IsControl) {
+			return fmt.Errorf("%q is not possible: use one line of %d characters at most", s, most)
+		}
+		return nil
+	}
 }
 
 func matches(pattern, example string) func(string) error {

@@ -101,6 +101,10 @@ type Config struct {
 	Journal struct {
 		KeepDays int
 	}
+	Door struct {
+		Name    string // empty: that of the computer
+		Company string // empty: nobody has said
+	}
 	Clock struct {
 		Trust string // Auto or Always
 		Zone  *time.Location
@@ -186,7 +190,7 @@ func (c Config) Settings() []string {
 
 // fields binds every key to its place and to what it may hold.
 func (c *Config) fields() []field {
-	z, r, d, s, t := &c.Zeitstrom, &c.Reader, &c.Display, &c.Signal, &c.Terminal
+	z, r, d, s, t, o := &c.Zeitstrom, &c.Reader, &c.Display, &c.Signal, &c.Terminal, &c.Door
 	used := map[string]string{} // pins, and for what
 	pin := func(key string, to *string) field {
 		return text(key, to, pinName, func(s string) error { return c.freePin(used, key, s) })
@@ -201,8 +205,7 @@ func (c *Config) fields() []field {
 		duration("zeitstrom.timeout", &z.Timeout, time.Second, 5*time.Minute),
 		text("reader.driver", &r.Driver, oneOf(Hardware, Simulated)),
 		text("reader.spi", &r.SPI, matches(`^/dev/spidev\d+\.\d+$`, "/dev/spidev0.0")),
-		pin("reader.reset_pin", &r.ResetPin),
-		pin("reader.irq_pin", &r.IRQPin),
+		pin("reader.reset_pin", &r.ResetPin), pin("reader.irq_pin", &r.IRQPin),
 		number("reader.spi_khz", &r.SPIKHz, between(100, 10000), "100 to 10000"),
 		number("reader.gain", &r.Gain, aGain, "18, 23, 33, 38, 43 or 48"),
 		duration("reader.poll", &r.Poll, 20*time.Millisecond, time.Second),
@@ -240,6 +243,7 @@ func (c *Config) fields() []field {
 		text("update.key", &c.Update.Key, emptyOr(minisignKey)),
 		text("update.url", &c.Update.URL, emptyOr(packageFolder)),
 		hours("update.hours", &c.Update.Hours),
+		text("door.name", &o.Name, shortText(40)), text("door.company", &o.Company, shortText(80)),
 		number("journal.keep_days", &c.Journal.KeepDays, between(31, 36500), "31 to 36500"),
 		text("clock.trust", &c.Clock.Trust, oneOf(Auto, Always)),
 		zone("clock.zone", &c.Clock.Zone),

@@ -102,7 +102,7 @@ func (h Host) Power() Finding {
 	switch {
 	case err != nil:
 		return Finding{
-			"power", Warn, "the firmware's word on the supply cannot be read: " + h.read(path),
+			"power", Warn, fmt.Sprintf("the firmware's word on the supply cannot be read: %s", h.read(path)),
 			"update the Pi's firmware",
 		}
 	case now&underVoltage != 0:
@@ -159,13 +159,13 @@ func room(dir string, mb uint64, noFiles, readOnly bool) Finding {
 	switch {
 	case readOnly:
 		return Finding{
-			"disk", Fail, "the file system of " + dir + " is read-only: the card may be worn out",
+			"disk", Fail, fmt.Sprintf("the file system of %s is read-only: the card may be worn out", dir),
 			"restart the Pi; if it comes back, put in a new card",
 		}
 	case mb < noSpace:
 		return Finding{"disk", Fail, fmt.Sprintf("%d MB are free in %s", mb, dir), clean}
 	case noFiles:
-		return Finding{"disk", Fail, "there is no room for more files in " + dir, clean}
+		return Finding{"disk", Fail, fmt.Sprintf("there is no room for more files in %s", dir), clean}
 	case mb < lowSpace:
 		return Finding{"disk", Warn, fmt.Sprintf("%d MB are free in %s", mb, dir), clean}
 	}

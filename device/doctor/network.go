@@ -76,7 +76,7 @@ func name(ctx context.Context, host string) Finding {
 			"is the cable in, is the Wi-Fi joined (nmcli device)? Does /etc/resolv.conf name a server?",
 		}
 	}
-	return Good("dns", "%s is %s", host, addresses[0])
+	return Good("dns", "%s has the address %s", host, addresses[0])
 }
 
 func through(ctx context.Context, proxy *url.URL) Finding {

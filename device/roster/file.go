@@ -94,7 +94,7 @@ func read(path string) (stored, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return s, err
 	case err != nil:
-		s.why = "it cannot be read: " + errors.Unwrap(err).Error()
+		s.why = fmt.Sprintf("it cannot be read: %v", errors.Unwrap(err))
 		return s, nil
 	}
 	rows, err := readTable(content)
@@ -102,27 +102,21 @@ func read(path string) (stored, error) {
 		s.why = "it is no badge list"
 		return s, nil //nolint:nilerr // it is said
 	}
-	at, _, err := findColumns(rows[0].fields)
-	if err != nil {
-		s.why = "its first line is not what was written"
-		return s, nil //nolint:nilerr // it is said
-	}
+	at, _ := findColumns(rows[0].fields)
 	sums := slices.IndexFunc(rows[0].fields, func(f string) bool { return strings.HasPrefix(bare(f), checksumName) })
-	own := func(r row) bool { return matches(r.fields, len(ownColumns)) }
-	if sums < 0 && slices.ContainsFunc(rows, own) || sums >= 0 && !slices.Equal(rows[0].fields[:sums], ownColumns) {
+	if !at.has(uidColumn) || !at.has(employeeColumn) || sums < 0 && slices.ContainsFunc(rows, row.isSummed) ||
+		sums >= 0 && !isOwn(rows[0].fields[:sums]) {
 		s.why = "its first line is not what was written"
 		return s, nil
 	}
 	s.old = sums < 0
-	seen := map[device.UID]int{}
 	for _, row := range rows[1:] {
-		l := parseLine(row, at, device.Hex, seen, true)
-		switch {
-		case l.Reason != "", !s.old && !matches(row.fields, sums):
+		b, err := readOwn(row, at)
+		if _, twice := s.badges[b.UID]; err != nil || twice || !s.old && !matches(row.fields, sums) {
 			s.bad = append(s.bad, row.number)
-		default:
-			s.badges[l.Badge.UID] = l.Badge
+			continue
 		}
+		s.badges[b.UID] = b
 	}
 	if s.old {
 		return s, nil
@@ -136,9 +130,25 @@ func read(path string) (stored, error) {
 	return s, nil
 }
 
+// isOwn reports whether these are the columns of this clock's files, or of older ones, which had
+// fewer.
+func isOwn(columns []string) bool {
+	n := len(columns)
+	return n >= oldColumns && n <= len(ownColumns) && slices.Equal(columns, ownColumns[:n])
+}
+
+// isSummed reports whether a line has a checksum, though its header says nothing of one.
+func (r row) isSummed() bool {
+	for sums := oldColumns; sums <= len(ownColumns); sums++ {
+		if matches(r.fields, sums) {
+			return true
+		}
+	}
+	return false
+}
+
 func matches(fields []string, sums int) bool {
-	return sums < len(fields) && len(ownColumns) <= sums &&
-		checksum(slices.Clone(fields[:len(ownColumns)])) == fields[sums]
+	return sums < len(fields) && checksum(slices.Clone(fields[:sums])) == fields[sums]
 }
 
 // load reads the file, and what it lacks from its copy.
@@ -168,9 +178,7 @@ func (r *Roster) load() (map[device.UID]device.Badge, Damage) {
 		file.why = "it is gone"
 	case file.why == "": // single lines, which somebody may have edited
 		r.spoilt = true
-		d := Damage{Problem: fmt.Sprintf("%s of the badge map %s not what this clock wrote, and not used: "+
-			"if somebody has edited the file, "+
-			"`timeclock badge import %s` takes it over", lineNumbers(file.bad), isOrAre(file.bad), r.path), Lost: lost}
+		d := Damage{Problem: r.edited(file.bad), Lost: lost}
 		if lost {
 			d.Problem += "; else import a good list"
 		}
@@ -187,13 +195,13 @@ func (r *Roster) load() (map[device.UID]device.Badge, Damage) {
 		aside, err := r.setAside()
 		if err != nil {
 			r.spoilt = true
-			d.Problem += fmt.Sprintf(" (but it cannot be set aside: %v)", err)
+			d.Problem += fmt.Sprintf("; but it cannot be set aside: %v", err)
 			return badges, d
 		}
-		d.Problem += ", and the damaged one is kept as " + filepath.Base(aside)
+		d.Problem += fmt.Sprintf("; the damaged one is kept as %s", filepath.Base(aside))
 	}
 	if err := durable.WriteFile(r.path, encode(badges, false)); err != nil {
-		d.Problem += fmt.Sprintf(" (but it cannot be written: %v)", err)
+		d.Problem += fmt.Sprintf("; but it cannot be written: %v", err)
 	}
 	return badges, d
 }
@@ -201,29 +209,23 @@ func (r *Roster) load() (map[device.UID]device.Badge, Damage) {
 const lostBadges = "badges are missing: taps of badges that are not in the map are kept, " +
 	"and become bookings once a good list is imported (`timeclock badge import`)"
 
-// lineNumbers names lines of a file.
-func lineNumbers(lines []int) string {
+// edited says which lines of the file somebody has changed.
+func (r *Roster) edited(lines []int) string {
 	const most = 5
 	texts := make([]string, 0, most)
 	for _, n := range lines[:min(most, len(lines))] {
 		texts = append(texts, strconv.Itoa(n))
 	}
-	what := "line "
-	if len(lines) > 1 {
-		what = "lines "
-	}
-	what += strings.Join(texts, ", ")
+	numbers := strings.Join(texts, ", ")
 	if n := len(lines) - most; n > 0 {
-		what += fmt.Sprintf(" and %d more", n)
+		numbers = fmt.Sprintf("%s and %d more", numbers, n)
 	}
-	return what
-}
-
-func isOrAre(lines []int) string {
-	if len(lines) > 1 {
-		return "are"
+	if len(lines) == 1 {
+		return fmt.Sprintf("line %s of the badge map %s is not what this clock wrote, and not used: "+
+			"if somebody has edited the file, `timeclock badge import %s` takes it over", numbers, r.path, r.path)
 	}
-	return "is"
+	return fmt.Sprintf("lines %s of the badge map %s are not what this clock wrote, and not used: "+
+		"if somebody has edited the file, `timeclock badge import %s` takes it over", numbers, r.path, r.path)
 }
 
 // protect gives a good file its checksums and its copy, if it lacks them. What fails is
@@ -271,7 +273,8 @@ func (r *Roster) replace(next map[device.UID]device.Badge, damage Damage) error 
 			return fmt.Errorf("badge map not changed: the damaged one cannot be set aside: %w", err)
 		}
 		if r.spoilt = false; !damage.Lost {
-			damage.Problem = "the badge map was damaged or edited; as it was it is kept as " + filepath.Base(aside)
+			damage.Problem = fmt.Sprintf("the badge map was damaged or edited; as it was it is kept as %s",
+				filepath.Base(aside))
 		}
 	}
 	content := encode(next, damage.Lost)

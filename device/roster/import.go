@@ -4,10 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -30,6 +29,7 @@ const (
 type Line struct {
 	Number int // in the file, from 1
 	Badge  device.Badge
+	By     Match           // what its employee was found by
 	Was    device.Employee // who had the badge before, if anybody
 	Action Action
 	// Unblocked: it had been blocked, and the file says that it is not.
@@ -44,6 +44,7 @@ type Options struct {
 	Replace bool                  // the file is the whole truth: badges that it does not name are removed
 	Dry     bool                  // only tell what would become of it
 	Tapped  func(device.UID) bool // whether a badge was tapped that belongs to nobody; may be nil
+	Staff   Staff                 // asked once, if the file does not name everybody by id; may be nil
 }
 
 // Report is what an import did, or would do.
@@ -51,8 +52,10 @@ type Report struct {
 	Numbers device.Numbers // how the badge numbers were read
 	Reason  string         // and why so
 	Lines   []Line
-	More    bool // there are more lines; so many were refused that they were not read
-	Removed []device.Badge
+	More    bool           // there are more lines; so many were refused that they were not read
+	Missing []device.Badge // those that the file does not name: removed, if it replaces
+	Refused int            // how many lines were
+	Notice  string         // what is to be minded; mostly empty
 }
 
 const maxName = 100 // characters
@@ -77,280 +80,115 @@ func check(b device.Badge) error {
 	return nil
 }
 
-// Columns of a badge list.
-const (
-	uidColumn = iota
-	employeeColumn
-	nameColumn
-	firstNameColumn
-	lastNameColumn
-	blockedColumn
-	fromColumn
-	untilColumn
-	originColumn
-	columnCount
-)
-
-// columnNames are what people call the columns, without spaces and signs, in lower
-// case; the first is ours.
-var columnNames = [columnCount][]string{
-	uidColumn: {
-		"uid", "badge", "badgeuid", "badgeid", "badgenumber", "card", "cardid", "carduid", "cardnumber", "chip",
-		"chipid", "tag", "tagid", "rfid", "rfiduid", "token", "physicaltokenid",
-		"ausweis", "ausweisnummer", "ausweisnr", "karte", "kartennummer", "kartennr", "kartenuid", "chipnummer",
-		"chipnr", "transponder", "transpondernummer", "transpondernr", "seriennummer",
-	},
-	employeeColumn: {
-		"employeeid", "employeeuuid", "uuid", "zeitstromid", "personid",
-		"mitarbeiterid", "mitarbeiteruuid", "personalid", "angestellterid",
-	},
-	nameColumn:      {"name", "fullname", "employeename", "mitarbeitername", "vollername", "vollständigername"},
-	firstNameColumn: {"firstname", "givenname", "vorname", "rufname"},
-	lastNameColumn:  {"lastname", "surname", "familyname", "nachname", "familienname", "zuname"},
-	blockedColumn:   {"blocked", "locked", "gesperrt", "sperre"},
-	fromColumn:      {"from", "validfrom", "gültigab", "gültigvon", "gueltigab", "von", "ab"},
-	untilColumn:     {"until", "validuntil", "validto", "expires", "gültigbis", "gueltigbis", "bis"},
-	originColumn:    {"origin"},
-}
-
-// ways are words in the header of the badge numbers that say how these are written.
-var ways = []struct {
-	words   []string
-	numbers device.Numbers
-}{
-	{[]string{"decimalreversed", "dezimalrückwärts", "dezimalumgekehrt"}, device.DecimalReversed},
-	{[]string{"8h10d", "decimal", "dezimal", "dez", "dec"}, device.Decimal},
-	{[]string{"reversed", "rückwärts", "umgekehrt", "lsb"}, device.HexReversed},
-	{[]string{"checkbyte", "prüfbyte"}, device.CheckByte},
-	{[]string{"hex"}, device.Hex},
-}
-
-// columns are where the columns stand, -1 for those that are missing.
-type columns [columnCount]int
-
-// bare takes spaces and signs out of a header and puts it into lower case.
-func bare(header string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, header)
-}
-
-// findColumns reads a header. The badge numbers' may say how they are written.
-func findColumns(header []string) (at columns, n device.Numbers, err error) {
-	for i := range at {
-		at[i] = -1
-	}
-	for j, field := range header {
-		name, way := bare(field), device.AnyNumbers
-		for i, names := range columnNames {
-			if at[i] < 0 && slices.Contains(names, name) {
-				at[i] = j
-			}
-		}
-		for _, w := range ways {
-			for _, word := range w.words {
-				if rest, ok := strings.CutSuffix(name, word); ok && way == device.AnyNumbers &&
-					slices.Contains(columnNames[uidColumn], rest) && at[uidColumn] < 0 {
-					at[uidColumn], n, way = j, w.numbers, w.numbers
-				}
-			}
-		}
-	}
-	// "Employee" is the id, or beside one the name.
-	for j, field := range header {
-		if name := bare(field); name == "employee" || name == "mitarbeiter" || name == "mitarbeiterin" {
-			switch {
-			case at[employeeColumn] < 0:
-				at[employeeColumn] = j
-			case at[nameColumn] < 0:
-				at[nameColumn] = j
-			}
-		}
-	}
-	named := at[nameColumn] >= 0 || at[firstNameColumn] >= 0 || at[lastNameColumn] >= 0
-	there := []bool{at[uidColumn] >= 0, at[employeeColumn] >= 0, named}
-	for i, name := range []string{"uid", "employee_id", "name"} {
-		if !there[i] {
-			err = errors.Join(err, fmt.Errorf("there is no column %q: the first line must name the columns, such as "+
-				"uid,employee_id,name or Ausweis;Mitarbeiter-ID;Name", name))
-		}
-	}
-	return at, n, err
-}
-
-// field returns a column of a row; what is missing at its end is empty.
-func (c columns) field(r row, column int) string {
-	if at := c[column]; at >= 0 && at < len(r.fields) {
-		return strings.TrimSpace(r.fields[at])
-	}
-	return ""
-}
-
 // maxRefused is how many lines of a file are refused one by one; then it is no badge list.
 const maxRefused = 1000
 
-// parse reads a badge list. A line that cannot be a badge has its Reason set; the error is
-// for a file that is none of ours at all. Where it has to find out how the numbers are
-// written it reads the file twice, and keeps only these the first time.
-func parse(file io.Reader, n device.Numbers, evidence []func(device.UID) bool) (Report, columns, error) {
-	content, err := readFile(file)
-	if err != nil {
-		return Report{}, columns{}, err
-	}
-	r := Report{Numbers: n, Reason: "you said so"}
+// survey is what is known of a file before its lines are judged.
+type survey struct {
+	content []byte
+	at      columns
+	numbers device.Numbers
+	reason  string // why the numbers are read so
+}
+
+// surveyOf reads a file's header, and finds out what that leaves open: how the badge numbers are
+// written, and what the column "Employee" has.
+func surveyOf(content []byte, n device.Numbers, evidence []func(device.UID) bool) (s survey, err error) {
+	s = survey{content: content, numbers: n, reason: "you said so"}
 	var (
-		at      columns
+		header  []string
 		numbers []string
-		first   = errors.New("the file is empty: its first line must name the columns, such as uid,employee_id,name")
-		rows    int
+		ids     [maxColumns]bool // where any cell is one
 	)
-	err = eachRow(content, func(row row) error {
-		if rows++; rows == 1 {
+	err = eachRow(content, func(r row) error {
+		if header == nil {
 			var said device.Numbers
-			if at, said, first = findColumns(row.fields); r.Numbers == device.AnyNumbers && said != device.AnyNumbers {
-				r.Numbers, r.Reason = said, "the header says so"
+			header = slices.Clone(r.fields)
+			if s.at, said = findColumns(header); s.numbers == device.AnyNumbers && said != device.AnyNumbers {
+				s.numbers, s.reason = said, "the header says so"
 			}
-		} else if number := at.field(row, uidColumn); r.Numbers == device.AnyNumbers && row.broken == "" &&
-			number != "" {
+			if r.broken != "" || s.at[uidColumn] < 0 {
+				return errNoList
+			}
+			return nil
+		}
+		for i, field := range r.fields {
+			if len(field) >= 36 && !ids[i] {
+				_, err := device.ParseEmployeeID(field)
+				ids[i] = err == nil
+			}
+		}
+		if number := s.at.field(r, uidColumn); s.numbers == device.AnyNumbers && r.broken == "" && number != "" {
 			numbers = append(numbers, strings.Clone(number))
 		}
 		return nil
 	})
-	switch {
-	case err != nil:
-		return Report{}, columns{}, err
-	case first != nil:
-		return Report{}, columns{}, first
-	case r.Numbers == device.AnyNumbers:
-		if r.Numbers, r.Reason, err = guess(numbers, evidence); err != nil {
-			return Report{}, columns{}, err
-		}
+	if err == nil && header == nil {
+		err = errors.New("the file is empty: its first line must name the columns, such as uid,employee_id,name")
 	}
-	seen, refused := map[device.UID]int{}, 0
-	rows = 0
-	err = eachRow(content, func(row row) error {
-		switch rows++; {
-		case rows == 1:
+	if err == nil {
+		err = s.at.settle(header, func(column int) bool { return ids[column] })
+	}
+	if err == nil && s.numbers == device.AnyNumbers {
+		s.numbers, s.reason, err = guess(numbers, evidence)
+	}
+	return s, err
+}
+
+// lines yields the lines behind the header, until enough were read.
+func (s survey) lines(f func(row) error) error {
+	header := true
+	return ended(eachRow(s.content, func(r row) error {
+		if header {
+			header = false
 			return nil
-		case refused == maxRefused:
+		}
+		return f(r)
+	}))
+}
+
+// references are whom the file names.
+func (s survey) references() iter.Seq[reference] {
+	return func(yield func(reference) bool) {
+		s.lines(func(r row) error { // what fails here fails again when the lines are judged
+			if r.broken == "" && !yield(s.at.whose(r)) {
+				return errEnough
+			}
+			return nil
+		})
+	}
+}
+
+// parse reads a badge list. A line that cannot be a badge has its Reason set; the error is
+// for a file that is none of ours at all. It reads the file several times, and keeps little of it
+// in between.
+func parse(file io.Reader, o Options, evidence []func(device.UID) bool) (Report, columns, error) {
+	content, err := readFile(file)
+	if err != nil {
+		return Report{}, columns{}, err
+	}
+	s, err := surveyOf(content, o.Numbers, evidence)
+	if err != nil {
+		return Report{}, columns{}, err
+	}
+	people := newMatcher(s.references(), o.Staff)
+	if people.problem != nil && !s.at.has(employeeColumn) { // once, and not for each line
+		return Report{}, columns{}, fmt.Errorf("%w; a list with the column employee_id needs nobody to be looked up",
+			people.problem)
+	}
+	r := Report{Numbers: s.numbers, Reason: s.reason}
+	seen := map[device.UID]int{}
+	err = s.lines(func(row row) error {
+		if r.Refused == maxRefused {
 			r.More = true
 			return errEnough
 		}
-		l := parseLine(row, at, r.Numbers, seen, false)
+		l := s.judge(row, people, seen)
 		if l.Reason != "" {
-			refused++
+			r.Refused++
 		}
 		r.Lines = append(r.Lines, l)
 		return nil
 	})
-	return r, at, ended(err)
-}
-
-// parseLine reads a line; one of the clock's own file was taken once, and has an origin.
-func parseLine(r row, at columns, n device.Numbers, seen map[device.UID]int, own bool) Line {
-	l := Line{Number: r.number}
-	refuse := func(err error) Line {
-		const enough = 300 // bytes, to find it again
-		l.Text, l.Reason = cut(strings.Join(r.fields, ","), enough), err.Error()
-		return l
-	}
-	if r.broken != "" {
-		return refuse(errors.New(r.broken))
-	}
-	b := &l.Badge
-	var err error
-	if b.UID, err = readOrExplain(n, at.field(r, uidColumn)); err != nil {
-		return refuse(err)
-	}
-	if b.Employee.ID, err = device.ParseEmployeeID(strings.Clone(at.field(r, employeeColumn))); err != nil {
-		return refuse(err)
-	}
-	b.Employee.Name = strings.Clone(at.name(r)) // and not the whole line
-	if b.Blocked, err = parseBlocked(at.field(r, blockedColumn)); err != nil {
-		return refuse(err)
-	}
-	if b.From, err = parseDay(at.field(r, fromColumn)); err != nil {
-		return refuse(err)
-	}
-	if b.Until, err = parseDay(at.field(r, untilColumn)); err != nil {
-		return refuse(err)
-	}
-	if err := check(*b); err != nil {
-		return refuse(err)
-	}
-	if own {
-		b.Origin = device.Origin(at.field(r, originColumn))
-		if !slices.Contains([]device.Origin{"", device.ByHand, device.ByFile, device.FromZeitstrom}, b.Origin) {
-			return refuse(fmt.Errorf("origin is %q", b.Origin))
-		}
-	} else if err := b.UID.Check(); err != nil {
-		return refuse(err)
-	}
-	if first, twice := seen[b.UID]; twice {
-		return refuse(fmt.Errorf("UID %s is in line %d already", b.UID.Hex(), first))
-	}
-	seen[b.UID] = r.number
-	return l
-}
-
-// readOrExplain reads a number; the error says what else it could be.
-func readOrExplain(n device.Numbers, number string) (device.UID, error) {
-	uid, err := n.UID(number)
-	if err == nil {
-		return uid, nil
-	}
-	if n == device.Hex {
-		if others := device.Explain(number); len(others) > 0 {
-			return uid, fmt.Errorf("%w; written as %s it would be badge %s", err, others[0].Numbers,
-				others[0].UID.Hex())
-		}
-		return uid, err
-	}
-	return uid, fmt.Errorf("badge number %q is not written as %s", number, n)
-}
-
-// name puts a name together. A name beside a first name is the family's.
-func (c columns) name(r row) string {
-	name, first, last := c.field(r, nameColumn), c.field(r, firstNameColumn), c.field(r, lastNameColumn)
-	if first != "" && last == "" {
-		last, name = name, ""
-	}
-	if name == "" {
-		name = strings.TrimSpace(first + " " + last)
-	}
-	// An export puts an apostrophe before what a spreadsheet would take for a formula.
-	if len(name) > 1 && name[0] == '\'' && strings.ContainsRune("=+-@", rune(name[1])) {
-		name = name[1:]
-	}
-	return name
-}
-
-func parseBlocked(s string) (bool, error) {
-	switch strings.ToLower(s) {
-	case "", "no", "nein", "false", "falsch", "0":
-		return false, nil
-	case "yes", "ja", "true", "wahr", "1", "x":
-		return true, nil
-	}
-	return false, fmt.Errorf("blocked is %q: write yes, or nothing", s)
-}
-
-// parseDay reads a day as people write it, or as Excel counts it.
-func parseDay(s string) (string, error) {
-	if s == "" {
-		return "", nil
-	}
-	for _, layout := range []string{time.DateOnly, "2.1.2006", "2006-01-02T15:04:05Z", "2006-01-02 15:04:05"} {
-		if day, err := time.Parse(layout, s); err == nil {
-			return day.Format(time.DateOnly), nil
-		}
-	}
-	// days since the end of 1899, from 1927 to 2173
-	if days, err := strconv.Atoi(s); err == nil && len(s) == 5 && days >= 10000 {
-		return time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC).AddDate(0, 0, days).Format(time.DateOnly), nil
-	}
-	return "", fmt.Errorf("%q is no day: write 2026-12-31 or 31.12.2026", s)
+	return r, s.at, err
 }

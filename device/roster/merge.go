@@ -3,6 +3,7 @@ package roster
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 
 	"timeclock/device"
@@ -34,29 +35,26 @@ const fewBadges = 5
 // blocked. A list that has nobody, or that would remove more than half of
 // Zeitstrom's own badges, is not believed, unless forced.
 func (r *Roster) Merge(
-	people []device.Person, n device.Numbers, tapped func(device.UID) bool, force bool,
+	people iter.Seq2[device.Person, error], n device.Numbers, tapped func(device.UID) bool, force bool,
 ) (Merged, error) {
-	if len(people) == 0 {
-		return Merged{}, errors.New("nobody is listed at Zeitstrom: the badge map stays as it is")
-	}
-	var numbers []string
-	for _, p := range people {
-		if p.Number != "" && !p.Archived {
-			numbers = append(numbers, p.Number)
-		}
-	}
 	r.writing.Lock()
 	defer r.writing.Unlock()
+	with, gone, err := r.concerned(people)
+	if err != nil {
+		return Merged{}, err
+	}
 	m := Merged{Numbers: n, Reason: "the settings say so"}
 	if n == device.AnyNumbers {
-		var err error
-		m.Numbers, m.Reason, err = guess(numbers, r.evidence(tapped))
-		if err != nil {
+		numbers := make([]string, len(with))
+		for i, p := range with {
+			numbers[i] = p.Badge
+		}
+		if m.Numbers, m.Reason, err = guess(numbers, r.evidence(tapped)); err != nil {
 			return m, err
 		}
 	}
-	theirs := r.theirs(people, &m)
-	next, err := r.without(theirs, archived(people), &m, force)
+	theirs := r.theirs(with, &m)
+	next, err := r.without(theirs, gone, &m, force)
 	if err != nil {
 		return m, err
 	}
@@ -76,6 +74,31 @@ func (r *Roster) Merge(
 		return m, nil
 	}
 	return m, r.replace(next, r.Damage())
+}
+
+// concerned are the people who have a badge at Zeitstrom, and those with one here who have left.
+func (r *Roster) concerned(
+	people iter.Seq2[device.Person, error],
+) (with []device.Person, gone map[device.EmployeeID]bool, err error) {
+	owners, listed := r.Employees(), 0
+	gone = map[device.EmployeeID]bool{}
+	for p, err := range people {
+		if err != nil {
+			return nil, nil, err
+		}
+		listed++
+		switch _, owns := owners[p.ID]; {
+		case p.Archived && owns:
+			gone[p.ID] = true
+		case p.Archived, p.Badge == "":
+		default:
+			with = append(with, p)
+		}
+	}
+	if listed == 0 {
+		return nil, nil, errors.New("nobody is listed at Zeitstrom: the badge map stays as it is")
+	}
+	return with, gone, nil
 }
 
 // without is the badge map without what has gone from Zeitstrom, and with the badges of
@@ -112,14 +135,11 @@ func (r *Roster) without(
 }
 
 // theirs are the badges that are Zeitstrom's to manage.
-func (r *Roster) theirs(people []device.Person, m *Merged) map[device.UID]device.Badge {
+func (r *Roster) theirs(with []device.Person, m *Merged) map[device.UID]device.Badge {
 	theirs := map[device.UID]device.Badge{}
-	for _, p := range people {
-		if p.Number == "" || p.Archived {
-			continue
-		}
+	for _, p := range with {
 		conflict := func(err error) { m.Conflicts = append(m.Conflicts, Conflict{p, err.Error()}) }
-		uid, err := readOrExplain(m.Numbers, p.Number)
+		uid, err := readOrExplain(m.Numbers, p.Badge)
 		if err != nil {
 			conflict(err)
 			continue
@@ -142,17 +162,6 @@ func (r *Roster) theirs(people []device.Person, m *Merged) map[device.UID]device
 		}
 	}
 	return theirs
-}
-
-// archived are the people who have left.
-func archived(people []device.Person) map[device.EmployeeID]bool {
-	out := map[device.EmployeeID]bool{}
-	for _, p := range people {
-		if p.Archived {
-			out[p.ID] = true
-		}
-	}
-	return out
 }
 
 // notBelieved refuses a comparison that would change too much.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -17,7 +18,18 @@ import (
 
 func person(n int, number string) device.Person {
 	return device.Person{Employee: device.Employee{ID: device.EmployeeID(fmt.Sprintf("a1b2c3d4-e5f6-7890-abcd-%012d",
-		n)), Name: fmt.Sprint("Person ", n)}, Number: number}
+		n)), Name: fmt.Sprint("Person ", n)}, Badge: number}
+}
+
+// everybody is a list that comes to its end.
+func everybody(people []device.Person) iter.Seq2[device.Person, error] {
+	return func(yield func(device.Person, error) bool) {
+		for _, p := range people {
+			if !yield(p, nil) {
+				return
+			}
+		}
+	}
 }
 
 func gone(p device.Person) device.Person {
@@ -63,7 +75,7 @@ func TestMerge(t *testing.T) {
 		{[]device.Person{person(2, "01000000"), gone(person(3, ""))}, "0100=2/zeitstrom 0300=3/hand!", 0, ""},
 		{nil, "0100=2/zeitstrom 0300=3/hand!", 0, "nobody is listed at Zeitstrom"},
 	} {
-		m, err := r.Merge(step.people, device.AnyNumbers, nil, false)
+		m, err := r.Merge(everybody(step.people), device.AnyNumbers, nil, false)
 		if step.err == "" && err != nil || step.err != "" && (err == nil || !strings.Contains(err.Error(), step.err)) {
 			t.Errorf("step %d: %v", i+1, err)
 		}
@@ -71,7 +83,7 @@ func TestMerge(t *testing.T) {
 			t.Errorf("step %d: %s, conflicts %v; want %s", i+1, got, m.Conflicts, step.want)
 		}
 	}
-	m, err := r.Merge([]device.Person{person(2, "01000000"), gone(person(3, ""))}, device.AnyNumbers, nil, false)
+	m, err := r.Merge(everybody([]device.Person{person(2, "01000000"), gone(person(3, ""))}), device.AnyNumbers, nil, false)
 	if err != nil || len(m.Added)+len(m.Changed)+len(m.Removed)+len(m.Blocked) > 0 {
 		t.Errorf("the same again changed something: %+v, %v", m, err)
 	}
@@ -85,7 +97,7 @@ func TestMergeIsNotFooled(t *testing.T) {
 		all = append(all, person(n, fmt.Sprintf("%02X010203", n+0x10)))
 	}
 	merge := func(people []device.Person, force bool) error {
-		_, err := r.Merge(people, device.AnyNumbers, nil, force)
+		_, err := r.Merge(everybody(people), device.AnyNumbers, nil, force)
 		return err
 	}
 	if err := merge(all, false); err != nil || r.Len() != 20 {
@@ -116,7 +128,7 @@ func TestMergeIsNotFooled(t *testing.T) {
 	if err := merge(decimal, true); err == nil || r.Len() != 1 {
 		t.Errorf("numbers that nobody can read: %d badges, %v", r.Len(), err)
 	}
-	if _, err := r.Merge(decimal, device.DecimalReversed, nil, true); err != nil ||
+	if _, err := r.Merge(everybody(decimal), device.DecimalReversed, nil, true); err != nil ||
 		badges(r)[0].UID.Hex() != "D4C3B2A1" {
 		t.Errorf("read as the settings say: %v, %v", owners(r), err)
 	}
@@ -130,11 +142,20 @@ type directory struct {
 	asked  int
 }
 
-func (d *directory) Employees(context.Context) ([]device.Person, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.asked++
-	return d.people, d.err
+func (d *directory) Employees(context.Context) iter.Seq2[device.Person, error] {
+	return func(yield func(device.Person, error) bool) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.asked++
+		for _, p := range d.people {
+			if !yield(p, nil) {
+				return
+			}
+		}
+		if d.err != nil {
+			yield(device.Person{}, d.err)
+		}
+	}
 }
 
 func (d *directory) fail(err error) {
@@ -145,10 +166,11 @@ func (d *directory) fail(err error) {
 
 func TestSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
+		dir := t.TempDir()
+		r := open(t, filepath.Join(dir, "roster.csv"))
 		d := &directory{people: []device.Person{person(1, "01000000")}}
 		s := &Sync{
-			Roster: r, Directory: d, Every: time.Hour, Log: slog.New(slog.DiscardHandler),
+			Roster: r, People: NewPeople(filepath.Join(dir, "employees.csv"), d), Every: time.Hour, Log: slog.New(slog.DiscardHandler),
 			Tapped: func() func(device.UID) bool { return nil },
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -261,10 +283,10 @@ func TestNotEverybodyLeaves(t *testing.T) {
 		}
 		people = append(people, gone(p))
 	}
-	if _, err := r.Merge(people, device.AnyNumbers, nil, false); err == nil || strings.Contains(owners(r), "!") {
+	if _, err := r.Merge(everybody(people), device.AnyNumbers, nil, false); err == nil || strings.Contains(owners(r), "!") {
 		t.Errorf("%s, %v", owners(r), err)
 	}
-	if m, err := r.Merge(people[:4], device.AnyNumbers, nil, false); err != nil || len(m.Blocked) != 4 {
+	if m, err := r.Merge(everybody(people[:4]), device.AnyNumbers, nil, false); err != nil || len(m.Blocked) != 4 {
 		t.Errorf("four have left: %+v, %v", m, err)
 	}
 }

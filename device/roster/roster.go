@@ -72,18 +72,20 @@ func (r *Roster) Len() int {
 	return len(r.all())
 }
 
-// Names returns the employees' names.
-func (r *Roster) Names() map[device.EmployeeID]string {
-	names := make(map[device.EmployeeID]string, len(r.all()))
+// Employees returns those who have a badge.
+func (r *Roster) Employees() map[device.EmployeeID]device.Employee {
+	employees := make(map[device.EmployeeID]device.Employee, len(r.all()))
 	for _, b := range r.all() {
-		names[b.Employee.ID] = b.Employee.Name
+		employees[b.Employee.ID] = b.Employee
 	}
-	return names
+	return employees
 }
 
-// List returns all badges, by name, employee and UID. The error is always nil.
-func (r *Roster) List() ([]device.Badge, error) {
-	return list(r.all()), nil
+// List returns all badges, by their owners' last names.
+func (r *Roster) List() []device.Badge {
+	all := list(r.all())
+	Order(all, func(b device.Badge) device.Employee { return b.Employee })
+	return all
 }
 
 func list(badges map[device.UID]device.Badge) []device.Badge {
@@ -121,7 +123,7 @@ func (r *Roster) Add(b device.Badge, move bool) (Action, error) {
 		return Refused, fmt.Errorf("badge %s of %s (%s) is blocked: unblock it first, if it is right to use it",
 			b.UID.Hex(), owner.Name, owner.ID)
 	case known && owner.ID == b.Employee.ID:
-		b.Employee.Name = cmp.Or(b.Employee.Name, owner.Name)
+		b.Employee = sameAs(b.Employee, owner)
 		b.Blocked, b.From, b.Until = was.Blocked, cmp.Or(b.From, was.From), cmp.Or(b.Until, was.Until)
 	}
 	action := r.action(b)
@@ -189,27 +191,27 @@ func unknownBadge(uid device.UID) error {
 	return &device.Refusal{Cause: fmt.Sprintf("badge %s is not in the badge map", uid.Hex()), Remedy: device.SeeBadges}
 }
 
-// Remove takes a badge out of the map and returns whose it was.
-func (r *Roster) Remove(uid device.UID) (device.Employee, error) {
+// Remove takes a badge out of the map and returns it as it was.
+func (r *Roster) Remove(uid device.UID) (device.Badge, error) {
 	r.writing.Lock()
 	defer r.writing.Unlock()
 	b, known := r.all()[uid]
 	if !known {
-		return b.Employee, unknownBadge(uid)
+		return b, unknownBadge(uid)
 	}
 	if b.Origin == device.FromZeitstrom {
-		return b.Employee, fmt.Errorf("badge %s stands at Zeitstrom and would come back: block it, "+
+		return b, fmt.Errorf("badge %s stands at Zeitstrom and would come back: block it, "+
 			"or take the number away there", uid.Hex())
 	}
 	next := maps.Clone(r.all())
 	delete(next, uid)
-	return b.Employee, r.replace(next, r.Damage())
+	return b, r.replace(next, r.Damage())
 }
 
 // Import takes over a whole badge list, or nothing of it if any line is refused.
-// Badges that the file does not name stay, unless it is to replace them; blocks
-// and days stay if the file has no columns for them. It returns what became of
-// each line, beside an error that says why nothing was imported.
+// Badges that the file does not name stay, unless it is to replace them; what the file has no
+// columns for stays as it is. It returns what became of each line, beside an error that says why
+// nothing was imported.
 func (r *Roster) Import(file io.Reader, o Options) (Report, error) {
 	report, at, err := r.parse(file, o)
 	if err != nil {
@@ -217,60 +219,82 @@ func (r *Roster) Import(file io.Reader, o Options) (Report, error) {
 	}
 	r.writing.Lock()
 	defer r.writing.Unlock()
-	next := map[device.UID]device.Badge{}
-	if !o.Replace {
-		next = maps.Clone(r.all())
-	}
-	refused := 0
+	named := map[device.UID]device.Badge{}
 	for i := range report.Lines {
-		l := &report.Lines[i]
-		if l.Reason != "" {
+		if l := &report.Lines[i]; l.Reason == "" {
+			r.plan(l, at)
+			named[l.Badge.UID] = l.Badge
+		} else {
 			l.Action = Refused
-			refused++
-			continue
 		}
-		was := r.all()[l.Badge.UID]
-		if at[blockedColumn] < 0 {
-			l.Badge.Blocked = was.Blocked
-		}
-		if at[fromColumn] < 0 {
-			l.Badge.From = was.From
-		}
-		if at[untilColumn] < 0 {
-			l.Badge.Until = was.Until
-		}
-		l.Badge.Origin = device.ByFile
-		if r.action(l.Badge) == Kept {
-			l.Badge.Origin = was.Origin
-		}
-		l.Action, l.Was, l.Unblocked = r.action(l.Badge), was.Employee, was.Blocked && !l.Badge.Blocked
-		next[l.Badge.UID] = l.Badge
 	}
-	if report.More {
-		return report, fmt.Errorf("more than %d lines refused, the rest was not read, nothing imported: "+
-			"is this a badge list?", refused)
-	}
-	if refused > 0 {
-		return report, fmt.Errorf("%d of %d lines refused, nothing imported: mend them and import the file again",
-			refused, len(report.Lines))
-	}
+	next := maps.Clone(named)
 	for uid, b := range r.all() {
-		if _, stays := next[uid]; !stays {
-			report.Removed = append(report.Removed, b)
+		if _, stays := named[uid]; !stays {
+			report.Missing = append(report.Missing, b)
+			if !o.Replace {
+				next[uid] = b
+			}
 		}
 	}
-	sortBadges(report.Removed)
-	if o.Dry {
+	sortBadges(report.Missing)
+	switch {
+	case report.More:
+		return report, fmt.Errorf("more than %d lines refused, the rest was not read, nothing imported: "+
+			"is this a badge list?", report.Refused)
+	case report.Refused > 0:
+		return report, mend(len(report.Lines)-report.Refused, report.Refused)
+	case o.Dry:
 		return report, nil
 	}
 	return report, r.replace(next, Damage{}) // what was lost is there again, as far as anybody knows
+}
+
+// mend refuses a list that has lines which cannot be taken.
+func mend(fine, refused int) error {
+	if fine == 1 {
+		return fmt.Errorf("nothing was imported: 1 line is fine, %d must be mended", refused)
+	}
+	return fmt.Errorf("nothing was imported: %d lines are fine, %d must be mended", fine, refused)
+}
+
+// plan says what becomes of a line. What the file has no columns for stays as it is.
+func (r *Roster) plan(l *Line, at columns) {
+	was := r.all()[l.Badge.UID]
+	if at[blockedColumn] < 0 {
+		l.Badge.Blocked = was.Blocked
+	}
+	if at[fromColumn] < 0 {
+		l.Badge.From = was.From
+	}
+	if at[untilColumn] < 0 {
+		l.Badge.Until = was.Until
+	}
+	l.Badge.Employee = sameAs(l.Badge.Employee, was.Employee)
+	l.Badge.Origin = device.ByFile
+	if r.action(l.Badge) == Kept {
+		l.Badge.Origin = was.Origin
+	}
+	l.Action, l.Was, l.Unblocked = r.action(l.Badge), was.Employee, was.Blocked && !l.Badge.Blocked
+}
+
+// sameAs is an employee with what was known of the same one before.
+func sameAs(e, was device.Employee) device.Employee {
+	if e.ID != was.ID {
+		return e
+	}
+	if e.Name = cmp.Or(e.Name, was.Name); e.Name == was.Name {
+		e.LastName = cmp.Or(e.LastName, was.LastName)
+	}
+	e.Number = cmp.Or(e.Number, was.Number)
+	return e
 }
 
 // parse reads one file at a time: each takes memory.
 func (r *Roster) parse(file io.Reader, o Options) (Report, columns, error) {
 	r.parsing.Lock()
 	defer r.parsing.Unlock()
-	return parse(file, o.Numbers, r.evidence(o.Tapped))
+	return parse(file, o, r.evidence(o.Tapped))
 }
 
 // evidence is what is known of how badge numbers are written: badges that were
@@ -299,8 +323,12 @@ func (r *Roster) action(b device.Badge) Action {
 	return Changed
 }
 
-// ownColumns are those of the clock's own lists.
-var ownColumns = []string{"uid", "employee_id", "name", "blocked", "from", "until", "origin"}
+// ownColumns are those of the clock's own lists; the first of them older lists have, too.
+var ownColumns = []string{
+	"uid", "employee_id", "name", "blocked", "from", "until", "origin", "last_name", "personnel_number",
+}
+
+const oldColumns = 7
 
 // exported is a line of such a list.
 func exported(b device.Badge) []string {
@@ -308,15 +336,23 @@ func exported(b device.Badge) []string {
 	if b.Blocked {
 		blocked = "yes"
 	}
-	return []string{b.UID.Hex(), string(b.Employee.ID), b.Employee.Name, blocked, b.From, b.Until, string(b.Origin)}
+	return []string{
+		b.UID.Hex(), string(b.Employee.ID), b.Employee.Name, blocked, b.From, b.Until, string(b.Origin),
+		b.Employee.LastName, b.Employee.Number,
+	}
 }
 
-// Export writes badges as a CSV file that Import takes.
+// Export writes badges as a CSV file that Import takes. What nobody has takes no column.
 func Export(w io.Writer, badges []device.Badge) error {
-	out := csv.NewWriter(w)
-	out.Write(ownColumns)
+	out, columns := csv.NewWriter(w), oldColumns
 	for _, b := range badges {
-		out.Write(exported(b))
+		if b.Employee.LastName != "" || b.Employee.Number != "" {
+			columns = len(ownColumns)
+		}
+	}
+	out.Write(ownColumns[:columns])
+	for _, b := range badges {
+		out.Write(exported(b)[:columns])
 	}
 	out.Flush()
 	return out.Error()

@@ -23,7 +23,7 @@ func open(t *testing.T, path string) *Roster {
 }
 
 func badges(r *Roster) []device.Badge {
-	b, _ := r.List()
+	b := r.List()
 	return b
 }
 
@@ -45,7 +45,7 @@ func TestImport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := describe(report), "2 added A1B2C3D4 Müller, Anna|\n4 added 04112233445566 Ben|\n"; got != want {
+	if got, want := describe(report), "2 added A1B2C3D4 Anna Müller|\n4 added 04112233445566 Ben|\n"; got != want {
 		t.Errorf("import said\n%swant\n%s", got, want)
 	}
 	second := "uid,employee_id,name\nA1B2C3D4," + ben + ",Ben\n04112233445566," + ben + ",Benjamin\n01020304," + anna +
@@ -65,8 +65,8 @@ func TestImport(t *testing.T) {
 		t.Errorf("third import said\n%s%v", describe(report), err)
 	}
 	if report, err = r.Import(strings.NewReader("uid,employee_id,name\n01020304,"+anna+",Anna\n"),
-		Options{Replace: true}); err != nil || len(report.Removed) != 2 || r.Len() != 1 {
-		t.Errorf("the file is the whole truth: %+v, %v, %d left", report.Removed, err, r.Len())
+		Options{Replace: true}); err != nil || len(report.Missing) != 2 || r.Len() != 1 {
+		t.Errorf("the file is the whole truth: %+v, %v, %d left", report.Missing, err, r.Len())
 	}
 
 	r = open(t, path)
@@ -101,9 +101,8 @@ func TestOneBadLineAppliesNothing(t *testing.T) {
 		{"A1B2C3D404," + anna + ",Anna", "a UID of 5 bytes does not exist: badges have 4, 7 or 10 bytes (8, " +
 			"14 or 20 hex digits); written as check-byte it would be badge A1B2C3D4"},
 		{"A1B2C3D4,17,Anna", `employee id "17" is not a UUID: copy it from Zeitstrom, ` +
-			`it looks like a1b2c3d4-e5f6-7890-abcd-ef1234567890`},
-		{"A1B2C3D4", `employee id "" is not a UUID: copy it from Zeitstrom, ` +
-			`it looks like a1b2c3d4-e5f6-7890-abcd-ef1234567890`},
+			`it looks like a1b2c3d4-e5f6-7890-abcd-ef1234567890; personnel numbers belong in a column that is called so`},
+		{"A1B2C3D4", "nobody is named: an employee id, a personnel number or a name is missing"},
 		{"A1B2C3D4," + anna + ",\"An\nna\"", "the name has a control character, such as a line break, in it"},
 		{"01020304," + ben + ",Ben", "UID 01020304 is in line 2 already"},
 		{"A1B2C3D4," + anna + ",An\"na", `bare " in non-quoted-field`},
@@ -111,7 +110,7 @@ func TestOneBadLineAppliesNothing(t *testing.T) {
 		r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
 		report, err := r.Import(strings.NewReader("uid,employee_id,name\n01020304,"+ben+",Ben\n"+tc.line+"\n"),
 			Options{Replace: true})
-		if err == nil || err.Error() != "1 of 2 lines refused, nothing imported: mend them and import the file again" {
+		if err == nil || err.Error() != "nothing was imported: 1 line is fine, 1 must be mended" {
 			t.Errorf("%q: %v", tc.line, err)
 		}
 		if l := report.Lines; len(l) != 2 || l[1].Action != Refused || l[1].Number != 3 || l[1].Reason != tc.reason {
@@ -124,12 +123,15 @@ func TestOneBadLineAppliesNothing(t *testing.T) {
 }
 
 func TestFilesThatAreNone(t *testing.T) {
-	const header = "the first line must name the columns, such as uid,employee_id,name or Ausweis;Mitarbeiter-ID;Name"
+	const none = "this is no badge list: its first line must name the columns: the badge (uid, Kartennummer) and " +
+		"whose it is (employee_id, Personalnummer, or Vorname and Nachname)"
 	for file, want := range map[string]string{
-		"":                       "the file is empty: its first line must name the columns, such as uid,employee_id,name",
-		"uid;employee_id\nx":     `there is no column "name": ` + header,
-		"\xD0\xCF\x11\xE0.....":  "this is an old Excel file (.xls): save it as .xlsx or as CSV",
-		"PK\x03\x04 no workbook": "the Excel file cannot be read: zip: not a valid zip file",
+		"":                         "the file is empty: its first line must name the columns, such as uid,employee_id,name",
+		"uid;Vorname\nx":           none,
+		"employee_id;name\nx":      none,
+		"%PDF-1.7\n%\xE2\xE3\n1 0": none,
+		"\xD0\xCF\x11\xE0.....":    "this is an old Excel file (.xls): save it as .xlsx or as CSV",
+		"PK\x03\x04 no workbook":   "the Excel file cannot be read: zip: not a valid zip file",
 	} {
 		r := open(t, filepath.Join(t.TempDir(), "roster.csv"))
 		if _, err := r.Import(strings.NewReader(file), Options{}); err == nil || err.Error() != want {
@@ -156,8 +158,8 @@ func TestAddAndRemove(t *testing.T) {
 	if a, err := r.Add(device.Badge{UID: uid, Employee: device.Employee{ID: ben}}, true); a != Moved || err != nil {
 		t.Errorf("moved on purpose: %s, %v", a, err)
 	}
-	if e, err := r.Remove(uid); err != nil || e.ID != ben {
-		t.Errorf("Remove = %v, %v", e, err)
+	if b, err := r.Remove(uid); err != nil || b.Employee.ID != ben {
+		t.Errorf("Remove = %v, %v", b, err)
 	}
 	if _, err := r.Remove(uid); err == nil {
 		t.Error("removed twice")

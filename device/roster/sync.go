@@ -11,21 +11,15 @@ import (
 	"timeclock/device"
 )
 
-// Directory lists the employees of the company, archived ones included; all of
-// them or an error.
-type Directory interface {
-	Employees(context.Context) ([]device.Person, error)
-}
-
 // Sync keeps the badge map as Zeitstrom has it.
 type Sync struct {
-	Roster    *Roster
-	Directory Directory
-	Numbers   device.Numbers               // how badge numbers are written there
-	Every     time.Duration                // 0: only when it is asked for
-	Tapped    func() func(device.UID) bool // knows the badges that were tapped and belong to nobody
-	Done      func(Merged)                 // called when a comparison by schedule has changed something; may be nil
-	Log       *slog.Logger
+	Roster  *Roster
+	People  *People
+	Numbers device.Numbers               // how badge numbers are written there
+	Every   time.Duration                // 0: only when it is asked for
+	Tapped  func() func(device.UID) bool // knows the badges that were tapped and belong to nobody
+	Done    func(Merged)                 // called when a comparison by schedule has changed something; may be nil
+	Log     *slog.Logger
 
 	mu     sync.Mutex
 	status SyncStatus
@@ -78,10 +72,10 @@ func (s *Sync) Run(ctx context.Context) error {
 
 // Now compares at once.
 func (s *Sync) Now(ctx context.Context, force bool) (Merged, error) {
-	people, err := s.Directory.Employees(ctx)
 	var m Merged
+	err := s.People.Ask(ctx)
 	if err == nil {
-		m, err = s.Roster.Merge(people, s.Numbers, s.Tapped(), force)
+		m, err = s.Roster.Merge(s.People.All(), s.Numbers, s.Tapped(), force)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -31,10 +31,7 @@ const (
 	maxRecord  = 64 << 10 // bytes of one line, cells with line breaks included
 )
 
-var (
-	errTooLong  = fmt.Errorf("the file has more than %d lines: this is no list of badges", maxRows)
-	errLongLine = fmt.Errorf("has more than %d kB: this is no list of badges", maxRecord>>10)
-)
+var errTooLong = fmt.Errorf("the file has more than %d lines: this is no list of badges", maxRows)
 
 // errEnough ends the reading of a file, or of a part of one, early.
 var errEnough = errors.New("enough was read")
@@ -128,7 +125,7 @@ func eachOfCSV(text io.Reader, f func(row) error) error {
 		}
 		line := firstLine(ahead)
 		if len(line) == maxRecord {
-			return fmt.Errorf("line %d %w", number, errLongLine)
+			return fmt.Errorf("line %d has more than %d kB: this is no list of badges", number, maxRecord>>10)
 		}
 		record, whole := firstRecord(ahead)
 		if !whole {

@@ -3,6 +3,7 @@ package uplink
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"timeclock/device"
@@ -128,7 +129,7 @@ func (u *Uplink) posted(h device.Undelivered, shape zeitstrom.Shape, err error) 
 }
 
 func (l *lane) incomparable(e *zeitstrom.Error) {
-	l.problem = "whether it arrived cannot be known: " + e.Error()
+	l.problem = fmt.Sprintf("whether it arrived cannot be known: %v", e)
 	l.wait(longest)
 }
 
@@ -242,7 +243,7 @@ func (u *Uplink) questionRefused(h device.Undelivered, l *lane, e *zeitstrom.Err
 	}
 	u.log.Warn("Zeitstrom refuses to say whether it has a booking; asking again later", "punch", h.ID, "words",
 		e.Words())
-	l.fails("Zeitstrom refuses to say whether it has the booking: "+e.Words(), 0)
+	l.fails(fmt.Sprintf("Zeitstrom refuses to say whether it has the booking: %s", e.Words()), 0)
 	l.hard = true
 }
 
@@ -270,8 +271,8 @@ func (u *Uplink) quarantine(p device.Punch, l *lane, words string) {
 	}
 	l.failures++
 	u.refused.wait(longest)
-	u.closed("Zeitstrom refuses one employee after the other with the same words, so the fault is not theirs; "+
-		"nothing is put into quarantine: "+words, false)
+	u.closed(fmt.Sprintf("Zeitstrom refuses one employee after the other with the same words, so the fault is not "+
+		"theirs; nothing is put into quarantine: %s", words), false)
 }
 
 // isBarred acts on a 403 to a post: the token may not post, or not for this employee. It
@@ -310,7 +311,7 @@ func (u *Uplink) questionBarred(h device.Undelivered, l *lane, e *zeitstrom.Erro
 		u.accepted()
 		u.delivered(h.Punch)
 	default:
-		l.problem = "whether it arrived is not known: " + e.Error()
+		l.problem = fmt.Sprintf("whether it arrived is not known: %v", e)
 		l.wait(longest)
 	}
 	u.open()

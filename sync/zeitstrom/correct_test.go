@@ -106,7 +106,7 @@ var operations = map[string]func(*zeitstrom.Client, context.Context) error{
 		_, err := c.Workdays(ctx, eight, eight, "")
 		return err
 	},
-	"employees": func(c *zeitstrom.Client, ctx context.Context) error { _, err := c.Employees(ctx); return err },
+	"employees": func(c *zeitstrom.Client, ctx context.Context) error { _, err := employees(ctx, c); return err },
 	"set-times": func(c *zeitstrom.Client, ctx context.Context) error {
 		return c.SetTimes(ctx, spanID, eight.Add(time.Hour), seventeen)
 	},

@@ -2,8 +2,10 @@ package zeitstrom
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"strings"
 	"time"
@@ -18,38 +20,63 @@ type employee struct {
 	ArchivedAt *time.Time `json:"archived_at"`
 	FirstName  string     `json:"first_name"`
 	LastName   string     `json:"last_name"`
+	Number     *string    `json:"accounting_number"`
+	External   *string    `json:"external_id"`
 	Token      *string    `json:"physical_token_id"`
+}
+
+// person is an employee in the clock's own words.
+func (e employee) person(id device.EmployeeID) device.Person {
+	text := func(s *string) string {
+		if s == nil {
+			return ""
+		}
+		return Sanitize(strings.TrimSpace(*s))
+	}
+	first, last := text(&e.FirstName), text(&e.LastName)
+	return device.Person{
+		Employee: device.Employee{
+			ID: id, Name: strings.TrimSpace(first + " " + last), LastName: last, Number: text(e.Number),
+		},
+		External: text(e.External), Badge: text(e.Token), Archived: e.ArchivedAt != nil,
+	}
 }
 
 // Employees lists everybody at Zeitstrom, page by page, archived people included:
 // GET employees/employees/. A list that ends early, or holds an employee without
-// an id, is an error.
-func (c *Client) Employees(ctx context.Context) ([]device.Person, error) {
-	all, err := list[employee](ctx, c, "employees/employees/", nil)
-	if err != nil {
-		return nil, err
-	}
-	people := make([]device.Person, len(all))
-	seen := map[device.EmployeeID]bool{}
-	for i, e := range all {
-		id, err := device.ParseEmployeeID(e.ID)
-		if err == nil && seen[id] {
-			err = errors.New("is listed twice")
-		}
-		seen[id] = true
-		if err != nil {
-			return nil, &Error{
-				Kind: NotAPI, Status: http.StatusOK, Sent: true,
-				Cause: fmt.Errorf("employee %d of %d: %w", i+1, len(all), err),
+// an id, ends with an error: what came before is not the whole list.
+func (c *Client) Employees(ctx context.Context) iter.Seq2[device.Person, error] {
+	return func(yield func(device.Person, error) bool) {
+		seen, n := map[[16]byte]bool{}, 0
+		for e, err := range pages[employee](ctx, c, "employees/employees/", nil) {
+			n++
+			var id device.EmployeeID
+			if err == nil {
+				if id, err = unseen(e.ID, seen); err != nil {
+					err = &Error{
+						Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("employee %d: %w", n, err),
+					}
+				}
+			}
+			if !yield(e.person(id), err) || err != nil {
+				return
 			}
 		}
-		people[i] = device.Person{
-			Employee: device.Employee{ID: id, Name: Sanitize(strings.TrimSpace(e.FirstName + " " + e.LastName))},
-			Archived: e.ArchivedAt != nil,
-		}
-		if e.Token != nil {
-			people[i].Number = strings.TrimSpace(*e.Token)
-		}
 	}
-	return people, nil
+}
+
+// unseen reads an id that is new in a list.
+func unseen(text string, seen map[[16]byte]bool) (id device.EmployeeID, err error) {
+	if id, err = device.ParseEmployeeID(text); err != nil {
+		return "", err
+	}
+	var key [16]byte // a list may be long
+	if _, err := hex.Decode(key[:], []byte(strings.ReplaceAll(string(id), "-", ""))); err != nil {
+		return "", err
+	}
+	if seen[key] {
+		return "", errors.New("is listed twice")
+	}
+	seen[key] = true
+	return id, nil
 }

@@ -59,7 +59,8 @@ func (e *Error) Error() string {
 	case NotAPI:
 		return fmt.Sprintf("this was not Zeitstrom answering: %v", e.Cause)
 	case Unauthorized:
-		return "Zeitstrom does not accept the token (401): put a valid one into the token file" + e.quote()
+		return fmt.Sprintf("Zeitstrom does not accept the token (401): put a valid one into the token file%s",
+			e.quote())
 	case Forbidden:
 		return fmt.Sprintf("the token has no permission for %s (403): give it the permission at Zeitstrom, "+
 			"or use another token%s", e.Request, e.quote())
@@ -68,7 +69,7 @@ func (e *Error) Error() string {
 	case NoToken:
 		return fmt.Sprintf("there is no token that can be read: %v", e.Cause)
 	case Throttled:
-		return "Zeitstrom asks to wait (429)" + e.quote()
+		return fmt.Sprintf("Zeitstrom asks to wait (429)%s", e.quote())
 	case Refused:
 		return fmt.Sprintf("Zeitstrom refused it (%d)%s", e.Status, e.quote())
 	}

@@ -48,5 +48,5 @@ func what(resp *http.Response, contentType string) string {
 	if contentType == "" {
 		contentType = "unknown content"
 	}
-	return "a body of " + contentType
+	return fmt.Sprintf("a body of %s", contentType)
 }

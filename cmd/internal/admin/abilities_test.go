@@ -146,7 +146,7 @@ var abilities = map[string]func(*world){
 		w.noted(device.EventBadgeMoved)
 	},
 	"RemoveBadge": func(w *world) {
-		w.equal("whose", use(w, DoRemoveBadge, WholeUID{hers.UID}), anna)
+		w.equal("whose", use(w, DoRemoveBadge, WholeUID{hers.UID}).Employee, anna)
 		w.has(hers.UID, device.Employee{})
 		w.noted(device.EventBadgeRemoved, string(anna.ID))
 	},
@@ -176,11 +176,12 @@ var abilities = map[string]func(*world){
 		}
 	},
 	"SyncBadges": func(w *world) {
+		theirs := device.Employee{ID: ben.ID, Name: ben.Name, LastName: "Weiß", Number: "7"}
 		w.server.SetPeople([]zeitstromtest.Employee{
-			{ID: string(ben.ID), FirstName: "Ben", LastName: "Weiß", Token: free.Hex()},
+			{ID: string(ben.ID), FirstName: "Ben", LastName: "Weiß", Number: "7", Token: free.Hex()},
 		})
 		w.equal("added", len(use(w, DoSyncBadges, false).Added), 1)
-		w.has(free, ben)
+		w.has(free, theirs)
 		w.noted(device.EventBadgesSynced, "1 added")
 	},
 	"UnclaimedBadges": func(w *world) {
@@ -211,11 +212,24 @@ var abilities = map[string]func(*world){
 		if _, err := w.rooms.Roster.Add(other, false); err != nil {
 			w.Fatal(err)
 		}
-		for who, problem := range map[string]string{"nobody": "nobody in the badge map", anna.Name: "2 employees"} {
+		for who, problem := range map[string]string{"nobody": `no employee is called "nobody"`, "müller": "fits several"} {
 			if _, err := try(w, DoEmployee, who); err == nil || !strings.Contains(err.Error(), problem) {
 				w.Errorf("%s: %v", who, err)
 			}
 		}
+	},
+	"FindPeople": func(w *world) {
+		w.server.SetPeople([]zeitstromtest.Employee{
+			{ID: string(ben.ID), FirstName: "Ben", LastName: "Weiß", Number: "7", External: "E-7"},
+			{ID: string(anna.ID), FirstName: "Anna", LastName: "Müller", Number: "8"},
+			{ID: "a1b2c3d4-e5f6-7890-abcd-000000000009", FirstName: "Gone", LastName: "Weiß", Archived: true},
+		})
+		found := use(w, DoFindPeople, Lookup{Words: "weiss"})
+		w.equal("at Zeitstrom", len(found.People), 1)
+		w.equal("who", found.People[0].Listed()+found.People[0].Number+found.People[0].External, "Weiß, Ben7E-7")
+		w.equal("problem", found.Problem, "")
+		w.equal("her badges", use(w, DoFindPeople, Lookup{Words: "8"}).People[0].Badges, 1)
+		w.equal("more", use(w, DoFindPeople, Lookup{Words: "e", Most: 1}).More, 1)
 	},
 	"Enroll": func(w *world) {
 		s := use(w, DoEnroll, Enroll{Who: string(ben.ID), Name: ben.Name, Way: roster.Another})
@@ -238,9 +252,9 @@ var abilities = map[string]func(*world){
 	},
 	"Corrected": func(w *world) {
 		w.append(anna, device.CheckIn, time.Hour)
-		x := Correction{device.EventTimesCorrected, "7", anna.ID}
+		x := Correction{device.EventTimesCorrected, "7", anna.ID, "late train"}
 		w.equal("pending", use(w, DoCorrected, x), 1)
-		w.noted(device.EventTimesCorrected, "timespan 7 of "+string(anna.ID))
+		w.noted(device.EventTimesCorrected, "timespan 7 of "+string(anna.ID)+": late train")
 		x.Employee = ben.ID
 		if _, _, err := w.rooms.Uplink.Refresh(w.Context(), ben.ID); err != nil { // it is online from here on
 			w.Fatal(err)
@@ -272,63 +286,4 @@ var abilities = map[string]func(*world){
 		use(w, DoNoteReset, None{})
 		w.noted(device.EventAccountsReset)
 	},
-}
-
-// pageAbilities are what only the page has.
-var pageAbilities = map[string]func(*world){
-	"Settings":  func(w *world) { w.equal("settings", w.admin.Settings(), []string{"state_dir = x"}) },
-	"ShortName": func(w *world) { w.equal("name", w.admin.ShortName(ben.Name), "B. W.") },
-	"Backlog":   func(w *world) { w.equal("samples", len(w.admin.Backlog()), 1) },
-	"Paired": func(w *world) {
-		w.admin.Paired(w.by)
-		w.noted(device.EventAdminPaired, w.by)
-	},
-	"AccountSet": func(w *world) {
-		w.admin.AccountSet(w.by, "eva", "viewer")
-		w.noted(device.EventAccountSet, "eva (viewer)")
-	},
-	"AccountRemoved": func(w *world) {
-		w.admin.AccountRemoved(w.by, "eva")
-		w.noted(device.EventAccountRemoved, "eva")
-	},
-	"BookOrphans": func(w *world) {
-		tap := device.Tap{UID: free, Time: time.Now().Add(-time.Hour)}
-		if _, err := w.rooms.Queue.Keep(tap, time.Minute, true); err != nil {
-			w.Fatal(err)
-		}
-		w.admin.BookOrphans()
-		w.equal("before its badge is known", w.rooms.Queue.Stats().Pending, 0)
-		if _, err := w.rooms.Roster.Add(device.Badge{UID: free, Employee: ben}, false); err != nil {
-			w.Fatal(err)
-		}
-		w.admin.BookOrphans()
-		w.equal("then", w.rooms.Queue.Stats().Pending, 1)
-		w.by = "" // nobody asked for it
-		w.noted(device.EventTapsBooked)
-	},
-	"WhoIsIn": func(w *world) {
-		w.append(anna, device.CheckIn, time.Hour)
-		r, err := w.admin.WhoIsIn(w.Context(), false)
-		if err != nil || len(r.People) != 1 || !r.People[0].In || r.Asked != 0 {
-			w.Errorf("%+v, %v", r, err)
-		}
-		w = newWorld(w.T)
-		w.server.Put(zeitstromtest.Timespan{Employee: string(anna.ID), CheckIn: time.Now().Add(-time.Hour)})
-		if _, _, err := w.rooms.Uplink.Refresh(w.Context(), anna.ID); err != nil { // it is online from here on
-			w.Fatal(err)
-		}
-		r, err = w.admin.WhoIsIn(w.Context(), true)
-		if err != nil || !r.People[0].In || r.People[0].Source != device.Zeitstrom || r.Asked != 1 || r.Answered != 1 {
-			w.Errorf("%+v, %v", r, err)
-		}
-	},
-	"Desk": (*world).desk,
-}
-
-// has fails unless a badge is that employee's, or nobody's.
-func (w *world) has(u device.UID, e device.Employee) {
-	w.Helper()
-	if b, _ := w.rooms.Roster.Lookup(u); b.Employee != e || b.Blocked {
-		w.Errorf("badge %s is %+v, want %v's", u.Hex(), b, e)
-	}
 }

@@ -30,6 +30,7 @@ const Console = "console"
 type Rooms struct {
 	Version    string
 	Roster     *roster.Roster
+	People     *roster.People
 	Sync       *roster.Sync
 	Enrollment *roster.Enrollment
 	Queue      *queue.Store
@@ -44,11 +45,15 @@ type Rooms struct {
 	Display  *display.Display
 	Signal   *display.Signal
 	Style    display.Style
-	Rules    device.Rules
-	Page     Page            // nil: there is none
-	Settings []string        // as they were read, a key to a line
-	Refused  string          // why it does not run on the settings that there are; empty: it does
-	Log      func() []string // its newest lines, oldest first
+	// Nothing of that kind is in the settings.
+	NoDisplay, NoSignal bool
+	Door                Door
+	Policy              Policy
+	Rules               device.Rules
+	Page                Page            // nil: there is none
+	Settings            []string        // as they were read, a key to a line
+	Refused             string          // why it does not run on the settings that there are; empty: it does
+	Log                 func() []string // its newest lines, oldest first
 	// Hanging names the parts that do not come round in time; empty if all do.
 	Hanging func(ctx context.Context, patience time.Duration) string
 	// Examine looks at everything.
@@ -56,6 +61,12 @@ type Rooms struct {
 	// Bring brings a badge to a simulated reader and returns the answer; nil with a real reader:
 	// nobody clocks in by shell.
 	Bring func(context.Context, device.UID) (device.Outcome, error)
+}
+
+// Door is what this clock is called, for people.
+type Door struct {
+	Name    string
+	Company string // empty: nobody has said
 }
 
 // Storage is the queue file under the queue.

@@ -101,6 +101,7 @@ func newWorld(t *testing.T) *world {
 			device.Hours{}, time.UTC, log),
 		Style: display.Style{Language: english, Names: device.Initials, Zone: time.UTC},
 		Rules: device.Rules{Lockout: time.Minute, LongestShift: 14 * time.Hour, Zone: time.UTC}, Page: w.page,
+		Door: Door{"North gate", "Example Ltd"}, Policy: Policy{KeepDays: 730},
 		Settings: []string{"state_dir = x"}, Refused: "a mistake", Log: func() []string { return []string{"started"} },
 		Hanging: func(context.Context, time.Duration) string { return "uplink" },
 		Examine: func(context.Context, Status) []doctor.Finding {
@@ -112,8 +113,9 @@ func newWorld(t *testing.T) *world {
 	}
 	r.Enrollment = roster.NewEnrollment(r.Roster)
 	r.Uplink = uplink.New(store, api, uplink.Options{}, log)
+	r.People = roster.NewPeople(filepath.Join(dir, "employees.csv"), api)
 	r.Sync = &roster.Sync{
-		Roster: r.Roster, Directory: api, Numbers: device.Hex, Log: log,
+		Roster: r.Roster, People: r.People, Numbers: device.Hex, Log: log,
 		Tapped: func() func(device.UID) bool { return w.admin.Tapped() },
 	}
 	r.Display = display.New(r.Style, display.Care{}, func() display.Facts { return display.Facts{} }, log)

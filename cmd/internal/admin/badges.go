@@ -2,20 +2,18 @@ package admin
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"timeclock/device"
 	"timeclock/device/roster"
 )
 
-// Badges lists the badge map, by name.
+// Badges lists the badge map, by last name.
 func (a *Admin) Badges(context.Context, string, None) ([]device.Badge, error) {
-	return a.rooms.Roster.List()
+	return a.rooms.Roster.List(), nil
 }
 
 // badgeEvents are what the journal says of what became of a badge.
@@ -37,11 +35,11 @@ func (a *Admin) AddBadge(_ context.Context, by string, n NewBadge) (roster.Actio
 	return action, err
 }
 
-// RemoveBadge takes a badge out of the map, and returns whose it was.
-func (a *Admin) RemoveBadge(_ context.Context, by string, uid WholeUID) (device.Employee, error) {
-	e, err := a.rooms.Roster.Remove(uid.UID)
-	a.did(by, device.EventBadgeRemoved, fmt.Sprintf("%s of %s", uid, e.ID), err)
-	return e, err
+// RemoveBadge takes a badge out of the map, and returns it as it was.
+func (a *Admin) RemoveBadge(_ context.Context, by string, uid WholeUID) (device.Badge, error) {
+	b, err := a.rooms.Roster.Remove(uid.UID)
+	a.did(by, device.EventBadgeRemoved, fmt.Sprintf("%s of %s", uid, b.Employee.ID), err)
+	return b, err
 }
 
 // Block is whether a badge may be used.
@@ -71,11 +69,17 @@ type BadgeList struct {
 
 // ImportBadges takes over a badge list. The report comes beside an error that says why nothing was
 // imported.
-func (a *Admin) ImportBadges(_ context.Context, by string, l BadgeList) (roster.Report, error) {
-	o := roster.Options{Numbers: l.Numbers, Replace: l.Replace, Dry: l.Dry, Tapped: a.Tapped()}
+func (a *Admin) ImportBadges(ctx context.Context, by string, l BadgeList) (roster.Report, error) {
+	staff, notice := a.staff(ctx)
+	o := roster.Options{Numbers: l.Numbers, Replace: l.Replace, Dry: l.Dry, Tapped: a.Tapped(), Staff: staff}
 	report, err := a.rooms.Roster.Import(bytes.NewReader(l.File), o)
+	report.Notice = *notice
 	if !l.Dry {
-		why := fmt.Sprintf("%d lines, %d removed", len(report.Lines), len(report.Removed))
+		removed := 0
+		if l.Replace {
+			removed = len(report.Missing)
+		}
+		why := fmt.Sprintf("%d lines, %d removed", len(report.Lines), removed)
 		a.did(by, device.EventBadgesImported, why, err)
 		a.BookOrphans()
 	}
@@ -146,7 +150,7 @@ func (a *Admin) Enroll(ctx context.Context, by string, wish Enroll) (roster.Enro
 	if err != nil {
 		return roster.EnrollState{}, err
 	}
-	e.Name = cmp.Or(strings.TrimSpace(wish.Name), e.Name)
+	e = Named(e, wish.Name)
 	return a.rooms.Enrollment.Begin(e, wish.Way, func(s roster.EnrollState) {
 		why := fmt.Sprintf("%s for %s (%s), %d blocked", s.Badge.UID, e.ID, wish.Way, len(s.Blocked))
 		a.did(by, device.EventBadgeEnrolled, why, nil)
@@ -241,37 +245,10 @@ func (a *Admin) Claim(ctx context.Context, by string, c Claim) ([]Punch, error) 
 	if err != nil {
 		return nil, err
 	}
-	names := a.rooms.Roster.Names()
+	names := a.rooms.Roster.Employees()
 	out := make([]Punch, len(plan))
 	for i, p := range plan {
 		out[i] = a.punch(device.Entry{Punch: p, State: device.Pending}, names)
 	}
 	return out, nil
-}
-
-// Employee finds an employee by id, by a badge, or by a name that only one has.
-func (a *Admin) Employee(_ context.Context, _ string, who string) (device.Employee, error) {
-	names := a.rooms.Roster.Names()
-	if id, err := device.ParseEmployeeID(who); err == nil {
-		return device.Employee{ID: id, Name: names[id]}, nil
-	}
-	if uid, err := device.ParseUID(who); err == nil {
-		if b, known := a.rooms.Roster.Lookup(uid); known {
-			return b.Employee, nil
-		}
-	}
-	var found []device.Employee
-	for id, name := range names {
-		if strings.EqualFold(name, strings.TrimSpace(who)) {
-			found = append(found, device.Employee{ID: id, Name: name})
-		}
-	}
-	switch len(found) {
-	case 0:
-		return device.Employee{}, fmt.Errorf("nobody in the badge map has the name or the badge %q: "+
-			"give the employee id, a UUID, as Zeitstrom shows it", who)
-	case 1:
-		return found[0], nil
-	}
-	return device.Employee{}, fmt.Errorf("%d employees are called %s: give the employee id", len(found), who)
 }

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"timeclock/device/doctor"
@@ -12,7 +13,12 @@ type Examination struct {
 	At       time.Time        `json:"at"` // zero: nobody has looked yet
 	Verdict  doctor.Verdict   `json:"verdict"`
 	Findings []doctor.Finding `json:"findings"`
+
+	quiet bool // nobody has asked for it
 }
+
+// IsNews reports whether somebody wants to hear of it at the display.
+func (x Examination) IsNews() bool { return !x.At.IsZero() && !x.quiet }
 
 // Examine looks at everything, which takes seconds.
 func (a *Admin) Examine(ctx context.Context, by string, _ None) (Examination, error) {
@@ -30,6 +36,14 @@ func (a *Admin) Examined(findings []doctor.Finding) Examination {
 	defer a.examining.Unlock()
 	a.newest = x
 	return x
+}
+
+// Reexamined keeps what was found by a look that nobody has asked for. The display does not tell of it.
+func (a *Admin) Reexamined(findings []doctor.Finding) {
+	a.Examined(findings)
+	a.examining.Lock()
+	defer a.examining.Unlock()
+	a.newest.quiet = true
 }
 
 // Examination returns the newest one.
@@ -55,10 +69,10 @@ func (a *Admin) Health(ctx context.Context, _ string, _ None) (Health, error) {
 	s := a.Glance()
 	h := Health{Version: s.Version, Reader: s.Reader.Problem}
 	if s.Storage.Problem != "" {
-		h.Problem = "bookings cannot be saved: " + s.Storage.Problem
+		h.Problem = fmt.Sprintf("bookings cannot be saved: %s", s.Storage.Problem)
 	}
 	if hangs := a.rooms.Hanging(ctx, comeRound); hangs != "" {
-		h.Problem = "it hangs: " + hangs
+		h.Problem = fmt.Sprintf("it hangs: %s", hangs)
 	}
 	return h, nil
 }
@@ -76,6 +90,9 @@ func (a *Admin) Settings() []string { return a.rooms.Settings }
 
 // Zone is in which times are shown.
 func (a *Admin) Zone() *time.Location { return a.rooms.Style.Zone }
+
+// Door is what this clock is called.
+func (a *Admin) Door() Door { return a.rooms.Door }
 
 // ShortName is a name as everybody may see it.
 func (a *Admin) ShortName(name string) string { return a.rooms.Style.Names.Shorten(name) }

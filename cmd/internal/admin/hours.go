@@ -30,12 +30,17 @@ type Correction struct {
 	Kind     device.EventKind
 	Timespan string
 	Employee device.EmployeeID // empty: Zeitstrom does not tell
+	Reason   string            // in the words of whoever corrects; empty: they have not said
 }
 
 // Corrected notes a correction, and lets the clock learn at once what the employee
 // did last. It returns how many of their bookings Zeitstrom does not have.
 func (a *Admin) Corrected(ctx context.Context, by string, x Correction) (pending int, err error) {
-	a.did(by, x.Kind, fmt.Sprintf("timespan %s of %s", x.Timespan, x.Employee), nil)
+	why := fmt.Sprintf("timespan %s of %s", x.Timespan, x.Employee)
+	if x.Reason != "" {
+		why += ": " + x.Reason
+	}
+	a.did(by, x.Kind, why, nil)
 	if x.Employee == "" {
 		return 0, nil
 	}
@@ -65,12 +70,37 @@ type Desk struct {
 	api  *zeitstrom.Client
 	zone *time.Location // in which days are meant
 	tell func(context.Context, Correction) (pending int, err error)
+	why  string
 }
 
 // NewDesk opens a desk. Tell is told of each correction, and says how many of the employee's
 // bookings Zeitstrom does not have.
 func NewDesk(api *zeitstrom.Client, zone *time.Location, tell func(context.Context, Correction) (int, error)) *Desk {
-	return &Desk{api, zone, tell}
+	return &Desk{api: api, zone: zone, tell: tell}
+}
+
+// Because is the desk for corrections that have a reason. The clock's journal keeps it: the API takes
+// none, and the employee's comment is theirs.
+func (d *Desk) Because(why string) *Desk {
+	because := *d
+	because.why = why
+	return &because
+}
+
+// Try asks Zeitstrom for something that an admin's token may read. That it may also change something
+// shows only when something is changed.
+func (d *Desk) Try(ctx context.Context) error {
+	now := time.Now()
+	for _, err := range d.Days(ctx, "", now, now, "") {
+		return err
+	}
+	return nil
+}
+
+// Works reports whether somebody works in a timespan now: it is open, and began within the longest
+// shift.
+func (a *Admin) Works(t Timespan) bool {
+	return t.CheckOut.IsZero() && time.Since(t.CheckIn) <= a.rooms.Rules.LongestShift
 }
 
 // Desk opens a desk for somebody: by a token that they have brought, which is kept
@@ -210,7 +240,7 @@ func (d *Desk) done(ctx context.Context, kind device.EventKind, t Timespan, err 
 	case err != nil:
 		return Done{}, err
 	}
-	pending, _ := d.tell(ctx, Correction{kind, t.ID, t.Employee}) // it is done, whatever the clock makes of it
+	pending, _ := d.tell(ctx, Correction{kind, t.ID, t.Employee, d.why}) // it is done, whatever the clock makes of it
 	return Done{t, pending}, err
 }
 

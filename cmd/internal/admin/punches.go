@@ -57,6 +57,7 @@ type Punch struct {
 	ID       device.PunchID    `json:"punch_id"`
 	Employee device.EmployeeID `json:"employee_id"`
 	Name     string            `json:"name"`
+	Number   string            `json:"personnel_number,omitempty"`
 	Intent   device.Intent     `json:"intent"`
 	Time     time.Time         `json:"time"`
 	State    device.State      `json:"state"`
@@ -87,9 +88,10 @@ func newBasis(p device.Punch) Basis {
 	return Basis{p.Basis.Source, p.Basis.Intent, optional(p.Basis.Time), p.Basis.Silent}
 }
 
-func (a *Admin) punch(e device.Entry, names map[device.EmployeeID]string) Punch {
+func (a *Admin) punch(e device.Entry, names map[device.EmployeeID]device.Employee) Punch {
 	p := Punch{
-		ID: e.ID, Employee: e.Employee, Name: names[e.Employee], Intent: e.Intent, Time: e.Time.UTC(),
+		ID: e.ID, Employee: e.Employee, Name: names[e.Employee].Name, Number: names[e.Employee].Number,
+		Intent: e.Intent, Time: e.Time.UTC(),
 		State: shown(e), Reason: cmp.Or(e.Reason, a.rooms.Uplink.Status().Stuck[e.ID]), Since: optional(e.Since),
 		Basis: newBasis(e.Punch), Times: Times{Uncertain: e.Stamp.Uncertain, Raw: optional(e.Raw)},
 	}
@@ -110,16 +112,21 @@ func shown(e device.Entry) device.State {
 // Punch returns one punch.
 func (a *Admin) Punch(_ context.Context, _ string, id device.PunchID) (Punch, error) {
 	e, err := a.rooms.Queue.Find(id)
-	return a.punch(e, a.rooms.Roster.Names()), err
+	return a.punch(e, a.rooms.Roster.Employees()), err
 }
 
 // recent is how many punches Punches returns of those that were delivered.
-const recent = 1000
+const (
+	recent      = 1000
+	manyPunches = 10_000 // since an instant: days of a large company
+)
 
 // Which punches to list.
 type Which struct {
 	All  bool // the newest of any state, newest first; else what Zeitstrom does not have yet, in order
 	Most int  // 0: a thousand of all, and no bound for the others
+	// Since is from when on they are of any state; zero: the newest are, whenever they were made.
+	Since time.Time
 }
 
 // Punches lists them.
@@ -127,9 +134,13 @@ func (a *Admin) Punches(_ context.Context, _ string, w Which) ([]Punch, error) {
 	var entries []device.Entry
 	var err error
 	if w.All {
+		most := cmp.Or(w.Most, recent)
+		if !w.Since.IsZero() {
+			most = manyPunches
+		}
 		err = a.rooms.Queue.Backward(func(e device.Entry) bool {
 			entries = append(entries, e)
-			return len(entries) < cmp.Or(w.Most, recent)
+			return (e.Claimed || e.Stamp.Uncertain || e.Time.After(w.Since)) && len(entries) < most
 		})
 	} else {
 		entries, err = a.rooms.Queue.Undelivered()
@@ -137,7 +148,7 @@ func (a *Admin) Punches(_ context.Context, _ string, w Which) ([]Punch, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := a.rooms.Roster.Names()
+	names := a.rooms.Roster.Employees()
 	out := make([]Punch, len(entries))
 	for i, e := range entries {
 		out[i] = a.punch(e, names)

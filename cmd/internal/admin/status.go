@@ -60,9 +60,10 @@ type Status struct {
 type Part struct {
 	Healthy bool   `json:"healthy"`
 	Problem string `json:"problem"`
+	None    bool   `json:"-"` // there is none, by the settings
 }
 
-func newPart(problem string) Part { return Part{problem == "", problem} }
+func newPart(problem string) Part { return Part{Healthy: problem == "", Problem: problem} }
 
 // RosterStatus is how the badge map is.
 type RosterStatus struct {
@@ -157,6 +158,7 @@ func (a *Admin) Glance() Status {
 	s.Reader = readerStatus(r.Reader.Health())
 	s.Uplink = a.uplinkStatus(r.Uplink.Status())
 	s.Display, s.Signal = newPart(r.Display.Problem()), newPart(r.Signal.Problem())
+	s.Display.None, s.Signal.None = r.NoDisplay, r.NoSignal
 	if p := r.Page; p != nil {
 		s.Page = PageStatus{p.Address(), p.Problem(), p.Code(), p.Fingerprint()}
 	}
@@ -203,9 +205,9 @@ func (a *Admin) skews(found []uplink.Skew) []Skew {
 	if len(found) == 0 {
 		return out
 	}
-	names := a.rooms.Roster.Names()
+	names := a.rooms.Roster.Employees()
 	for _, s := range found {
-		out = append(out, Skew{s.Employee, names[s.Employee], s.At.UTC(), int(s.Ahead / time.Second)})
+		out = append(out, Skew{s.Employee, names[s.Employee].Name, s.At.UTC(), int(s.Ahead / time.Second)})
 	}
 	return out
 }

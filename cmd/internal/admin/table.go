@@ -53,6 +53,7 @@ var (
 	DoUnclaimed       = ability("unclaimed", (*Admin).UnclaimedBadges)
 	DoClaim           = ability("claim", (*Admin).Claim)
 	DoEmployee        = ability("employee", (*Admin).Employee)
+	DoFindPeople      = ability("find-people", (*Admin).FindPeople)
 	DoEnroll          = ability("enroll", (*Admin).Enroll)
 	DoAwaitEnrollment = ability("await-enrollment", (*Admin).AwaitEnrollment)
 	DoEndEnrollment   = ability("end-enrollment", (*Admin).EndEnrollment)

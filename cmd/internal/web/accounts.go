@@ -98,9 +98,9 @@ func (a *accounts) open(stateDir string) {
 		}
 		a.fresh = true
 	case errors.Is(err, fs.ErrNotExist):
-		a.broken = "the accounts of this page are gone: " + reset
+		a.broken = fmt.Sprintf("the accounts of this page are gone: %s", reset)
 	case err != nil, !slices.ContainsFunc(list, func(x account) bool { return x.Role == Admin }):
-		a.broken = "the accounts of this page are damaged: " + reset
+		a.broken = fmt.Sprintf("the accounts of this page are damaged: %s", reset)
 	default:
 		a.list = list
 		if noMark != nil { // version 0.9 made none

@@ -1,139 +1,99 @@
 package web
 
 import (
-	"errors"
-	"fmt"
-	"io"
+	"cmp"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"timeclock/cmd/internal/admin"
 	"timeclock/device"
 	"timeclock/device/roster"
 )
 
-// badgesShown bounds a page; the search finds the others.
-const badgesShown = 200
+// badgesShown is how many badges a page of the list has.
+const badgesShown = 50
+
+// badgeSorts are the orders of the list; the badges come in the first one.
+var badgeSorts = map[string]func(a, b device.Badge) int{
+	"name":   nil,
+	"badge":  func(a, b device.Badge) int { return a.UID.Compare(b.UID) },
+	"origin": func(a, b device.Badge) int { return cmp.Compare(a.Origin, b.Origin) },
+	"valid": func(a, b device.Badge) int { // blocked ones first, then those that end first
+		return cmp.Or(cmp.Compare(b2i(b.Blocked), b2i(a.Blocked)), cmp.Compare(orNever(a.Until), orNever(b.Until)))
+	},
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// orNever is a last day, or one behind all of them.
+func orNever(day string) string { return cmp.Or(day, "9999-12-31") }
+
+// badgesData is what the list of badges shows.
+type badgesData struct {
+	Query, Sort    string
+	Sorts          []string
+	Badges         []device.Badge
+	Found          int
+	Number, Pages  int
+	Previous, Next string // addresses; empty: there is none
+	Here           string // the query of this page's address
+	Status         admin.Status
+}
 
 func (s *Server) badgesPage(w http.ResponseWriter, r *http.Request) {
-	s.showBadges(w, r, http.StatusOK, nil, "")
-}
-
-// badgesData is what the page of badges shows.
-type badgesData struct {
-	Query   string
-	Badges  []device.Badge
-	More    int
-	Status  admin.Status
-	Enrolls roster.EnrollState
-	Report  *importReport
-}
-
-type importReport struct {
-	roster.Report
-	Dry   bool
-	Count map[string]int
-	Lines []roster.Line // the refused ones, or the first ones
-}
-
-func (s *Server) showBadges(w http.ResponseWriter, r *http.Request, status int, report *importReport, problem string) {
-	q := strings.TrimSpace(r.URL.Query().Get("q"))
+	d := badgesData{
+		Query: strings.TrimSpace(r.FormValue("q")), Sort: r.FormValue("sort"),
+		Sorts: []string{"name", "badge", "valid", "origin"}, Status: s.status(r),
+	}
+	if !slices.Contains(d.Sorts, d.Sort) {
+		d.Sort = d.Sorts[0]
+	}
 	all, err := s.admin.Badges(r.Context(), "", admin.None{})
-	if err != nil {
-		problem = s.explain(r, err)
+	found := s.findBadges(r, all, d.Query)
+	if order := badgeSorts[d.Sort]; order != nil {
+		slices.SortStableFunc(found, order)
 	}
-	u, _ := visitor(r)
-	v := view{User: u, admin: s.admin}
-	found := slices.DeleteFunc(all, func(b device.Badge) bool {
-		text := strings.ToLower(v.Name(b.Employee.Name) + " " + string(b.Employee.ID) + " " + v.UID(b.UID))
-		return !strings.Contains(text, strings.ToLower(q))
+	d.Found, d.Pages = len(found), max(1, (len(found)+badgesShown-1)/badgesShown)
+	n, _ := strconv.Atoi(r.FormValue("page"))
+	d.Number = min(max(1, n), d.Pages)
+	d.Badges = found[(d.Number-1)*badgesShown : min(d.Number*badgesShown, len(found))]
+	at := func(page int) string {
+		if page < 1 || page > d.Pages {
+			return ""
+		}
+		return "?" + url.Values{"q": {d.Query}, "sort": {d.Sort}, "page": {strconv.Itoa(page)}}.Encode()
+	}
+	d.Previous, d.Here, d.Next = at(d.Number-1), at(d.Number), at(d.Number+1)
+	s.answer(w, r, http.StatusOK, "badges", d, s.explain(r, err))
+}
+
+// findBadges are those whose owner or number has what was typed.
+func (s *Server) findBadges(r *http.Request, all []device.Badge, words string) []device.Badge {
+	if words == "" {
+		return all
+	}
+	v := s.viewOf(r)
+	asked, digits := roster.Ask(words), strings.ToUpper(strings.NewReplacer(" ", "", ":", "", "-", "").Replace(words))
+	return slices.DeleteFunc(all, func(b device.Badge) bool {
+		return !v.fits(asked, b.Employee) && !strings.Contains(v.UID(b.UID), digits)
 	})
-	clock := s.status(r)
-	data := badgesData{
-		Query: q, Badges: found[:min(badgesShown, len(found))], Status: clock, Enrolls: clock.Enrollment,
-		Report: report,
-	}
-	data.More = len(found) - len(data.Badges)
-	s.answer(w, r, status, "badges", data, problem)
 }
 
-// importBadges takes over a list, or shows what would become of it.
-func (s *Server) importBadges(w http.ResponseWriter, r *http.Request) {
-	u, _ := visitor(r)
-	l, name, err := badgeList(r)
-	switch {
-	case errors.Is(err, errNoFile):
-		s.showBadges(w, r, http.StatusBadRequest, nil, s.text(r, "no_file"))
-		return
-	case err != nil:
-		s.showBadges(w, r, http.StatusBadRequest, nil, s.explain(r, err))
-		return
+// fits reports whether an employee fits a question, as far as the reader may see them.
+func (v view) fits(q roster.Question, e device.Employee) bool {
+	if !v.Admin() {
+		e = device.Employee{Name: v.Name(e.Name)}
 	}
-	problem := ""
-	if l.Replace && !l.Dry && r.FormValue("sure") == "" { // a look first, and the import if nothing goes
-		look := l
-		look.Dry = true
-		report, err := s.admin.ImportBadges(r.Context(), u.Name, look)
-		if n := len(report.Removed); n > 0 && err == nil {
-			problem, l.Dry = s.text(r, "removes", n), true
-		}
-	}
-	report, err := s.admin.ImportBadges(r.Context(), u.Name, l)
-	out := &importReport{Report: report, Dry: l.Dry, Count: map[string]int{}}
-	for _, l := range report.Lines {
-		out.Count[string(l.Action)]++
-		if len(out.Lines) < 100 && (l.Action == roster.Refused || err == nil) {
-			out.Lines = append(out.Lines, l)
-		}
-	}
-	if err != nil {
-		s.showBadges(w, r, http.StatusBadRequest, out, name+": "+s.explain(r, err))
-		return
-	}
-	s.showBadges(w, r, http.StatusOK, out, problem)
-}
-
-// errNoFile says that a form came without its file.
-var errNoFile = errors.New("no file")
-
-// badgeList reads the form of an import.
-func badgeList(r *http.Request) (l admin.BadgeList, name string, err error) {
-	file, header, err := r.FormFile("file")
-	if err != nil {
-		return l, "", errNoFile
-	}
-	defer file.Close()
-	if l.File, err = io.ReadAll(file); err != nil {
-		return l, "", err
-	}
-	l.Replace, l.Dry = r.FormValue("replace") != "", r.FormValue("do") != "import"
-	l.Numbers, err = device.ParseNumbers(r.FormValue("numbers"))
-	return l, header.Filename, err
-}
-
-// employee reads the fields employee and name of a form.
-func (s *Server) employee(r *http.Request) (device.Employee, error) {
-	e, err := s.admin.Employee(r.Context(), "", r.FormValue("employee"))
-	if name := strings.TrimSpace(r.FormValue("name")); name != "" && err == nil {
-		e.Name = name
-	}
-	return e, err
-}
-
-func (s *Server) addBadge(r *http.Request, who string) (string, error) {
-	uid, err := device.ParseUID(r.FormValue("uid"))
-	if err != nil {
-		return "", err
-	}
-	e, err := s.employee(r)
-	if err != nil {
-		return "", err
-	}
-	b := device.Badge{UID: uid, Employee: e, From: r.FormValue("from"), Until: r.FormValue("until")}
-	action, err := s.admin.AddBadge(r.Context(), who, admin.NewBadge{Badge: b, Move: r.FormValue("move") != ""})
-	return fmt.Sprintf("%s: %s → %s", action, uid.Hex(), e.Name), err
+	return q.Fits(device.Person{Employee: e}) != roster.NoFit
 }
 
 func (s *Server) blockBadge(r *http.Request, who string) (string, error) {
@@ -146,7 +106,11 @@ func (s *Server) blockBadge(r *http.Request, who string) (string, error) {
 		return "", errEmpty
 	}
 	e, err := s.admin.BlockBadge(r.Context(), who, admin.Block{Badge: admin.WholeUID{UID: uid}, Blocked: blocked})
-	return s.text(r, "badge_done", uid.Hex(), e.Name), err
+	done := "badge_unblocked"
+	if blocked {
+		done = "badge_blocked"
+	}
+	return s.text(r, done, uid.Hex(), e.Name), err
 }
 
 func (s *Server) removeBadge(r *http.Request, who string) (string, error) {
@@ -154,24 +118,27 @@ func (s *Server) removeBadge(r *http.Request, who string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	e, err := s.admin.RemoveBadge(r.Context(), who, admin.WholeUID{UID: uid})
-	return s.text(r, "badge_removed", uid.Hex(), e.Name), err
-}
-
-func (s *Server) enroll(r *http.Request, who string) (string, error) {
-	way := roster.Way(r.FormValue("way"))
-	if way != roster.Another && way != roster.Renewed && way != roster.MovedTo {
-		return "", errEmpty
+	b, err := s.admin.RemoveBadge(r.Context(), who, admin.WholeUID{UID: uid})
+	if err != nil {
+		return "", err
 	}
-	_, err := s.admin.Enroll(r.Context(), who, admin.Enroll{
-		Who: r.FormValue("employee"), Name: r.FormValue("name"), Way: way,
-	})
-	return "", err
+	u, _ := visitor(r)
+	s.sessions.change(u.key, func(x *session) { x.removed = &removed{b, time.Now()} })
+	return s.text(r, "badge_removed", uid.Hex(), b.Employee.Name), nil
 }
 
-func (s *Server) unenroll(r *http.Request, who string) (string, error) {
-	_, err := s.admin.EndEnrollment(r.Context(), who, 0)
-	return "", err
+// undo puts the badge back that was removed last.
+func (s *Server) undo(r *http.Request, who string) (string, error) {
+	u, _ := visitor(r)
+	if !u.CanUndo() {
+		return "", errTooLate
+	}
+	_, err := s.admin.AddBadge(r.Context(), who, admin.NewBadge{Badge: u.removed.badge})
+	if err != nil {
+		return "", err
+	}
+	s.sessions.change(u.key, func(x *session) { x.removed = nil })
+	return s.text(r, "badge_back", u.removed.badge.UID.Hex(), u.removed.badge.Employee.Name), nil
 }
 
 func (s *Server) syncBadges(r *http.Request, who string) (string, error) {
@@ -198,5 +165,5 @@ func (s *Server) claim(r *http.Request, who string) (string, error) {
 	plan, err := s.admin.Claim(r.Context(), who, admin.Claim{
 		Badge: device.Badge{UID: uid, Employee: e}, Force: r.FormValue("force") != "",
 	})
-	return s.text(r, "claimed", len(plan), e.Name), err
+	return s.count(r, "claimed", len(plan), e.Name), err
 }

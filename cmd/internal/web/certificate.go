@@ -95,6 +95,9 @@ func addresses() (ips []net.IP) {
 
 // fingerprint is what a browser shows of a certificate.
 func fingerprint(c tls.Certificate) string {
+	if len(c.Certificate) == 0 {
+		return ""
+	}
 	sum := sha256.Sum256(c.Certificate[0])
 	parts := make([]string, len(sum))
 	for i, b := range sum {

@@ -2,10 +2,10 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"html"
-	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -30,64 +30,122 @@ func (s *Server) week(r *http.Request) time.Time {
 	return time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, s.admin.Zone())
 }
 
+// span is a timespan of the week that is shown.
+type span struct {
+	admin.Timespan
+	Works  bool            // its employee works now
+	IsOpen bool            // it is the open day that was asked for
+	Next   *admin.Timespan // the next one of its day; nil: it is the last
+}
+
+// correctionsData is what the page of corrections shows.
+type correctionsData struct {
+	Token      bool // an admin's token is there
+	OtherToken bool // another one is to be entered
+	OpenDays   []admin.OpenDay
+	Employee   device.Employee
+	Week       string
+	Before     string
+	After      string
+	Spans      []span
+	Worked     string // in the week, hours and minutes
+	HistoryOf  string
+	History    []admin.Change
+	Here       string // the query of this page's address
+}
+
 func (s *Server) correctionsPage(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := bound(r)
 	defer cancel()
-	type data struct {
-		Token      bool // an admin's token is there
-		OtherToken bool // another one is to be entered
-		OpenDays   []admin.OpenDay
-		People     []admin.Whereabouts
-		Employee   device.Employee
-		Week       string
-		Before     string
-		After      string
-		Spans      []admin.Timespan
-		HistoryOf  string
-		History    []admin.Change
-	}
 	week := s.week(r)
-	d := data{
+	d := correctionsData{
 		Week: week.Format(time.DateOnly), Before: week.AddDate(0, 0, -7).Format(time.DateOnly),
-		After: week.AddDate(0, 0, 7).Format(time.DateOnly),
+		After: week.AddDate(0, 0, 7).Format(time.DateOnly), OtherToken: r.FormValue("token") == "other",
 	}
-	d.OtherToken = r.FormValue("token") == "other"
-	problem := ""
-	fail := func(err error) {
-		if err != nil && problem == "" {
-			problem = err.Error()
-		}
-	}
-	var err error
-	d.OpenDays, err = s.admin.OpenDays(ctx, "", admin.None{})
-	fail(err)
-	everybody, err := s.admin.WhoIsIn(ctx, false)
-	d.People = everybody.People
-	fail(err)
 	u, _ := visitor(r)
 	desk, err := s.desk(r)
 	d.Token = err == nil && u.Role == Admin
-	if id, noID := device.ParseEmployeeID(r.FormValue("e")); d.Token && noID == nil {
-		d.Employee, err = s.admin.Employee(ctx, "", string(id))
-		fail(err)
-		d.Spans, err = desk.Week(ctx, id, week)
-		fail(err)
-		if d.HistoryOf = r.FormValue("history"); d.HistoryOf != "" {
-			d.History, err = desk.History(ctx, d.HistoryOf)
-			fail(err)
+	var problem error
+	if d.Token {
+		d.Employee, problem = s.asked(r)
+		var unclear *admin.Unclear
+		if errors.As(problem, &unclear) { // the choice is in the form, as where one is sent
+			r = withRefused(r, &refused{r.URL.Path, r.Form, unclear})
 		}
 	}
-	s.answer(w, r, http.StatusOK, "corrections", d, problem)
+	if d.Employee.ID == "" {
+		var err error
+		d.OpenDays, err = s.admin.OpenDays(ctx, "", admin.None{})
+		problem = errors.Join(problem, err)
+	} else {
+		problem = errors.Join(problem, s.showWeek(ctx, r, desk, week, &d))
+	}
+	d.Here = "?" + url.Values{"e": {string(d.Employee.ID)}, "week": {d.Week}}.Encode()
+	s.answer(w, r, http.StatusOK, "corrections", d, s.explain(r, problem))
 }
 
-// bringToken keeps an admin's token for this session, in memory only.
+// asked is the employee whom the address names, by id, by choice or by words; nobody if it does not.
+func (s *Server) asked(r *http.Request) (device.Employee, error) {
+	if id, err := device.ParseEmployeeID(r.FormValue("e")); err == nil {
+		return s.admin.Employee(r.Context(), "", string(id))
+	}
+	if r.FormValue("who") == "" && r.FormValue("employee") == "" {
+		return device.Employee{}, nil
+	}
+	return s.employee(r)
+}
+
+// withRefused is a request of a session that has a refused form.
+func withRefused(r *http.Request, form *refused) *http.Request {
+	u, _ := visitor(r)
+	u.refused = form
+	return r.WithContext(context.WithValue(r.Context(), visitorKey{}, u))
+}
+
+// showWeek fills in what an employee has worked in a week.
+func (s *Server) showWeek(
+	ctx context.Context, r *http.Request, desk *admin.Desk, week time.Time, d *correctionsData,
+) error {
+	spans, err := desk.Week(ctx, d.Employee.ID, week)
+	if err != nil {
+		return err
+	}
+	at, _ := time.Parse(time.RFC3339, r.FormValue("at"))
+	var worked time.Duration
+	for i, t := range spans {
+		x := span{Timespan: t, Works: s.admin.Works(t), IsOpen: t.CheckIn.Truncate(time.Second).Equal(at)}
+		if i+1 < len(spans) && spans[i+1].Workday == t.Workday && t.Workday != "" {
+			x.Next = &spans[i+1]
+		}
+		if !t.CheckOut.IsZero() {
+			worked += t.CheckOut.Sub(t.CheckIn)
+		}
+		d.Spans = append(d.Spans, x)
+	}
+	d.Worked = fmt.Sprintf("%d:%02d", int(worked.Hours()), int(worked.Minutes())%60)
+	if d.HistoryOf = r.FormValue("history"); d.HistoryOf != "" {
+		d.History, err = desk.History(ctx, d.HistoryOf)
+	}
+	return err
+}
+
+// bringToken keeps an admin's token for this session, in memory only, once Zeitstrom has taken it.
 func (s *Server) bringToken(r *http.Request, _ string) (string, error) {
 	u, _ := visitor(r)
 	token := strings.TrimSpace(r.FormValue("token"))
 	if token == "" || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
 		return "", errEmpty
 	}
-	s.sessions.bring(u.key, token)
+	desk, err := s.admin.Desk(u.Name, token)
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := bound(r)
+	defer cancel()
+	if err := desk.Try(ctx); err != nil {
+		return "", err
+	}
+	s.sessions.change(u.key, func(x *session) { x.token = token })
 	return s.text(r, "token_kept"), nil
 }
 
@@ -100,14 +158,18 @@ func (s *Server) correct(
 		if err != nil {
 			return "", err
 		}
+		why, err := reason(r)
+		if err != nil {
+			return "", err
+		}
 		ctx, cancel := boundAct(r)
 		defer cancel()
-		done, err := change(ctx, r, desk)
+		done, err := change(ctx, r, desk.Because(why))
 		switch {
 		case err != nil:
 			return "", err
 		case done.Pending > 0:
-			return s.text(r, "still_pending", done.Pending), nil
+			return s.count(r, "still_pending", done.Pending), nil
 		}
 		return s.text(r, "corrected"), nil
 	}
@@ -165,6 +227,41 @@ func (s *Server) correctProject(ctx context.Context, r *http.Request, d *admin.D
 	return d.Assign(ctx, r.FormValue("id"), admin.Project{Code: strings.TrimSpace(r.FormValue("code"))})
 }
 
+func (s *Server) correctAdd(ctx context.Context, r *http.Request, d *admin.Desk) (admin.Done, error) {
+	e, err := device.ParseEmployeeID(r.FormValue("employee"))
+	if err != nil {
+		return admin.Done{}, err
+	}
+	in, err := s.instant(r, "checkin")
+	if err != nil {
+		return admin.Done{}, err
+	}
+	out, err := s.local(r, "checkout")
+	if err != nil {
+		return admin.Done{}, err
+	}
+	badges, err := s.admin.Badges(ctx, "", admin.None{})
+	if err != nil {
+		return admin.Done{}, err
+	}
+	workday, err := d.FindWorkday(ctx, e, in, badges)
+	if err != nil {
+		return admin.Done{}, err
+	}
+	return d.Add(ctx, e, workday, in, out)
+}
+
+func (s *Server) correctMerge(ctx context.Context, r *http.Request, d *admin.Desk) (admin.Done, error) {
+	return d.Merge(ctx, []string{r.FormValue("id"), r.FormValue("with")})
+}
+
+func (s *Server) correctDelete(ctx context.Context, r *http.Request, d *admin.Desk) (admin.Done, error) {
+	if r.FormValue("sure") == "" {
+		return admin.Done{}, errEmpty
+	}
+	return d.Delete(ctx, r.FormValue("id"))
+}
+
 func (s *Server) weekPicture(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := bound(r)
 	defer cancel()
@@ -177,50 +274,12 @@ func (s *Server) weekPicture(w http.ResponseWriter, r *http.Request) {
 	week := s.week(r)
 	spans, err := desk.Week(ctx, id, week)
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadGateway)
+		http.Error(w, s.explain(r, err), http.StatusBadGateway)
 		return
 	}
 	w.Header().Set("Content-Type", "image/svg+xml")
-	drawWeek(w, week, time.Now(), spans, s.text(r, "picture_week"), strings.Split(s.text(r, "weekdays"), " "))
-}
-
-// drawWeek shows a person's week: a row for each day, a bar for each timespan, and
-// an open end where nobody checked out.
-func drawWeek(w io.Writer, week, now time.Time, spans []admin.Timespan, title string, weekdays []string) {
-	const row, left, width = 26, 90, pictureWidth
-	height := 7*row + 30
-	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" font-family="system-ui, `+
-		`sans-serif" font-size="11"><title>%s</title>`, width, height, html.EscapeString(title))
-	fmt.Fprint(w, `<g fill="#667788">`)
-	x := func(t, day time.Time) float64 {
-		share := min(1, max(0, t.Sub(day).Hours()/day.AddDate(0, 0, 1).Sub(day).Hours()))
-		return left + share*(width-left-10)
-	}
-	for hour := 0; hour <= 24; hour += 3 {
-		at := left + float64(hour)/24*(width-left-10)
-		fmt.Fprintf(w, `<line stroke="#99a" stroke-width=".4" x1="%.0f" y1="4" x2="%.0f" y2="%d"/><text x="%.0f" `+
-			`y="%d" text-anchor="middle">%02d</text>`, at, at, 7*row, at, height-8, hour)
-	}
-	for i := range 7 {
-		day := week.AddDate(0, 0, i)
-		next := day.AddDate(0, 0, 1)
-		fmt.Fprintf(w, `<text x="4" y="%d">%s %s</text>`, i*row+18, html.EscapeString(weekdays[i]),
-			day.Format("02.01."))
-		for _, t := range spans {
-			end, colour := t.CheckOut, "#2a9d5c"
-			if end.IsZero() {
-				colour, end = "#c2571a", t.CheckIn.Add(30*time.Minute)
-				if now.Sub(t.CheckIn) < 14*time.Hour {
-					end = now
-				}
-			}
-			if !t.CheckIn.Before(next) || !end.After(day) {
-				continue
-			}
-			from, to := x(t.CheckIn, day), x(end, day)
-			fmt.Fprintf(w, `<rect fill="%s" x="%.1f" y="%d" width="%.1f" height="%d" rx="3"/>`, colour, from, i*row+6,
-				max(2, to-from), row-10)
-		}
-	}
-	fmt.Fprint(w, "</g></svg>")
+	newCanvas(r).drawWeek(w, weekOf{
+		monday: week, spans: spans, works: s.admin.Works, title: s.text(r, "picture_week"),
+		days: strings.Split(s.text(r, "weekdays"), " "),
+	})
 }

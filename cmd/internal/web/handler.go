@@ -6,12 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
+	"net/url"
 	"strings"
 	"time"
-	"unicode/utf8"
-
-	"timeclock/cmd/internal/serve"
 )
 
 // cookieName begins with __Host-: only this host sets it, over HTTPS, for all of
@@ -20,72 +17,104 @@ const cookieName = "__Host-timeclock"
 
 // handler serves everything.
 func (s *Server) handler() http.Handler {
-	open := http.NewServeMux() // without a session
+	mux := http.NewServeMux()
+	mux.Handle("/", s.greet(s.withSession(s.inside())))
+	for _, path := range []string{"/login", "/pair", "/language/", "/static/"} {
+		mux.Handle(path, s.outside())
+	}
+	return secured("'none'", http.NewCrossOriginProtection().Handler(bounded(mux)))
+}
+
+// outside are the pages without a session.
+func (s *Server) outside() http.Handler {
+	open := http.NewServeMux()
 	open.HandleFunc("GET /login", s.loginPage)
 	open.HandleFunc("POST /login", s.login)
 	open.HandleFunc("GET /pair", s.pairPage)
 	open.HandleFunc("POST /pair", s.pair)
-	open.HandleFunc("POST /language/{language}", setLanguage)
+	open.HandleFunc("POST /language/{language}", s.setLanguage)
 	open.Handle("GET /static/", http.FileServerFS(static))
+	return open
+}
 
+// inside are those with one.
+func (s *Server) inside() http.Handler {
 	inside := http.NewServeMux()
 	for path, page := range map[string]http.HandlerFunc{
-		"GET /{$}":                s.nowPage,
-		"GET /in":                 s.inPage,
-		"GET /badges":             s.badgesPage,
-		"GET /unclaimed":          s.unclaimedPage,
-		"GET /bookings":           s.bookingsPage,
-		"GET /days":               s.daysPage,
-		"GET /device":             s.devicePage,
-		"GET /corrections":        s.correctionsPage,
-		"GET /pictures/week.svg":  s.adminOnly(s.weekPicture),
-		"GET /display.png":        s.displayPicture,
-		"GET /pictures/day.svg":   s.dayPicture,
-		"GET /pictures/queue.svg": s.queuePicture,
-		"GET /events":             s.events,
-		"POST /logout":            s.logout,
+		"GET /{$}":                       s.nowPage,
+		"GET /in":                        s.inPage,
+		"GET /in/roll":                   s.rollPage,
+		"GET /badges":                    s.badgesPage,
+		"GET /badges/give":               s.adminOnly(s.givePage),
+		"GET /badges/import":             s.adminOnly(s.importPage),
+		"GET /badges/import/refused.csv": s.adminOnly(s.refusedLines),
+		"GET /people":                    s.adminOnly(s.people),
+		"GET /unclaimed":                 s.unclaimedPage,
+		"GET /bookings":                  s.bookingsPage,
+		"GET /days":                      s.daysPage,
+		"GET /device":                    s.devicePage,
+		"GET /data":                      s.adminOnly(s.dataPage),
+		"GET /data/person":               s.adminOnly(s.personPage),
+		"GET /data/council":              s.councilPage,
+		"POST /data/download":            s.adminOnly(s.download),
+		"POST /data/person":              s.adminOnly(s.findPerson),
+		"GET /corrections":               s.correctionsPage,
+		"GET /pictures/week.svg":         s.adminOnly(s.weekPicture),
+		"GET /display.png":               s.displayPicture,
+		"GET /pictures/day.svg":          s.dayPicture,
+		"GET /pictures/queue.svg":        s.queuePicture,
+		"GET /events":                    s.events,
+		"POST /logout":                   s.logout,
+		"POST /badges/import/confirm":    s.adminOnly(s.confirmImport),
 	} {
 		inside.HandleFunc(path, page)
 	}
-	for path, act := range map[string]func(*http.Request, string) (string, error){
-		"POST /badges/add":          s.addBadge,
-		"POST /badges/block":        s.blockBadge,
-		"POST /badges/remove":       s.removeBadge,
-		"POST /badges/enroll":       s.enroll,
-		"POST /badges/unenroll":     s.unenroll,
-		"POST /badges/sync":         s.syncBadges,
-		"POST /unclaimed/claim":     s.claim,
-		"POST /bookings/retry":      s.retry,
-		"POST /bookings/drop":       s.drop,
-		"POST /bookings/time":       s.setTime,
-		"POST /corrections/token":   s.bringToken,
-		"POST /corrections/times":   s.correct(s.correctTimes),
-		"POST /corrections/split":   s.correct(s.correctSplit),
-		"POST /corrections/comment": s.correct(s.correctComment),
-		"POST /corrections/project": s.correct(s.correctProject),
-		"POST /accounts/add":        s.addAccount,
-		"POST /accounts/remove":     s.removeAccount,
-	} {
-		inside.HandleFunc(path, s.acts(act))
+	for path, act := range s.actions() {
+		inside.HandleFunc("POST "+path, s.acts(act))
 	}
-	inside.HandleFunc("POST /badges/import", s.adminOnly(s.importBadges))
-
-	mux := http.NewServeMux()
-	mux.Handle("/", s.greet(s.withSession(inside)))
-	for _, path := range []string{"/login", "/pair", "/language/", "/static/"} {
-		mux.Handle(path, open)
-	}
-	return secured(http.NewCrossOriginProtection().Handler(bounded(mux)))
+	return inside
 }
 
-// secured sets the headers that OWASP's secure headers project asks for.
-func secured(next http.Handler) http.Handler {
+// actions are what an admin does with forms, by their addresses.
+func (s *Server) actions() map[string]act {
+	return map[string]act{
+		"/badges/add":            {s.addBadge, "/badges/give"},
+		"/badges/block":          {s.blockBadge, "/badges"},
+		"/badges/remove":         {s.removeBadge, "/badges"},
+		"/badges/undo":           {s.undo, "/badges"},
+		"/badges/enroll":         {s.enroll, "/badges/give"},
+		"/badges/unenroll":       {s.unenroll, "/badges/give"},
+		"/badges/sync":           {s.syncBadges, "/badges"},
+		"/badges/import":         {s.importBadges, "/badges/import"},
+		"/badges/import/numbers": {s.lookAgain, "/badges/import"},
+		"/badges/import/forget":  {s.forgetList, "/badges/import"},
+		"/unclaimed/claim":       {s.claim, "/unclaimed"},
+		"/bookings/retry":        {s.retry, "/bookings"},
+		"/bookings/drop":         {s.drop, "/bookings"},
+		"/bookings/time":         {s.setTime, "/bookings"},
+		"/corrections/token":     {s.bringToken, "/corrections"},
+		"/corrections/times":     {s.correct(s.correctTimes), "/corrections"},
+		"/corrections/add":       {s.correct(s.correctAdd), "/corrections"},
+		"/corrections/split":     {s.correct(s.correctSplit), "/corrections"},
+		"/corrections/merge":     {s.correct(s.correctMerge), "/corrections"},
+		"/corrections/delete":    {s.correct(s.correctDelete), "/corrections"},
+		"/corrections/comment":   {s.correct(s.correctComment), "/corrections"},
+		"/corrections/project":   {s.correct(s.correctProject), "/corrections"},
+		"/accounts/add":          {s.addAccount, "/device"},
+		"/accounts/remove":       {s.removeAccount, "/device"},
+		"/device/examine":        {s.examine, "/device"},
+		"/data/erase":            {s.erase, "/data"},
+	}
+}
+
+// secured sets the headers that OWASP's secure headers project asks for. Frames are the sites that
+// may show the page within theirs.
+func secured(frames string, next http.Handler) http.Handler {
 	headers := map[string]string{
 		"Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; " +
-			"connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+			"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors " + frames,
 		"Strict-Transport-Security":    "max-age=31536000",
 		"X-Content-Type-Options":       "nosniff",
-		"X-Frame-Options":              "DENY",
 		"Referrer-Policy":              "no-referrer",
 		"Cross-Origin-Opener-Policy":   "same-origin",
 		"Cross-Origin-Resource-Policy": "same-origin",
@@ -96,6 +125,9 @@ func secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for k, v := range headers {
 			w.Header().Set(k, v)
+		}
+		if frames == "'none'" { // for browsers that know no frame-ancestors
+			w.Header().Set("X-Frame-Options", "DENY")
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -156,20 +188,19 @@ func (s *Server) withSession(next http.Handler) http.Handler {
 			http.Redirect(w, r, "/login", http.StatusSeeOther)
 			return
 		case !ok:
-			http.Error(w, "log in first", http.StatusUnauthorized)
+			s.refuse(w, r, http.StatusUnauthorized, "log_in_first")
 			return
 		case u.Role != Admin && r.Method != http.MethodGet && r.URL.Path != "/logout": // before anything of it is read
-			http.Error(w, "only an admin may do this", http.StatusForbidden)
+			s.refuse(w, r, http.StatusForbidden, "admins_may")
 			return
 		}
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			if subtle.ConstantTimeCompare([]byte(r.FormValue("csrf")), []byte(u.CSRF)) != 1 {
-				http.Error(w, "this form is not of your session: go back, load the page again and retry",
-					http.StatusForbidden)
+				s.refuse(w, r, http.StatusForbidden, "foreign_form")
 				return
 			}
 			if !s.sessions.valid(u.key) { // it has ended while the form was arriving
-				http.Error(w, "log in first", http.StatusUnauthorized)
+				s.refuse(w, r, http.StatusUnauthorized, "log_in_first")
 				return
 			}
 		}
@@ -177,27 +208,40 @@ func (s *Server) withSession(next http.Handler) http.Handler {
 	})
 }
 
+// refuse answers with why something is not done.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, key string) {
+	s.answer(w, r, status, "refused", nil, s.text(r, key))
+}
+
 func (s *Server) adminOnly(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if u, _ := visitor(r); u.Role != Admin {
-			http.Error(w, "only an admin may do this", http.StatusForbidden)
+			s.refuse(w, r, http.StatusForbidden, "admins_may")
 			return
 		}
 		next(w, r)
 	}
 }
 
-// acts makes a handler of something that an admin can do: the page where it came
-// from then says what became of it.
-func (s *Server) acts(do func(r *http.Request, who string) (notice string, err error)) http.HandlerFunc {
+// act is something that an admin can do, and the page that says what became of it.
+type act struct {
+	do   func(r *http.Request, who string) (notice string, err error)
+	back string
+}
+
+// acts makes a handler of it. What could not be done can be tried again: the form comes back as it
+// was.
+func (s *Server) acts(a act) http.HandlerFunc {
 	return s.adminOnly(func(w http.ResponseWriter, r *http.Request) {
 		u, _ := visitor(r)
-		notice, err := do(r, u.Name)
-		s.sessions.say(u.key, notice, s.explain(r, err))
-		back := "/" + strings.SplitN(strings.TrimPrefix(r.URL.Path, "/"), "/", 2)[0]
-		if back == "/accounts" {
-			back = "/device"
+		notice, err := a.do(r, u.Name)
+		var form *refused
+		if err != nil {
+			form = &refused{path: r.URL.Path, form: keepable(r.PostForm)}
+			errors.As(err, &form.unclear)
 		}
+		s.sessions.say(u.key, notice, s.explain(r, err), form)
+		back := a.back
 		if q := r.FormValue("back"); strings.HasPrefix(q, "?") {
 			back += q
 		}
@@ -205,141 +249,22 @@ func (s *Server) acts(do func(r *http.Request, who string) (notice string, err e
 	})
 }
 
-func setLanguage(w http.ResponseWriter, r *http.Request) {
+// setLanguage changes it, and comes back to where the reader was.
+func (s *Server) setLanguage(w http.ResponseWriter, r *http.Request) {
+	code, back := r.PathValue("language"), r.FormValue("back")
+	if s.languages[code] == nil {
+		http.NotFound(w, r)
+		return
+	}
 	http.SetCookie(w, &http.Cookie{
-		Name: "language", Value: r.PathValue("language"), Path: "/", MaxAge: 365 * 24 * 3600, Secure: true,
+		Name: "language", Value: code, Path: "/", MaxAge: 365 * 24 * 3600, Secure: true,
 		HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	})
-	http.Redirect(w, r, "/", http.StatusSeeOther)
-}
-
-func (s *Server) loginPage(w http.ResponseWriter, r *http.Request) { s.show(w, r, "login", nil) }
-
-// slow refuses a try while earlier ones were wrong.
-func (s *Server) slow(w http.ResponseWriter, r *http.Request, page string, data any, wait time.Duration) {
-	seconds := int(wait/time.Second) + 1
-	w.Header().Set("Retry-After", strconv.Itoa(seconds))
-	s.answer(w, r, http.StatusTooManyRequests, page, data, s.text(r, "slow", seconds))
-}
-
-func (s *Server) login(w http.ResponseWriter, r *http.Request) {
-	name, from := r.FormValue("name"), serve.Client(r.RemoteAddr)
-	if utf8.RuneCountInString(name) > maxName { // nobody is called so, and nothing of it is kept
-		s.failures.add(s.log, from)
-		s.answer(w, r, http.StatusForbidden, "login", nil, s.text(r, "wrong"))
-		return
+	if u, err := url.Parse(back); err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(back, "/") ||
+		strings.HasPrefix(back, "//") || strings.Contains(back, "\\") {
+		back = "/"
 	}
-	wait, known := s.familiar.try(name, from)
-	var trial trial
-	if !known {
-		wait, trial = s.logins.try(name, from)
-	}
-	if wait > 0 {
-		s.slow(w, r, "login", nil, wait)
-		return
-	}
-	if problem := s.accounts.problem(); problem != "" {
-		s.answer(w, r, http.StatusServiceUnavailable, "login", nil, problem)
-		return
-	}
-	a, right, err := s.accounts.check(name, r.FormValue("password"), known)
-	switch {
-	case err != nil:
-		trial.void()
-		w.Header().Set("Retry-After", "5")
-		s.answer(w, r, http.StatusServiceUnavailable, "login", nil, s.text(r, "busy"))
-		return
-	case !right:
-		s.failures.add(s.log, from)
-		s.answer(w, r, http.StatusForbidden, "login", nil, s.text(r, "wrong"))
-		return
-	}
-	trial.right()
-	s.enter(w, r, a)
-}
-
-// enter begins a session.
-func (s *Server) enter(w http.ResponseWriter, r *http.Request, a account) {
-	s.log.Info("logged in at the page", "name", a.Name, "role", string(a.Role))
-	s.familiar.met(a.Name, serve.Client(r.RemoteAddr))
-	token := s.sessions.begin(a)
-	if !s.accounts.current(a) { // removed, or with another password, while this one was checked
-		s.sessions.end(token)
-		http.Redirect(w, r, "/login", http.StatusSeeOther)
-		return
-	}
-	http.SetCookie(w, &http.Cookie{
-		Name: cookieName, Value: token, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
-	})
-	http.Redirect(w, r, "/", http.StatusSeeOther)
-}
-
-func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
-	u, _ := visitor(r)
-	s.sessions.end(u.key)
-	http.SetCookie(w, &http.Cookie{
-		Name: cookieName, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
-	})
-	http.Redirect(w, r, "/login", http.StatusSeeOther)
-}
-
-func (s *Server) pairPage(w http.ResponseWriter, r *http.Request) {
-	s.show(w, r, "pair", s.pairData())
-}
-
-// pairData is what the page on which somebody becomes admin shows: whether a code is valid,
-// or will be soon.
-func (s *Server) pairData() (state struct{ Open, Paused bool }) {
-	state.Open, state.Paused = s.Code() != "", s.pairing.paused()
-	return state
-}
-
-// theCode is what the limiter knows the pairing code by; no account is called so.
-const theCode = "\x00code"
-
-// pair makes whoever can read the code from the display an admin.
-func (s *Server) pair(w http.ResponseWriter, r *http.Request) {
-	if s.Code() == "" {
-		s.answer(w, r, http.StatusForbidden, "pair", s.pairData(), "")
-		return
-	}
-	from := serve.Client(r.RemoteAddr)
-	wait, trial := s.logins.try(theCode, from)
-	if wait > 0 {
-		s.slow(w, r, "pair", s.pairData(), wait)
-		return
-	}
-	code := r.FormValue("code")
-	refuse := func(status int, problem string) { s.answer(w, r, status, "pair", s.pairData(), problem) }
-	switch err := s.pairing.check(code); {
-	case errors.Is(err, errWrongCode):
-		s.failures.add(s.log, from)
-		refuse(http.StatusForbidden, s.text(r, "pair_wrong"))
-		return
-	case err != nil:
-		refuse(http.StatusForbidden, "")
-		return
-	}
-	trial.right()
-	if r.FormValue("password") != r.FormValue("again") {
-		refuse(http.StatusBadRequest, s.text(r, "differ"))
-		return
-	}
-	a, err := newAccount(r.FormValue("name"), Admin, r.FormValue("password"))
-	if err == nil {
-		err = s.pairing.redeem(code, func() error { return s.accounts.set(a) })
-	}
-	switch {
-	case errors.Is(err, errNoCode), errors.Is(err, errWrongCode): // somebody else was faster
-		refuse(http.StatusForbidden, "")
-		return
-	case err != nil:
-		refuse(http.StatusBadRequest, err.Error())
-		return
-	}
-	s.sessions.endOf(a.Name)
-	s.admin.Paired(a.Name)
-	s.enter(w, r, a)
+	http.Redirect(w, r, back, http.StatusSeeOther)
 }
 
 // events tells a page when there is something new, until it goes away.
@@ -366,7 +291,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 }
 
 // errEmpty says that a form has a field without a value that can be used.
-var errEmpty = errors.New("nothing done: a field of the form is empty, fill it in and send it again")
+var errEmpty = errors.New("a field of the form is empty: fill it in and send it again")
 
 // bound bounds what a form may make the clock wait for.
 func bound(r *http.Request) (context.Context, context.CancelFunc) {

@@ -4,8 +4,12 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"net/url"
 	"sync"
 	"time"
+
+	"timeclock/cmd/internal/admin"
+	"timeclock/device"
 )
 
 // session is somebody who has logged in.
@@ -16,10 +20,32 @@ type session struct {
 	key     string // that opens it; the reader's cookie
 	begun   time.Time
 	seen    time.Time
-	token   string // of the API, that the admin has brought
-	notice  string // for the next page
-	problem string
+	token   string   // of the API, that the admin has brought
+	notice  string   // for the next page
+	problem string   // likewise
+	refused *refused // likewise: the form that has the problem
+	removed *removed // what can be put back
+	upload  *upload  // a list that is looked at
 }
+
+// refused is a form that was sent in vain: it is shown again as it was.
+type refused struct {
+	path    string
+	form    url.Values
+	unclear *admin.Unclear // whom its words may mean; nil: that was not the matter
+}
+
+// removed is a badge that can be put back for a while.
+type removed struct {
+	badge device.Badge
+	at    time.Time
+}
+
+// keptFor is how long a removed badge can be put back, and a list is kept for a second look.
+const keptFor = 10 * time.Minute
+
+// CanUndo reports whether the notice is of something that can be undone.
+func (s session) CanUndo() bool { return s.removed != nil && time.Since(s.removed.at) < keptFor }
 
 // Ends of a session.
 const (
@@ -101,28 +127,58 @@ func (s *sessions) valid(token string) bool {
 	return ok
 }
 
-// say leaves words for the next page: what was done, or what is wrong. Heard takes them.
-func (s *sessions) say(token, notice, problem string) {
+// change changes a session, if it is still open.
+func (s *sessions) change(token string, f func(*session)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if x, ok := s.open[sha256.Sum256([]byte(token))]; ok {
-		if x.notice, x.problem = notice, problem; problem != "" {
+		f(x)
+	}
+}
+
+// say leaves words for the next page: what was done, or what is wrong with which form.
+func (s *sessions) say(token, notice, problem string, form *refused) {
+	s.change(token, func(x *session) {
+		if x.notice, x.problem, x.refused = notice, problem, form; problem != "" {
 			x.notice = ""
 		}
-	}
+	})
 }
 
-func (s *sessions) heard(token string) {
-	s.say(token, "", "")
-}
+func (s *sessions) heard(token string) { s.say(token, "", "", nil) }
 
-// bring keeps an API token for a session.
-func (s *sessions) bring(token, secret string) {
+// keep keeps a list for a while. All of them together take no more than one: older ones go.
+func (s *sessions) keep(token string, u *upload) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if x, ok := s.open[sha256.Sum256([]byte(token))]; ok {
-		x.token = secret
+	mine, ok := s.open[sha256.Sum256([]byte(token))]
+	if !ok {
+		return
 	}
+	mine.upload = u
+	for {
+		total, oldest := 0, mine
+		for _, x := range s.open {
+			if x.upload == nil {
+				continue
+			}
+			total += len(x.upload.content)
+			if x.upload.at.Before(oldest.upload.at) {
+				oldest = x
+			}
+		}
+		if total <= maxUpload || oldest == mine {
+			break
+		}
+		oldest.upload = nil
+	}
+	time.AfterFunc(keptFor, func() {
+		s.change(token, func(x *session) {
+			if x.upload == u {
+				x.upload = nil
+			}
+		})
+	})
 }
 
 func (s *sessions) end(token string) {

@@ -13,6 +13,7 @@ import (
 	"crypto/tls"
 	"embed"
 	"fmt"
+	"html/template"
 	"log/slog"
 	"net"
 	"time"
@@ -39,7 +40,9 @@ type Server struct {
 	logins   limiter
 	familiar familiar
 	failures failures
-	pages    map[string]pages // by language
+
+	languages map[string]*language                     // by code
+	templates map[string]map[string]*template.Template // by code and page
 
 	mirror *Mirror
 }
@@ -49,7 +52,9 @@ type Server struct {
 func New(g *Gate, m *Mirror, a *admin.Admin, log *slog.Logger) (*Server, error) {
 	s := &Server{Gate: g, mirror: m, admin: a, log: log}
 	var err error
-	s.pages, err = loadPages()
+	if s.languages, err = readLanguages(); err == nil {
+		s.templates, err = loadTemplates(s.languages)
+	}
 	return s, err
 }
 

@@ -15,44 +15,80 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"timeclock/cmd/internal/admin"
 )
 
-// Every language has every text, with the same numbers and names in it, and every
-// text that a template or a handler asks for is there.
+// Every language has what English has, with the same numbers and names in it, and every text that a
+// template or a handler asks for is there.
 func TestLanguagesAreComplete(t *testing.T) {
-	verbs := regexp.MustCompile(`%[a-z]`)
-	english, err := texts("en")
+	all, err := readLanguages()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range languages {
-		words, err := texts(name)
-		if err != nil {
-			t.Fatal(err)
+	english := all[fallback]
+	for code, l := range all {
+		same := func(what, key, text, english string) {
+			if verbs := goVerb.FindAllString; text == "" || !slices.Equal(verbs(text, -1), verbs(english, -1)) {
+				t.Errorf("%s, %s %s: %q, English %q", code, what, key, text, english)
+			}
 		}
-		if got, want := slices.Sorted(maps.Keys(words)), slices.Sorted(maps.Keys(english)); !slices.Equal(got, want) {
-			t.Errorf("%s has not the keys that English has", name)
+		if got, want := slices.Sorted(maps.Keys(l.Texts)), slices.Sorted(maps.Keys(english.Texts)); !slices.Equal(got, want) {
+			t.Errorf("%s has not the texts that English has", code)
 		}
-		for key, text := range words {
-			if text == "" || !slices.Equal(verbs.FindAllString(text, -1), verbs.FindAllString(english[key], -1)) {
-				t.Errorf("%s, %s: %q, English %q", name, key, text, english[key])
+		if got, want := slices.Sorted(maps.Keys(l.Plurals)), slices.Sorted(maps.Keys(english.Plurals)); !slices.Equal(got, want) {
+			t.Errorf("%s has not the plurals that English has", code)
+		}
+		for key, text := range l.Texts {
+			same("text", key, text, english.Texts[key])
+		}
+		for key := range l.Plurals {
+			for n := range 200 { // no language has a form that a smaller number does not need
+				text, err := l.count(key, n, "x")
+				if strings.Contains(text, "MISSING") || err != nil {
+					t.Errorf("%s, %d of %s: %q, %v", code, n, key, text, err)
+				}
+			}
+		}
+		for _, layout := range []string{l.Formats.Date, l.Formats.Time, l.Formats.Moment} {
+			if _, err := time.Parse(layout, time.Now().Format(layout)); layout == "" || err != nil {
+				t.Errorf("%s writes times as %q", code, layout)
 			}
 		}
 	}
-	asked := regexp.MustCompile(`\bt "([a-z_]+)"|s\.text\(r, "([a-z_]+)"`)
-	files, _ := filepath.Glob("templates/*.html")
-	for _, file := range append(files, "pages.go", "handler.go") {
+	asked := regexp.MustCompile(`\b[tn] "([a-z_]+)"|(?:s\.text|s\.count|fact)\((?:r, )?"([a-z_]+)"`)
+	named := regexp.MustCompile(`"([a-z_]+)"`)
+	templates, _ := filepath.Glob("templates/*.html")
+	code, _ := filepath.Glob("*.go")
+	used := map[string]bool{}
+	for _, file := range append(templates, code...) {
 		content, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
+		for _, found := range named.FindAllStringSubmatch(string(content), -1) {
+			used[found[1]] = true
+		}
 		for _, found := range asked.FindAllStringSubmatch(string(content), -1) {
-			if key := found[1] + found[2]; english[key] == "" {
+			key := found[1] + found[2]
+			// what ends in _ has something behind it
+			if !strings.HasSuffix(key, "_") && english.Texts[key] == "" && english.Plurals[key] == nil {
 				t.Errorf("%s asks for %q", file, key)
 			}
 		}
 	}
-	if _, err := loadPages(); err != nil {
+	computed := regexp.MustCompile(`^(tab|title|role|state|intent|source|origin|sort|way|weak|verdict|action|by|remedy|c_names)_|^badge_(un)?blocked$`)
+	for key := range english.Texts {
+		if !used[key] && !computed.MatchString(key) {
+			t.Errorf("nobody asks for %q", key)
+		}
+	}
+	for key := range english.Plurals {
+		if !used[key] {
+			t.Errorf("nobody asks for %q", key)
+		}
+	}
+	if _, err := loadTemplates(all); err != nil {
 		t.Error(err)
 	}
 }
@@ -69,19 +105,19 @@ func TestPageSpeaksOfThePage(t *testing.T) {
 		t.Fatalf("only %d remedies were found", len(remedies))
 	}
 	flag := regexp.MustCompile("(^|[ (`])-[a-z]{3,}")
-	for _, name := range languages {
-		words, err := texts(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+	all, err := readLanguages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for code, l := range all {
 		for _, r := range remedies {
-			if words["remedy_"+string(r[1])] == "" {
-				t.Errorf("%s has no words for the remedy %q", name, r[1])
+			if l.Texts["remedy_"+string(r[1])] == "" {
+				t.Errorf("%s has no words for the remedy %q", code, r[1])
 			}
 		}
-		for key, text := range words {
+		for key, text := range l.Texts {
 			if flag.MatchString(text) {
-				t.Errorf("%s, %s: %q names a flag", name, key, text)
+				t.Errorf("%s, %s: %q names a flag", code, key, text)
 			}
 		}
 	}
@@ -89,7 +125,14 @@ func TestPageSpeaksOfThePage(t *testing.T) {
 
 // Whoever was put out while their form was still arriving does nothing with it.
 func TestSessionEndsWhileAFormArrives(t *testing.T) {
-	s := &Server{Gate: &Gate{sessions: sessions{open: map[[32]byte]*session{}}}}
+	s := &Server{Gate: &Gate{sessions: sessions{open: map[[32]byte]*session{}}}, admin: admin.New(admin.Rooms{})}
+	var err error
+	if s.languages, err = readLanguages(); err == nil {
+		s.templates, err = loadTemplates(s.languages)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	token := s.sessions.begin(account{Name: "a", Role: Admin})
 	u, _ := s.sessions.get(token, false)
 	for _, ended := range []bool{false, true} {

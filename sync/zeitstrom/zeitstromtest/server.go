@@ -8,6 +8,7 @@
 package zeitstromtest
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -57,6 +58,8 @@ type Server struct {
 // Employee is an employee as they are listed.
 type Employee struct {
 	ID, FirstName, LastName string
+	Number                  string // accounting_number; empty: one that is made up, from 1000 on
+	External                string // external_id
 	Token                   string // physical_token_id
 	Archived                bool
 }
@@ -101,7 +104,7 @@ func (s *Server) getEmployees(w http.ResponseWriter, r *http.Request) {
 		}
 		all = append(all, map[string]any{
 			"id": e.ID, "archived_at": archived, "first_name": e.FirstName, "last_name": e.LastName,
-			"external_id": "", "accounting_number": strconv.Itoa(1000 + i), "project_id": nil,
+			"external_id": e.External, "accounting_number": cmp.Or(e.Number, strconv.Itoa(1000+i)), "project_id": nil,
 			"physical_token_id": e.Token, "terminal_pin": "4711",
 		})
 	}

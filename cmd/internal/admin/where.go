@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"timeclock/device"
+	"timeclock/device/roster"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -22,7 +22,7 @@ type Whereabouts struct {
 	Source   device.Source
 }
 
-// RollCall is where everybody is, by name.
+// RollCall is where everybody is, by last name.
 type RollCall struct {
 	People   []Whereabouts
 	Asked    int // for how many Zeitstrom was asked
@@ -38,23 +38,21 @@ const (
 // WhoIsIn tells of every employee in the badge map where they are. Asked
 // for, Zeitstrom's knowledge counts, as far as it comes in time; else this clock's.
 func (a *Admin) WhoIsIn(ctx context.Context, ask bool) (r RollCall, err error) {
-	names := a.rooms.Roster.Names()
+	employees := a.rooms.Roster.Employees()
 	now := time.Now()
-	r.People = make([]Whereabouts, 0, len(names))
-	for id, name := range names {
+	r.People = make([]Whereabouts, 0, len(employees))
+	for id, e := range employees {
 		last, _, err := a.rooms.Queue.Last(id)
 		if err != nil {
 			return RollCall{}, err
 		}
-		w := Whereabouts{Employee: device.Employee{ID: id, Name: name}}
+		w := Whereabouts{Employee: e}
 		if last.ID != 0 {
 			w.know(last.Intent, last.Time, device.ThisClock, now, a.rooms.Rules.LongestShift)
 		}
 		r.People = append(r.People, w)
 	}
-	slices.SortFunc(r.People, func(a, b Whereabouts) int {
-		return cmp.Or(cmp.Compare(a.Employee.Name, b.Employee.Name), cmp.Compare(a.Employee.ID, b.Employee.ID))
-	})
+	roster.Order(r.People, func(w Whereabouts) device.Employee { return w.Employee })
 	if ask && a.rooms.Uplink.Online() {
 		r.Asked, r.Answered = a.askAll(ctx, r.People, now)
 	}
@@ -140,12 +138,12 @@ func (a *Admin) OpenDays(ctx context.Context, _ string, _ None) ([]OpenDay, erro
 		})
 	}
 	asking.Wait()
-	names := a.rooms.Roster.Names()
+	employees := a.rooms.Roster.Employees()
 	out := []OpenDay{}
 	for i, d := range days {
 		if open[i] {
 			out = append(out, OpenDay{
-				d.Employee, names[d.Employee], d.CheckIn.UTC(), optional(d.Next.Time), confirmed[i],
+				d.Employee, employees[d.Employee].Name, d.CheckIn.UTC(), optional(d.Next.Time), confirmed[i],
 			})
 		}
 	}
