@@ -143,7 +143,15 @@ func (a *acting) imports() {
 	if _, known := a.rooms.Roster.Lookup(badgeOf(60)); known {
 		a.Error("a look has changed something")
 	}
-	status, page := a.post("/badges/import/confirm", url.Values{"csrf": {a.csrf}})
+	if _, page := a.post("/badges/import/confirm", url.Values{"csrf": {a.csrf}}); !strings.Contains(page, "look again") {
+		a.Errorf("without what was looked at: %s", page)
+	}
+	_, page := a.get("/badges/import")
+	plan := regexp.MustCompile(`name="plan" value="([^"]+)"`).FindStringSubmatch(page)
+	if plan == nil {
+		a.Fatalf("there is no plan: %s", page)
+	}
+	status, page := a.post("/badges/import/confirm", url.Values{"csrf": {a.csrf}, "plan": plan[1:]})
 	if b, known := a.rooms.Roster.Lookup(badgeOf(60)); status != http.StatusOK || !known || b.Employee.Name != "Ben" ||
 		!strings.Contains(page, "Imported: 1 added") {
 		a.Errorf("%d %+v: %.2000s", status, b, page)

@@ -314,9 +314,10 @@ var badgeExport = command{
 			if err != nil {
 				return err
 			}
-			for i, b := range all {
+			for i := range all {
 				e := &all[i].Employee
-				e.Name, e.LastName = sheet.Harmless(b.Employee.Name)[0], sheet.Harmless(b.Employee.LastName)[0]
+				safe := sheet.Harmless(e.Name, e.LastName, e.Number)
+				e.Name, e.LastName, e.Number = safe[0], safe[1], safe[2]
 			}
 			return roster.Export(c.stdout, all)
 		})

@@ -86,7 +86,7 @@ func TestPageIsGerman(t *testing.T) {
 	wrong("/badges/add", url.Values{"uid": {"xx"}, "who": {"1002"}}, "Hex-Ziffern")
 	wrong("/badges/add", url.Values{"uid": {uid}, "who": {"1002"}}, "gehört Anna Müller")
 	wrong("/badges/add", url.Values{"uid": {uid}, "who": {""}}, "ein Feld des Formulars ist leer")
-	wrong("/badges/add", url.Values{"uid": {badgeOf(9).Hex()}, "who": {"müll"}, "until": {"soon"}}, "ist kein Tag")
+	wrong("/badges/add", url.Values{"uid": {badgeOf(9).Hex()}, "who": {"müller"}, "until": {"soon"}}, "ist kein Tag")
 	wrong("/badges/add", url.Values{"uid": {badgeOf(9).Hex()}, "who": {"xyzzy"}}, "Kein Mitarbeiter heißt „xyzzy“")
 	wrong("/badges/remove", url.Values{"uid": {badgeOf(99).Hex()}}, "steht nicht in der Ausweisliste")
 	wrong("/badges/undo", url.Values{}, "rückgängig")
@@ -106,7 +106,7 @@ func TestPageIsGerman(t *testing.T) {
 	for list, says := range map[string]string{
 		"%PDF-1.7\n": "das ist keine Ausweisliste",
 		"":           "die Datei ist leer",
-		"Kartennummer;Personalnummer\n01020304;77\nxx;1002": "nichts wurde eingelesen: 0 Zeilen sind gut, 2 sind zu verbessern",
+		"Kartennummer;Personalnummer\n01020304;77\nxx;1002": "nichts wurde eingelesen: 0 Zeilen gut, 2 zu verbessern",
 		"Kartennummer;Nachname;Vorname\n01020304;X;Y\n":     "niemand bei Zeitstrom heißt Y X",
 		"Kartennummer;Personalnummer\n2712847316;1001\n":    "die Ausweisnummern sind dezimal",
 		"Kartennummer;employee_id\n01020304;17\n":           "ist keine Id eines Mitarbeiters",

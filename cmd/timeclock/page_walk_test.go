@@ -226,16 +226,26 @@ func TestPickerWithoutScript(t *testing.T) {
 		"csrf": {admin.csrf()}, "uid": {badgeOf(80).Hex()}, "who": {"anna schmidt"}, "until": {"2027-12-31"},
 	}
 	status, page := admin.post("/badges/add", form)
-	radios := regexp.MustCompile(`<input type="radio" name="employee" value="([^"]+)"> <span>([^<]+)`).FindAllStringSubmatch(page, -1)
+	radios := regexp.MustCompile(`<input type="radio" name="choice" value="([^"]+)"> <span>([^<]+)`).FindAllStringSubmatch(page, -1)
 	if status != http.StatusOK || len(radios) != 2 || radios[0][2] != "Schmidt, Anna · 0815" ||
 		!strings.Contains(page, `value="2027-12-31"`) || !strings.Contains(page, `value="anna schmidt"`) {
 		t.Fatalf("%d %q: %s", status, radios, page)
 	}
-	form.Set("employee", radios[1][1])
+	form.Set("choice", radios[1][1])
+	form.Set("asked", "anna schmidt")
+	form.Set("who", "0815") // who types somebody else has not chosen that one
+	if _, page = admin.post("/badges/add", form); !strings.Contains(page, "belongs to Anna Schmidt (added)") {
+		t.Errorf("other words: %s", page)
+	}
+	if b, _ := d.rooms.Roster.Lookup(badgeOf(80)); b.Employee.ID != employeeOf(41) {
+		t.Errorf("%+v", b)
+	}
+	form.Set("uid", badgeOf(81).Hex())
+	form.Set("who", "anna schmidt")
 	if _, page = admin.post("/badges/add", form); !strings.Contains(page, "belongs to Anna Schmidt (added)") {
 		t.Errorf("after the choice: %s", page)
 	}
-	if b, _ := d.rooms.Roster.Lookup(badgeOf(80)); b.Employee.ID != employeeOf(42) || b.Until != "2027-12-31" {
+	if b, _ := d.rooms.Roster.Lookup(badgeOf(81)); b.Employee.ID != employeeOf(42) || b.Until != "2027-12-31" {
 		t.Errorf("%+v", b)
 	}
 	if _, page = admin.get("/people?q=schmidt"); strings.Contains(page, "0817") || !strings.Contains(page, "0815") {

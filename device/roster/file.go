@@ -66,9 +66,10 @@ func encode(badges map[device.UID]device.Badge, lost bool) []byte {
 	if lost {
 		name += " " + incomplete
 	}
-	out.Write(append(slices.Clone(ownColumns), name))
+	out.Write(slices.Concat(ownColumns, []string{name}, moreColumns, []string{moreSum}))
 	for _, b := range list(badges) {
 		fields := exported(b)
+		fields = slices.Concat(fields, []string{checksum(slices.Clone(fields))}, more(b.Employee))
 		out.Write(append(fields, checksum(slices.Clone(fields))))
 	}
 	out.Flush()
@@ -104,15 +105,16 @@ func read(path string) (stored, error) {
 	}
 	at, _ := findColumns(rows[0].fields)
 	sums := slices.IndexFunc(rows[0].fields, func(f string) bool { return strings.HasPrefix(bare(f), checksumName) })
-	if !at.has(uidColumn) || !at.has(employeeColumn) || sums < 0 && slices.ContainsFunc(rows, row.isSummed) ||
-		sums >= 0 && !isOwn(rows[0].fields[:sums]) {
+	own := func(r row) bool { return matches(r.fields, len(ownColumns)) }
+	if !at.has(uidColumn) || !at.has(employeeColumn) || sums < 0 && slices.ContainsFunc(rows, own) ||
+		sums >= 0 && !isHead(rows[0].fields, sums) {
 		s.why = "its first line is not what was written"
 		return s, nil
 	}
 	s.old = sums < 0
 	for _, row := range rows[1:] {
 		b, err := readOwn(row, at)
-		if _, twice := s.badges[b.UID]; err != nil || twice || !s.old && !matches(row.fields, sums) {
+		if _, twice := s.badges[b.UID]; err != nil || twice || !s.old && !row.isWritten(rows[0], sums) {
 			s.bad = append(s.bad, row.number)
 			continue
 		}
@@ -130,21 +132,28 @@ func read(path string) (stored, error) {
 	return s, nil
 }
 
-// isOwn reports whether these are the columns of this clock's files, or of older ones, which had
-// fewer.
-func isOwn(columns []string) bool {
-	n := len(columns)
-	return n >= oldColumns && n <= len(ownColumns) && slices.Equal(columns, ownColumns[:n])
+// moreSum is the column with the checksum of all before it, and wholeLine are all columns, the first
+// checksum without its number.
+const moreSum = "more_checksum"
+
+var wholeLine = slices.Concat(ownColumns, []string{checksumName}, moreColumns, []string{moreSum})
+
+// isHead reports whether a header is one that this clock has written: with what is new behind the
+// checksum, or without.
+func isHead(head []string, sums int) bool {
+	if !slices.Equal(head[:sums], ownColumns) {
+		return false
+	}
+	behind := head[sums+1:]
+	return len(behind) == 0 || slices.Equal(behind, wholeLine[sums+1:])
 }
 
-// isSummed reports whether a line has a checksum, though its header says nothing of one.
-func (r row) isSummed() bool {
-	for sums := oldColumns; sums <= len(ownColumns); sums++ {
-		if matches(r.fields, sums) {
-			return true
-		}
+// isWritten reports whether a line is what this clock has written under a header.
+func (r row) isWritten(head row, sums int) bool {
+	if len(head.fields) > sums+1 && !matches(r.fields, len(wholeLine)-1) {
+		return false
 	}
-	return false
+	return matches(r.fields, sums)
 }
 
 func matches(fields []string, sums int) bool {

@@ -14,6 +14,7 @@ type Fit int
 const (
 	NoFit    Fit = iota
 	PartFit      // every word is a part of a name or a number
+	WordFit      // every word is a word of the name
 	WholeFit     // it is the whole name, personnel number or external id
 )
 
@@ -28,7 +29,9 @@ type Question struct {
 func Ask(text string) Question {
 	q := Question{whole: fold(text)}
 	for word := range strings.FieldsFuncSeq(text, isGap) {
-		q.words = append(q.words, fold(word))
+		if w := fold(word); w.plain != "" {
+			q.words = append(q.words, w)
+		}
 	}
 	return q
 }
@@ -45,12 +48,17 @@ func (q Question) Fits(p device.Person) Fit {
 		q.whole.same(name), q.whole.same(fold(last + " " + first)):
 		return WholeFit
 	}
+	fit := WordFit
 	for _, w := range q.words {
-		if !name.has(w) && !number.has(w) && !external.has(w) {
+		switch {
+		case name.hasWord(w):
+		case name.has(w), number.has(w), external.has(w):
+			fit = PartFit
+		default:
 			return NoFit
 		}
 	}
-	return PartFit
+	return fit
 }
 
 // maxFound bounds what is sorted of those that fit.
@@ -59,35 +67,53 @@ const maxFound = 1000
 // Found are the people who fit a question: those that fit as a whole first, in order.
 type Found struct {
 	People []device.Person
-	Whole  int // how many fit as a whole
+	Fit    Fit // how well the best of them fit
+	Best   int // how many fit so well
+	Left   Fit // how well the best of those fit who have left
 	More   int // how many more fit
+}
+
+// One returns whom words mean, if that is certain: the only one whom they name as a whole, or by whole
+// words of the name; and nobody who has left fits as well.
+func (f Found) One() (device.Person, bool) {
+	switch {
+	case f.Best != 1 || f.Fit < WordFit || f.Left > f.Fit || f.Left == WordFit && f.Fit == WordFit:
+		return device.Person{}, false
+	}
+	return f.People[0], true
 }
 
 // Find returns so many of those who fit, at most. Archived people do not, and everybody once.
 func (q Question) Find(people iter.Seq2[device.Person, error], most int) (Found, error) {
-	var whole, part []device.Person
-	more := 0
+	var found Found
+	var by [WholeFit + 1][]device.Person
+	kept := 0
 	for p, err := range people {
 		if err != nil {
 			return Found{}, err
 		}
-		if p.Archived {
-			continue
-		}
-		switch fit := q.Fits(p); {
+		fit := q.Fits(p)
+		switch {
 		case fit == NoFit:
-		case len(whole)+len(part) == maxFound:
-			more++
-		case fit == WholeFit:
-			whole = append(whole, p)
-		default:
-			part = append(part, p)
+			continue
+		case p.Archived:
+			found.Left = max(found.Left, fit)
+			continue
+		case fit > found.Fit:
+			found.Fit, found.Best = fit, 1
+		case fit == found.Fit:
+			found.Best++
+		}
+		if kept++; kept <= maxFound || fit == WholeFit { // those who fit as a whole are few
+			by[fit] = append(by[fit], p)
 		}
 	}
-	for _, list := range [][]device.Person{whole, part} {
-		Order(list, func(p device.Person) device.Employee { return p.Employee })
+	var all []device.Person
+	for fit := WholeFit; fit > NoFit; fit-- {
+		Order(by[fit], func(p device.Person) device.Employee { return p.Employee })
+		all = append(all, by[fit]...)
 	}
-	all := append(whole, part...)
 	n := min(most, len(all))
-	return Found{all[:n:n], len(whole), more + len(all) - n}, nil
+	found.People, found.More = all[:n:n], kept-n
+	return found, nil
 }

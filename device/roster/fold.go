@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -82,6 +83,12 @@ func isASCII(s string) bool {
 // same reports whether two texts are the same for people: Muller and Mueller are Müller, and not
 // each other.
 func (f folded) same(g folded) bool { return f.plain == g.plain || f.german == g.german }
+
+// hasWord reports whether a word is one of the text's.
+func (f folded) hasWord(word folded) bool {
+	return slices.Contains(strings.Fields(f.plain), word.plain) ||
+		slices.Contains(strings.Fields(f.german), word.german)
+}
 
 // has reports whether a word stands somewhere in the text.
 func (f folded) has(word folded) bool {

@@ -31,9 +31,13 @@ func (l *Line) read(s survey, r row, people *matcher) (err error) {
 	if l.Badge, err = readBadge(r, s.at, s.numbers); err != nil {
 		return err
 	}
-	e, by, err := people.employee(s.at.whose(r))
+	ref := s.at.whose(r)
+	e, by, err := people.employee(ref)
 	if err != nil {
 		return err
+	}
+	if said := ref.written(); said != "" && !fold(said).same(fold(e.Name)) {
+		l.Said = strings.Clone(said)
 	}
 	e.Name, e.LastName = strings.Clone(e.Name), strings.Clone(e.LastName) // and not the whole line
 	l.Badge.Employee, l.By = e, by
@@ -68,7 +72,7 @@ func readOwn(r row, at columns) (device.Badge, error) {
 	if b.Employee.ID, err = device.ParseEmployeeID(strings.Clone(ref.id)); err != nil {
 		return b, err
 	}
-	b.Employee.Name, b.Employee.LastName = unquoted(at.field(r, nameColumn)), at.field(r, lastNameColumn)
+	b.Employee.Name, b.Employee.LastName = at.field(r, nameColumn), at.field(r, lastNameColumn)
 	b.Employee.Number = ref.number
 	b.Origin = device.Origin(at.field(r, originColumn))
 	if !slices.Contains([]device.Origin{"", device.ByHand, device.ByFile, device.FromZeitstrom}, b.Origin) {
@@ -97,7 +101,7 @@ func parseBlocked(s string) (bool, error) {
 	switch strings.ToLower(s) {
 	case "", "no", "nein", "false", "falsch", "0":
 		return false, nil
-	case "yes", "ja", "true", "wahr", "1", "x":
+	case "yes", "ja", "true", "wahr", "1", "x", "blocked", "gesperrt":
 		return true, nil
 	}
 	return false, fmt.Errorf("blocked is %q: write yes, or nothing", s)

@@ -67,7 +67,7 @@ func nameWords(name string) []string {
 	for _, text := range []string{f.plain, f.german} {
 		words := strings.Fields(text)
 		slices.Sort(words)
-		if key := strings.Join(words, " "); !slices.Contains(keys, key) {
+		if key := strings.Join(words, " "); key != "" && !slices.Contains(keys, key) {
 			keys = append(keys, key)
 		}
 	}
@@ -111,7 +111,7 @@ func newMatcher(refs iter.Seq[reference], staff Staff) *matcher {
 	m := &matcher{seed: maphash.MakeSeed(), wanted: map[uint64][]device.Person{}}
 	needed := false
 	for ref := range refs {
-		needed = needed || ref.id == "" || ref.written() == ""
+		needed = needed || ref.id == "" || ref.written() == "" || ref.number != ""
 		for by, text := range ref.texts() {
 			for _, key := range keysOf(by, text) {
 				m.wanted[m.hash(by, key)] = nil
@@ -229,7 +229,10 @@ func (m *matcher) byID(ref reference) (device.Employee, Match, error) {
 	}
 	e := device.Employee{ID: id, Name: ref.written(), LastName: ref.last}
 	for _, p := range m.find(ByID, string(id)) {
-		if ref.number != "" && withoutZeros(ref.number) != withoutZeros(p.Number) {
+		if p.Archived {
+			return e, "", fmt.Errorf("%s has left", p.Name)
+		}
+		if ref.number != "" && !strings.EqualFold(withoutZeros(ref.number), withoutZeros(p.Number)) {
 			return e, "", fmt.Errorf("personnel number %s is not that of %s, whose id this is: it is %q at Zeitstrom",
 				ref.number, p.Name, p.Number)
 		}
@@ -244,21 +247,21 @@ func (m *matcher) byID(ref reference) (device.Employee, Match, error) {
 // has them still is meant as it is.
 func (m *matcher) byNumber(by Match, text string) []device.Person {
 	all := m.find(by, keysOf(by, text)[0])
-	if !strings.HasPrefix(text, "0") {
-		return all
-	}
-	exact := slices.DeleteFunc(slices.Clone(all), func(p device.Person) bool {
-		return !strings.EqualFold(text, known(p)[by])
-	})
-	if len(exact) > 0 {
+	exact := those(all, func(p device.Person) bool { return strings.EqualFold(text, known(p)[by]) })
+	if len(exact) > 0 && (strings.HasPrefix(text, "0") || len(active(exact)) == 0) {
 		return exact
 	}
 	return all
 }
 
+// those are the people for whom something is true.
+func those(people []device.Person, is func(device.Person) bool) []device.Person {
+	return slices.DeleteFunc(slices.Clone(people), func(p device.Person) bool { return !is(p) })
+}
+
 // active are those who have not left.
 func active(people []device.Person) []device.Person {
-	return slices.DeleteFunc(slices.Clone(people), func(p device.Person) bool { return p.Archived })
+	return those(people, func(p device.Person) bool { return !p.Archived })
 }
 
 // nobody says that a number is not that of anybody who could have a badge.
@@ -324,15 +327,24 @@ func (m *matcher) byNames(ref reference) (device.Employee, Match, error) {
 			}
 		}
 	}
-	found := active(all)
-	if len(found) > 1 { // Martin Thomas is not Thomas Martin, nor Muller Müller
-		exact := slices.DeleteFunc(slices.Clone(found), func(p device.Person) bool {
-			return !strings.EqualFold(ref.written(), p.Name)
+	if ref.last != "" { // Martin Thomas is not Thomas Martin
+		first, last := fold(ref.first), fold(ref.last)
+		all = those(all, func(p device.Person) bool {
+			f, l := p.Names()
+			return first.same(fold(f)) && last.same(fold(l))
 		})
-		if len(exact) > 0 {
-			found = exact
+	}
+	// Who is called exactly so is meant, and nobody else, also if they have left.
+	for _, is := range []func(device.Person) bool{
+		func(p device.Person) bool { return strings.EqualFold(ref.written(), p.Name) },
+		func(p device.Person) bool { return fold(ref.written()).same(fold(p.Name)) },
+	} {
+		if exact := those(all, is); len(exact) > 0 {
+			all = exact
+			break
 		}
 	}
+	found := active(all)
 	switch {
 	case len(found) == 1:
 		return found[0].Employee, ByNames, nil

@@ -35,6 +35,7 @@ type People struct {
 	mu     sync.Mutex
 	asking chan struct{} // closed when they were asked for; nil: they are not being asked for
 	cancel context.CancelFunc
+	ended  bool
 	failed error     // why they could not be asked for the last time
 	tried  time.Time // when that was
 }
@@ -48,6 +49,7 @@ func (p *People) String() string { return "employees" }
 func (p *People) Run(ctx context.Context) error {
 	<-ctx.Done()
 	p.mu.Lock()
+	p.ended = true
 	asking, cancel := p.asking, p.cancel
 	p.mu.Unlock()
 	if asking != nil {
@@ -74,6 +76,10 @@ func (p *People) At() time.Time {
 func (p *People) Ask(ctx context.Context) error {
 	p.mu.Lock()
 	asking := p.asking
+	if asking == nil && p.ended {
+		p.mu.Unlock()
+		return ErrAsking
+	}
 	if asking == nil {
 		asking = make(chan struct{})
 		whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestAsk)

@@ -31,6 +31,11 @@ func somebody(n int, name, number string) device.Person {
 	}, External: fmt.Sprint("EXT-", n)}
 }
 
+func external(p device.Person, id string) device.Person {
+	p.External = id
+	return p
+}
+
 // staff is a company that has everything that goes wrong with names and numbers.
 var staff = []device.Person{
 	somebody(1, "Anna Müller", "1042"),
@@ -47,6 +52,11 @@ var staff = []device.Person{
 	somebody(12, "Eva Baur", "6001"),
 	somebody(13, "Ida Null", "007"),
 	somebody(14, "Ina Null", "0007"),
+	gone(somebody(15, "Ute Ott", "8")),
+	external(somebody(16, "Ute Otto", "008"), ""),
+	gone(somebody(17, "Ida Gross", "7001")),
+	external(somebody(18, "Ida Groß", "7002"), ""),
+	external(somebody(20, "?", "7003"), ""),
 }
 
 func staffed() (iter.Seq2[device.Person, error], error) { return everybody(staff), nil }
@@ -81,9 +91,27 @@ func TestFind(t *testing.T) {
 			t.Errorf("%q finds %q, want %q", question, text, want)
 		}
 	}
+	// Who is meant must be certain: not a part of a number or of a word, and nobody who has left.
+	for question, want := range map[string]string{
+		"muller": "Müller, Anna", "Müller, Anna": "Müller, Anna", "1042": "Müller, Anna", "104": "", "2": "", "mül": "",
+		"anna": "", "anna schmidt": "", "2001": "Schmidt, Anna", "ute ott": "", "ott": "", "Ute Otto": "Otto, Ute", "8": "",
+		"008": "Otto, Ute", "'": "", "-": "", "thomas martin": "", "garcia marquez": "García Márquez, Juan Carlos", "ida": "",
+	} {
+		found, err := Ask(question).Find(everybody(staff), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if p, certain := found.One(); certain {
+			got = p.Listed()
+		}
+		if got != want {
+			t.Errorf("%q means %q, want %q", question, got, want)
+		}
+	}
 	// The whole name is better than a part of another.
 	found, err := Ask("x-9").Find(everybody(staff), 1)
-	if err != nil || found.Whole != 1 || found.More != 1 || found.People[0].Number != "X-9" {
+	if err != nil || found.Fit != WholeFit || found.More != 1 || found.People[0].Number != "X-9" {
 		t.Errorf("%+v, %v", found, err)
 	}
 }
@@ -137,6 +165,16 @@ func TestImportByWhatAListHas(t *testing.T) {
 		{names + "04A1B2C3;MULLER;ANNA", "1 names"},
 		{names + "04A1B2C3;Oeztuerk;Hans Juergen", "3 names"},
 		{names + "04A1B2C3;Martin;Thomas", "10 names"},
+		{names + "04A1B2C3;Anna;Müller", "nobody at Zeitstrom is called Müller Anna"}, // two columns are not turned
+		{names + "04A1B2C3;-;-", "nobody at Zeitstrom is called - -"},
+		{names + "04A1B2C3;Ott;Ute", "Ute Ott has left"},     // and Ute Otto is somebody else
+		{names + "04A1B2C3;Gross;Ida", "Ida Gross has left"}, // and Ida Groß is somebody else
+		{number + "04A1B2C3;8", "the personnel number 8 is that of Ute Ott, who has left"},
+		{"uid;employee_id;Name\n04A1B2C3;" + string(gone(somebody(6, "", "")).ID) + ";", "Ben Alt has left"},
+		{
+			"uid;employee_id;Personalnummer;Name\n04A1B2C3;" + string(staff[0].ID) + ";99;Carl Else",
+			`personnel number 99 is not that of Anna Müller, whose id this is: it is "1042" at Zeitstrom`,
+		},
 		{names + "04A1B2C3;Bauer;Eva", "nobody at Zeitstrom is called Eva Bauer"},
 		{names + "04A1B2C3;Alt;Ben", "Ben Alt has left"},
 		{names + "04A1B2C3;Schmidt;Anna", "2 employees are called so: Anna Schmidt (2001), Anna Schmidt (2002): " +
@@ -266,8 +304,8 @@ func TestPeopleTakeLong(t *testing.T) {
 		}
 		stop()
 		<-ended
-		if err := p.Ask(t.Context()); err != nil {
-			t.Errorf("another one: %v", err)
+		if err := p.Ask(t.Context()); !errors.Is(err, ErrAsking) {
+			t.Errorf("after the end: %v", err)
 		}
 	})
 }
@@ -305,5 +343,27 @@ func TestPeopleDamaged(t *testing.T) {
 		if problem == nil || !strings.Contains(problem.Error(), "was damaged") || !p.At().IsZero() {
 			t.Errorf("%q: %v", content, problem)
 		}
+	}
+}
+
+// What this version writes an older one reads: what is new stands behind the checksum, where that one
+// does not look.
+func TestOlderVersionsReadTheMap(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "roster.csv")
+	e := device.Employee{ID: anna, Name: "Anna Müller", LastName: "Müller", Number: "0042"}
+	if _, err := open(t, path).Add(device.Badge{UID: uid(t, "04A1B2C3D4E5F6"), Employee: e}, false); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(content), "\n")
+	if !strings.HasPrefix(lines[0], "uid,employee_id,name,blocked,from,until,origin,checksum of 1,") ||
+		!strings.Contains(lines[1], ",Müller,0042,") {
+		t.Errorf("%s", content)
+	}
+	if b := badges(open(t, path)); len(b) != 1 || b[0].Employee != e {
+		t.Errorf("%+v", b)
 	}
 }

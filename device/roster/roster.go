@@ -191,6 +191,18 @@ func unknownBadge(uid device.UID) error {
 	return &device.Refusal{Cause: fmt.Sprintf("badge %s is not in the badge map", uid.Hex()), Remedy: device.SeeBadges}
 }
 
+// PutBack gives a badge that was removed back as it was. It is refused if the badge is somebody's again.
+func (r *Roster) PutBack(b device.Badge) error {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	if was, known := r.all()[b.UID]; known {
+		return fmt.Errorf("badge %s belongs to %s (%s) by now", b.UID.Hex(), was.Employee.Name, was.Employee.ID)
+	}
+	next := maps.Clone(r.all())
+	next[b.UID] = b
+	return r.replace(next, r.Damage())
+}
+
 // Remove takes a badge out of the map and returns it as it was.
 func (r *Roster) Remove(uid device.UID) (device.Badge, error) {
 	r.writing.Lock()
@@ -323,12 +335,13 @@ func (r *Roster) action(b device.Badge) Action {
 	return Changed
 }
 
-// ownColumns are those of the clock's own lists; the first of them older lists have, too.
-var ownColumns = []string{
-	"uid", "employee_id", "name", "blocked", "from", "until", "origin", "last_name", "personnel_number",
-}
-
-const oldColumns = 7
+// ownColumns are those of the clock's own lists, and moreColumns those that stand behind them where
+// anybody has something in them. In the badge map itself they stand behind the checksum, where versions
+// that know nothing of them do not look.
+var (
+	ownColumns  = []string{"uid", "employee_id", "name", "blocked", "from", "until", "origin"}
+	moreColumns = []string{"last_name", "personnel_number"}
+)
 
 // exported is a line of such a list.
 func exported(b device.Badge) []string {
@@ -336,23 +349,27 @@ func exported(b device.Badge) []string {
 	if b.Blocked {
 		blocked = "yes"
 	}
-	return []string{
-		b.UID.Hex(), string(b.Employee.ID), b.Employee.Name, blocked, b.From, b.Until, string(b.Origin),
-		b.Employee.LastName, b.Employee.Number,
-	}
+	return []string{b.UID.Hex(), string(b.Employee.ID), b.Employee.Name, blocked, b.From, b.Until, string(b.Origin)}
 }
+
+// more is what stands behind them.
+func more(e device.Employee) []string { return []string{e.LastName, e.Number} }
 
 // Export writes badges as a CSV file that Import takes. What nobody has takes no column.
 func Export(w io.Writer, badges []device.Badge) error {
-	out, columns := csv.NewWriter(w), oldColumns
-	for _, b := range badges {
-		if b.Employee.LastName != "" || b.Employee.Number != "" {
-			columns = len(ownColumns)
+	all := slices.ContainsFunc(badges, func(b device.Badge) bool {
+		return b.Employee.LastName != "" || b.Employee.Number != ""
+	})
+	out := csv.NewWriter(w)
+	line := func(fields, behind []string) {
+		if all {
+			fields = append(slices.Clone(fields), behind...)
 		}
+		out.Write(fields)
 	}
-	out.Write(ownColumns[:columns])
+	line(ownColumns, moreColumns)
 	for _, b := range badges {
-		out.Write(exported(b)[:columns])
+		line(exported(b), more(b.Employee))
 	}
 	out.Flush()
 	return out.Error()

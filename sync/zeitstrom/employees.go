@@ -31,7 +31,7 @@ func (e employee) person(id device.EmployeeID) device.Person {
 		if s == nil {
 			return ""
 		}
-		return Sanitize(strings.TrimSpace(*s))
+		return cut(Sanitize(strings.TrimSpace(*s)))
 	}
 	first, last := text(&e.FirstName), text(&e.LastName)
 	return device.Person{
@@ -40,6 +40,16 @@ func (e employee) person(id device.EmployeeID) device.Person {
 		},
 		External: text(e.External), Badge: text(e.Token), Archived: e.ArchivedAt != nil,
 	}
+}
+
+// maxText bounds what is kept of a name or a number: a badge list takes a hundred characters of a name.
+const maxText = 48
+
+func cut(s string) string {
+	if runes := []rune(s); len(runes) > maxText {
+		return string(runes[:maxText])
+	}
+	return s
 }
 
 // Employees lists everybody at Zeitstrom, page by page, archived people included:

@@ -42,6 +42,13 @@ func (a *Admin) RemoveBadge(_ context.Context, by string, uid WholeUID) (device.
 	return b, err
 }
 
+// PutBack gives a badge that was removed back as it was.
+func (a *Admin) PutBack(by string, b device.Badge) error {
+	err := a.rooms.Roster.PutBack(b)
+	a.did(by, device.EventBadgeAdded, fmt.Sprintf("%s for %s, as it was", b.UID, b.Employee.ID), err)
+	return err
+}
+
 // Block is whether a badge may be used.
 type Block struct {
 	Badge   WholeUID

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,17 +104,21 @@ type Erased struct {
 // before and after. What Zeitstrom manages is to be erased there first.
 func (a *Admin) Erase(ctx context.Context, by string, id device.EmployeeID) (x Erased, err error) {
 	x.Employee = a.byID(id)
-	for _, b := range a.rooms.Roster.List() {
-		if b.Employee.ID != id {
-			continue
+	badges := slices.DeleteFunc(a.rooms.Roster.List(), func(b device.Badge) bool { return b.Employee.ID != id })
+	for _, b := range badges {
+		if b.Origin == device.FromZeitstrom {
+			return x, fmt.Errorf("badge %s stands at Zeitstrom and would come back: block it, or take the number "+
+				"away there", b.UID.Hex())
 		}
+	}
+	if err := a.rooms.People.Forget(id); err != nil {
+		return x, err
+	}
+	for _, b := range badges {
 		if _, err := a.RemoveBadge(ctx, by, WholeUID{b.UID}); err != nil {
 			return x, err
 		}
 		x.Badges++
-	}
-	if err := a.rooms.People.Forget(id); err != nil {
-		return x, err
 	}
 	err = a.Bookings(time.Time{}, time.Unix(1<<40, 0), func(p Punch) error {
 		if p.Employee == id {

@@ -67,6 +67,15 @@ var pageAbilities = map[string]func(*world){
 		w.equal("the journal goes on", after > before, true)
 		w.equal("found", len(use(w, DoFindPeople, Lookup{Words: "anna"}).People), 0)
 	},
+	"PutBack": func(w *world) {
+		b := use(w, DoRemoveBadge, WholeUID{hers.UID})
+		w.equal("error", w.admin.PutBack(w.by, b), nil)
+		w.has(hers.UID, anna)
+		w.noted(device.EventBadgeAdded, "as it was")
+		if err := w.admin.PutBack(w.by, b); err == nil {
+			w.Error("put back twice")
+		}
+	},
 	"Reexamined": func(w *world) {
 		w.equal("news", w.admin.Examined([]doctor.Finding{{Check: "disk", Verdict: doctor.Fail}}).IsNews(), true)
 		w.admin.Reexamined([]doctor.Finding{{Check: "disk", Verdict: doctor.OK}})

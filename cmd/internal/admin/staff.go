@@ -29,7 +29,8 @@ type Somebody struct {
 // Candidates are those who fit a lookup, those whom it names as a whole first.
 type Candidates struct {
 	People  []Somebody
-	Whole   int        // how many it names as a whole
+	Certain bool       // the first of them is meant
+	Left    bool       // somebody fits who has left
 	More    int        // how many more fit
 	At      *time.Time // when Zeitstrom has listed the employees; null: never
 	Problem string     // why it has not within the hour; empty: it has
@@ -48,7 +49,8 @@ func (a *Admin) FindPeople(ctx context.Context, _ string, l Lookup) (c Candidate
 			return c, err
 		}
 	}
-	c.Whole, c.More, c.At = found.Whole, found.More, optional(a.rooms.People.At())
+	_, c.Certain = found.One()
+	c.Left, c.More, c.At = found.Left > roster.PartFit, found.More, optional(a.rooms.People.At())
 	owned := map[device.EmployeeID]int{}
 	for _, b := range a.rooms.Roster.List() {
 		owned[b.Employee.ID]++
@@ -117,7 +119,7 @@ func (a *Admin) staff(ctx context.Context) (roster.Staff, *string) {
 	}, notice
 }
 
-// Unclear says that words fit several employees, or none.
+// Unclear says that words fit several employees, or one not quite, or none.
 type Unclear struct {
 	Words string
 	Candidates
@@ -125,6 +127,9 @@ type Unclear struct {
 
 // Error says whom they fit.
 func (u *Unclear) Error() string {
+	if len(u.People) == 0 && u.Left {
+		return fmt.Sprintf("whoever is called %q or has such a number has left", u.Words)
+	}
 	if len(u.People) == 0 {
 		text := fmt.Sprintf("no employee is called %q or has such a number: give another part of the name, "+
 			"the personnel number, or the id that Zeitstrom shows", u.Words)
@@ -144,12 +149,12 @@ func (u *Unclear) Error() string {
 	if u.More > 0 {
 		texts = append(texts, fmt.Sprintf("%d more", u.More))
 	}
-	return fmt.Sprintf("%q fits several employees: %s: say more of the name, or the personnel number", u.Words,
+	return fmt.Sprintf("whom %q means is not certain: %s: give the whole name, or the personnel number", u.Words,
 		strings.Join(texts, "; "))
 }
 
-// Employee finds one employee: by id, by a badge, by the whole name or number, or by parts of them
-// that fit nobody else. The error is an *Unclear if they fit several, or nobody.
+// Employee finds one employee: by id, by a badge, by the whole name or number, or by whole words of a
+// name that only one has. The error is an *Unclear if it is not certain who is meant.
 func (a *Admin) Employee(ctx context.Context, by string, who string) (device.Employee, error) {
 	who = strings.TrimSpace(who)
 	if id, err := device.ParseEmployeeID(who); err == nil {
@@ -164,7 +169,7 @@ func (a *Admin) Employee(ctx context.Context, by string, who string) (device.Emp
 	switch {
 	case err != nil:
 		return device.Employee{}, err
-	case found.Whole == 1, found.Whole == 0 && len(found.People) == 1 && found.More == 0:
+	case found.Certain:
 		return found.People[0].Employee, nil
 	}
 	return device.Employee{}, &Unclear{who, found}

@@ -124,21 +124,21 @@ func (s *Server) removeBadge(r *http.Request, who string) (string, error) {
 	}
 	u, _ := visitor(r)
 	s.sessions.change(u.key, func(x *session) { x.removed = &removed{b, time.Now()} })
-	return s.text(r, "badge_removed", uid.Hex(), b.Employee.Name), nil
+	return "", nil // the list says it, for as long as it can be undone
 }
 
 // undo puts the badge back that was removed last.
 func (s *Server) undo(r *http.Request, who string) (string, error) {
 	u, _ := visitor(r)
-	if !u.CanUndo() {
+	was := u.Removed()
+	if was == nil {
 		return "", errTooLate
 	}
-	_, err := s.admin.AddBadge(r.Context(), who, admin.NewBadge{Badge: u.removed.badge})
-	if err != nil {
+	if err := s.admin.PutBack(who, was.Badge); err != nil {
 		return "", err
 	}
 	s.sessions.change(u.key, func(x *session) { x.removed = nil })
-	return s.text(r, "badge_back", u.removed.badge.UID.Hex(), u.removed.badge.Employee.Name), nil
+	return s.text(r, "badge_back", was.Badge.UID.Hex(), was.Badge.Employee.Name), nil
 }
 
 func (s *Server) syncBadges(r *http.Request, who string) (string, error) {

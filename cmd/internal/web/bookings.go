@@ -2,12 +2,15 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"timeclock/cmd/internal/admin"
 	"timeclock/device"
@@ -94,11 +97,19 @@ func (s *Server) retry(r *http.Request, who string) (string, error) {
 
 var errNoReason = errors.New("say why: the reason is kept in this clock's journal")
 
+// maxReason is how many characters a reason has at most.
+const maxReason = 200
+
+var errLongReason = fmt.Errorf("a reason is one line of %d characters at most", maxReason)
+
 // reason reads why something is done.
 func reason(r *http.Request) (string, error) {
 	why := strings.TrimSpace(r.FormValue("reason"))
-	if why == "" {
+	switch {
+	case why == "":
 		return "", errNoReason
+	case utf8.RuneCountInString(why) > maxReason || strings.ContainsFunc(why, unicode.IsControl):
+		return "", errLongReason
 	}
 	return why, nil
 }

@@ -89,7 +89,7 @@ func (s *Server) asked(r *http.Request) (device.Employee, error) {
 	if id, err := device.ParseEmployeeID(r.FormValue("e")); err == nil {
 		return s.admin.Employee(r.Context(), "", string(id))
 	}
-	if r.FormValue("who") == "" && r.FormValue("employee") == "" {
+	if r.FormValue("who") == "" && r.FormValue("employee") == "" && r.FormValue("choice") == "" {
 		return device.Employee{}, nil
 	}
 	return s.employee(r)

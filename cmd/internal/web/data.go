@@ -42,7 +42,11 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	s.admin.Downloaded(u.Name, strings.TrimSpace(fmt.Sprint(what, " ", r.FormValue("from"), " ", r.FormValue("to"))))
+	said := what
+	if what == "bookings" {
+		said = fmt.Sprintf("%s from %s to %s", what, r.FormValue("from"), r.FormValue("to"))
+	}
+	s.admin.Downloaded(u.Name, said)
 	s.table(w, what, format, func(t sheet.Table) error { return write(s, r, t) })
 }
 
@@ -60,10 +64,19 @@ func (s *Server) table(w http.ResponseWriter, name, format string, write func(sh
 			return
 		}
 	}
-	if err := errors.Join(write(out), out.Close()); err != nil {
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(slowestTable))
+	err := write(out)
+	if err == nil {
+		err = out.Close()
+	}
+	if err != nil { // half a table must not look like a whole one
 		s.log.Warn("table not sent", "table", name, "error", err)
+		panic(http.ErrAbortHandler)
 	}
 }
+
+// slowestTable is how long years of bookings may take, on a small computer.
+const slowestTable = 10 * time.Minute
 
 // heads are the names of columns in the reader's language.
 func (s *Server) heads(r *http.Request, keys ...string) []string {
@@ -203,6 +216,7 @@ func (s *Server) erase(r *http.Request, who string) (string, error) {
 		return "", errEmpty
 	}
 	x, err := s.admin.Erase(r.Context(), who, id)
+	s.sessions.forgetRemoved(id)
 	switch {
 	case err != nil:
 		return "", err

@@ -65,10 +65,12 @@ func (s *Server) people(w http.ResponseWriter, r *http.Request) {
 // employee is the one whom a form names: one that was picked, or else words.
 func (s *Server) employee(r *http.Request) (device.Employee, error) {
 	who := strings.TrimSpace(r.FormValue("who"))
-	for _, id := range r.Form["employee"] {
-		if id != "" {
-			who = id
-		}
+	picked, choice := r.FormValue("employee"), r.FormValue("choice")
+	switch {
+	case picked != "":
+		who = picked
+	case choice != "" && who == r.FormValue("asked"): // other words mean somebody else
+		who = choice
 	}
 	if who == "" {
 		return device.Employee{}, errEmpty

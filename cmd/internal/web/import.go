@@ -1,7 +1,10 @@
 package web
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"path"
@@ -17,6 +20,7 @@ import (
 type upload struct {
 	Name    string // of the file, as its owner's computer calls it
 	Numbers device.Numbers
+	Serial  string // which tells one look from another
 	content []byte
 	at      time.Time
 }
@@ -47,6 +51,7 @@ func (s *Server) importPage(w http.ResponseWriter, r *http.Request) {
 		More        int
 		Missing     []device.Badge
 		MissingMore int
+		Plan        string // what would become of it, to be agreed to
 		Ways        []device.Numbers
 	}
 	u, _ := visitor(r)
@@ -60,6 +65,7 @@ func (s *Server) importPage(w http.ResponseWriter, r *http.Request) {
 	look := u.upload.list()
 	look.Dry = true
 	report, err := s.admin.ImportBadges(ctx, u.Name, look)
+	d.Plan = planOf(report)
 	d.Report, d.Failed, d.Counts = report, s.explain(r, err), countLines(report)
 	for _, l := range report.Lines {
 		switch {
@@ -73,6 +79,18 @@ func (s *Server) importPage(w http.ResponseWriter, r *http.Request) {
 	d.Missing = report.Missing[:min(missingShown, len(report.Missing))]
 	d.MissingMore = len(report.Missing) - len(d.Missing)
 	s.show(w, r, "import", d)
+}
+
+// planOf tells one plan from another: whoever agrees to a list agrees to what they have seen.
+func planOf(report roster.Report) string {
+	h := sha256.New()
+	for _, l := range report.Lines {
+		fmt.Fprintln(h, l.Badge.UID.Hex(), l.Badge.Employee.ID, l.Action, l.Badge.Blocked, l.Badge.From, l.Badge.Until)
+	}
+	for _, b := range report.Missing {
+		fmt.Fprintln(h, b.UID.Hex())
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // countLines counts what becomes of the lines, as far as anything becomes of any.
@@ -101,11 +119,15 @@ func (s *Server) importBadges(r *http.Request, _ string) (string, error) {
 		return "", err
 	}
 	u, _ := visitor(r)
-	s.sessions.keep(u.key, &upload{Name: path.Base(header.Filename), content: content, at: time.Now()})
+	s.sessions.keep(u.key, &upload{
+		Name: path.Base(header.Filename), Serial: random(), content: content, at: time.Now(),
+	})
 	return "", nil
 }
 
 var (
+	errOtherPlan = errors.New("the list, or what is known of the employees, has changed since you looked: look again")
+
 	errNoFile  = errors.New("choose a file first")
 	errTooLate = errors.New("that can be undone for ten minutes only, and they are over")
 	errNoList  = errors.New("the list was kept for ten minutes, and they are over: choose the file again")
@@ -122,7 +144,7 @@ func (s *Server) lookAgain(r *http.Request, _ string) (string, error) {
 		return "", errNoList
 	}
 	again := *u.upload
-	again.Numbers = numbers
+	again.Numbers, again.Serial, again.at = numbers, random(), time.Now()
 	s.sessions.keep(u.key, &again)
 	return "", nil
 }
@@ -154,6 +176,11 @@ func (s *Server) takeOver(r *http.Request, u session) (notice string, err error)
 	l.Replace = r.FormValue("replace") != ""
 	ctx, cancel := boundAct(r)
 	defer cancel()
+	look := l
+	look.Dry = true
+	if report, err := s.admin.ImportBadges(ctx, u.Name, look); err == nil && planOf(report) != r.FormValue("plan") {
+		return "", errOtherPlan
+	}
 	report, err := s.admin.ImportBadges(ctx, u.Name, l)
 	if err != nil {
 		return "", err
@@ -188,7 +215,11 @@ func (s *Server) refusedLines(w http.ResponseWriter, r *http.Request) {
 	err := roster.Mend(u.upload.content, report, s.text(r, "reason"), s.languageOf(r).say, func(fields []string) error {
 		return out.Line(fields...)
 	})
-	if err := errors.Join(err, out.Close()); err != nil {
+	if err == nil {
+		err = out.Close()
+	}
+	if err != nil { // half a list must not look like a whole one
 		s.log.Warn("refused lines not sent", "error", err)
+		panic(http.ErrAbortHandler)
 	}
 }

@@ -225,7 +225,13 @@ var tabs = []Tab{
 
 // Tabs are the pages that there are.
 func (v view) Tabs() []Tab {
-	return slices.DeleteFunc(slices.Clone(tabs), func(t Tab) bool { return t.Name == "data" && !v.Admin() })
+	all := slices.Clone(tabs)
+	for i := range all {
+		if all[i].Name == "data" && !v.Admin() { // a viewer may see what is kept, and not take it home
+			all[i] = Tab{"council", "/data/council", nil}
+		}
+	}
+	return all
 }
 
 // has reports whether a page is this one, or belongs to it.
@@ -302,6 +308,8 @@ func (s *Server) unclear(r *http.Request, u *admin.Unclear) string {
 	switch {
 	case len(u.People) > 0:
 		return s.text(r, "several_fit", u.Words)
+	case u.Left:
+		return s.text(r, "has_left", u.Words)
 	case u.Problem != "":
 		return s.text(r, "nobody_fits", u.Words) + " " + s.text(r, "not_listed", s.languageOf(r).say(u.Problem))
 	}

@@ -77,8 +77,11 @@ const maxDepth = 6
 
 // say says in this language what the clock has said in English. What it has no phrase for stays as
 // it is: names, numbers, and the words of Zeitstrom, the kernel and people.
-func (l *language) say(text string) string {
-	return isoMoment.ReplaceAllStringFunc(l.sayWithin(text, maxDepth), func(at string) string {
+func (l *language) say(text string) string { return l.sayWithin(text, maxDepth) }
+
+// dates writes dates and times as this language does.
+func (l *language) dates(text string) string {
+	return isoMoment.ReplaceAllStringFunc(text, func(at string) string {
 		for layout, ours := range map[string]string{
 			time.DateTime: l.Formats.Moment, "2006-01-02 15:04": l.Formats.Moment, time.DateOnly: l.Formats.Date,
 		} {
@@ -114,5 +117,5 @@ func (l *language) sayWithin(text string, depth int) string {
 			}
 		}
 	}
-	return text
+	return l.dates(text)
 }

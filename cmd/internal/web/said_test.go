@@ -44,6 +44,7 @@ var unsaid = []struct{ files, texts string }{
 	{"queue/interim.go", `^give up`},
 	{"sync/zeitstrom", `^(Token|ca_file: %w|%w \(%w\)|asked for timespan|%d %s %s|%q: %s)`},
 	{"cmd/internal/web/pairing.go", ""},
+	{"cmd/internal/web/data.go", `^%s from %s to %s$`},
 	{"cmd/internal/web/password.go", ""},
 	{"device/numbers.go", "^is not written so$"},
 	{"cmd/timeclock/disk.go", `^queue not closed`},

@@ -37,15 +37,20 @@ type refused struct {
 
 // removed is a badge that can be put back for a while.
 type removed struct {
-	badge device.Badge
+	Badge device.Badge
 	at    time.Time
 }
 
 // keptFor is how long a removed badge can be put back, and a list is kept for a second look.
 const keptFor = 10 * time.Minute
 
-// CanUndo reports whether the notice is of something that can be undone.
-func (s session) CanUndo() bool { return s.removed != nil && time.Since(s.removed.at) < keptFor }
+// Removed is the badge that was removed last, while it can be put back; nil: there is none.
+func (s session) Removed() *removed {
+	if s.removed == nil || time.Since(s.removed.at) >= keptFor {
+		return nil
+	}
+	return s.removed
+}
 
 // Ends of a session.
 const (
@@ -172,9 +177,10 @@ func (s *sessions) keep(token string, u *upload) {
 		}
 		oldest.upload = nil
 	}
+	serial := u.Serial // the timer does not hold the list
 	time.AfterFunc(keptFor, func() {
 		s.change(token, func(x *session) {
-			if x.upload == u {
+			if x.upload != nil && x.upload.Serial == serial {
 				x.upload = nil
 			}
 		})
@@ -185,6 +191,17 @@ func (s *sessions) end(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, sha256.Sum256([]byte(token)))
+}
+
+// forgetRemoved forgets what could be put back of an employee.
+func (s *sessions) forgetRemoved(id device.EmployeeID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, x := range s.open {
+		if x.removed != nil && x.removed.Badge.Employee.ID == id {
+			x.removed = nil
+		}
+	}
 }
 
 // endAll ends all sessions.

@@ -99,7 +99,11 @@
       }
       mark(-1); show(document.activeElement === input && list.childElementCount > 0);
     }
-    input.addEventListener("input", function () { id.value = ""; });
+    var radios = picker.querySelectorAll("input[type=radio]");
+    input.addEventListener("input", function () {
+      id.value = ""; radios.forEach(function (r) { r.checked = false; });
+    });
+    radios.forEach(function (r) { r.addEventListener("change", function () { id.value = ""; }); });
     input.addEventListener("input", later(150, function () {
       var mine = ++asked, words = input.value.trim();
       if (!words) { show(false); return; }
