@@ -242,7 +242,8 @@ func TestNamesFit(t *testing.T) {
 	}
 	// A long name shrinks, then takes two lines, and only then is cut.
 	for name, lines := range map[string]int{
-		"Anna Müller": 1, "Jörg Müßig-Ärmel": 1, "Maximiliane Freifrau von Wolkenstein": 2, "Hans-Jürgen Freiherr von Dannenberg": 2,
+		"Anna Müller": 1, "Jörg Müßig-Ärmel": 1, "Maximiliane Freifrau von Wolkenstein": 2,
+		"Hans-Jürgen Freiherr von Dannenberg": 2,
 	} {
 		p := newPicture()
 		p.name(0, 24, name)

@@ -143,7 +143,10 @@ var acts = map[string]func(*acting) does{
 	},
 	"/corrections/times": func(a *acting) does {
 		eight := a.span("span-1")
-		form := url.Values{"id": {"span-1"}, "reason": {"late train"}, "checkin": {"2026-06-01T09:00"}, "checkout": {"2026-06-01T17:00"}}
+		form := url.Values{
+			"id": {"span-1"}, "reason": {"late train"},
+			"checkin": {"2026-06-01T09:00"}, "checkout": {"2026-06-01T17:00"},
+		}
 		return does{form, "", device.EventTimesCorrected, func(a *acting) bool {
 			return a.at("span-1").CheckIn.Equal(eight.Add(time.Hour))
 		}}
@@ -189,7 +192,8 @@ var acts = map[string]func(*acting) does{
 	"/corrections/merge": func(a *acting) does {
 		eight := a.span("span-6")
 		a.api.server.Put(zeitstromtest.Timespan{
-			ID: "span-7", Employee: string(employeeOf(0)), CheckIn: eight.Add(10 * time.Hour), CheckOut: eight.Add(11 * time.Hour),
+			ID: "span-7", Employee: string(employeeOf(0)),
+			CheckIn: eight.Add(10 * time.Hour), CheckOut: eight.Add(11 * time.Hour),
 		})
 		form := url.Values{"id": {"span-6"}, "with": {"span-7"}, "reason": {"no break"}}
 		return does{form, "Corrected", device.EventTimespansMerged, func(a *acting) bool {

@@ -51,7 +51,8 @@ func TestPageIsGerman(t *testing.T) {
 	pages := []string{
 		"/", "/in", "/in/roll", "/badges", "/badges?q=nobody+at+all", "/badges/give", "/badges/import", "/unclaimed",
 		"/bookings", "/bookings?state=quarantined", "/days", "/corrections", "/corrections?who=xyz",
-		"/corrections?e=" + string(company.badges[forgetful].Employee.ID), "/device", "/data", "/data/council", "/data/person?e=" + string(company.badges[3].Employee.ID),
+		"/corrections?e=" + string(company.badges[forgetful].Employee.ID), "/device", "/data", "/data/council",
+		"/data/person?e=" + string(company.badges[3].Employee.ID),
 	}
 	const theirs = `Invalid pk "` // Zeitstrom's words
 	look := func(what string) {

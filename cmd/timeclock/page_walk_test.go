@@ -71,19 +71,23 @@ func looking(l look) []step {
 	}
 }
 
-// faults finds what is wrong with how a page is laid out: what is wider than the window, what is cut
-// off, what a finger misses on a phone, and a navigation that takes more than a line.
+// layoutFaults finds what is wrong with how a page is laid out: what is wider than the window, what is cut off, what a
+// finger misses on a phone, and a navigation that takes more than a line.
 const layoutFaults = `(() => {
   const faults = [], phone = innerWidth < 700;
+  const touched = "button, .button, select, summary, nav a, label.check, " +
+    "input:not([type=checkbox]):not([type=radio])";
   const name = e => e.tagName + "." + e.className + " " + e.textContent.trim().slice(0, 40);
-  if (document.documentElement.scrollWidth > innerWidth) { faults.push("the page is " + document.documentElement.scrollWidth + " pixels wide"); }
+  const wide = document.documentElement.scrollWidth;
+  if (wide > innerWidth) { faults.push("the page is " + wide + " pixels wide"); }
   for (const e of document.querySelectorAll("body *")) {
     const box = e.getBoundingClientRect();
     if (!box.width || !box.height || e.closest(".skip, pre, thead, svg, option")) { continue; }
     if (box.right > innerWidth + 1) { faults.push("beyond the edge: " + name(e)); }
     const style = getComputedStyle(e);
-    if (e.scrollWidth > e.clientWidth + 1 && style.overflowX === "hidden" && style.textOverflow !== "ellipsis" && e.tagName !== "INPUT" && e.tagName !== "SELECT") { faults.push("cut off: " + name(e)); }
-    if (phone && e.matches("button, .button, select, summary, nav a, label.check, input:not([type=checkbox]):not([type=radio])") && box.height < 43.5) { faults.push(box.height + " pixels high: " + name(e)); }
+    const hides = style.overflowX === "hidden" && style.textOverflow !== "ellipsis" && !e.matches("input, select");
+    if (hides && e.scrollWidth > e.clientWidth + 1) { faults.push("cut off: " + name(e)); }
+    if (phone && e.matches(touched) && box.height < 43.5) { faults.push(box.height + " pixels high: " + name(e)); }
   }
   const tabs = [...document.querySelectorAll(".tabs a")].map(a => a.getBoundingClientRect());
   if (tabs.some(b => Math.abs(b.top - tabs[0].top) > 2)) { faults.push("the navigation has several lines"); }

@@ -76,7 +76,8 @@ func TestPageInBrowser(t *testing.T) {
 			"an import with an error",
 			[]step{
 				open("/badges/import"), chromedp.SetUploadFiles(`input[type=file]`, []string{bad}),
-				click(`main button.main`), says("is not a UUID"), says("nothing was imported: 0 lines are fine, 1 must be mended"),
+				click(`main button.main`), says("is not a UUID"),
+				says("nothing was imported: 0 lines are fine, 1 must be mended"),
 				see(`a[href="/badges/import/refused.csv"]`),
 			},
 		},
@@ -85,12 +86,14 @@ func TestPageInBrowser(t *testing.T) {
 			[]step{
 				click(`form[action="/badges/import/forget"] button`), see(`input[type=file]`),
 				chromedp.SetUploadFiles(`input[type=file]`, []string{good}),
-				click(`main button.main`), says("What would become of it: good.csv"), see(`//td[contains(., "Öztürk, Ben")]`),
+				click(`main button.main`), says("What would become of it: good.csv"),
+				see(`//td[contains(., "Öztürk, Ben")]`),
 				see(`//label[contains(., "also remove the 3 badges that are not in the list")]`),
 			},
 		},
 		{"the import", []step{
-			click(`form[action="/badges/import/confirm"] button`), says("Imported: 2 added, 0 changed, 0 as they were, 0 removed"),
+			click(`form[action="/badges/import/confirm"] button`),
+			says("Imported: 2 added, 0 changed, 0 as they were, 0 removed"),
 		}},
 		{"a badge for a new employee, at the reader", []step{
 			open("/badges/give"), keys(`#enrollment input[name=who]`, "lang"),

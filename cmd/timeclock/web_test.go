@@ -115,8 +115,9 @@ func TestPageIsClosed(t *testing.T) {
 	stranger.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	pages := []string{
 		"/", "/in", "/in/roll", "/badges", "/badges/give", "/badges/import", "/badges/import/refused.csv",
-		"/people?q=anna", "/data", "/data/person?e=" + string(employeeOf(0)), "/data/council", "/unclaimed", "/bookings", "/days", "/device", "/corrections", "/pictures/week.svg",
-		"/display.png", "/pictures/day.svg", "/pictures/queue.svg", "/events", "/nothing", "/static/../device",
+		"/people?q=anna", "/data", "/data/person?e=" + string(employeeOf(0)), "/data/council", "/unclaimed",
+		"/bookings", "/days", "/device", "/corrections", "/pictures/week.svg", "/display.png", "/pictures/day.svg",
+		"/pictures/queue.svg", "/events", "/nothing", "/static/../device",
 		"/%2e%2e/etc/passwd",
 	}
 	for _, path := range pages {
@@ -128,9 +129,11 @@ func TestPageIsClosed(t *testing.T) {
 	acts := []string{
 		"/badges/add", "/badges/block", "/badges/remove", "/badges/enroll", "/badges/unenroll", "/badges/sync",
 		"/badges/undo", "/badges/import", "/badges/import/confirm", "/badges/import/numbers", "/badges/import/forget",
-		"/device/examine", "/data/download", "/data/person", "/data/erase", "/unclaimed/claim", "/bookings/retry", "/bookings/drop", "/bookings/time",
+		"/device/examine", "/data/download", "/data/person", "/data/erase", "/unclaimed/claim",
+		"/bookings/retry", "/bookings/drop", "/bookings/time",
 		"/corrections/token", "/corrections/times", "/corrections/split", "/corrections/comment",
-		"/corrections/project", "/corrections/add", "/corrections/merge", "/corrections/delete", "/accounts/add", "/accounts/remove", "/logout",
+		"/corrections/project", "/corrections/add", "/corrections/merge", "/corrections/delete",
+		"/accounts/add", "/accounts/remove", "/logout",
 	}
 	for _, path := range acts {
 		if status, _ := stranger.post(path, nil); status != http.StatusUnauthorized {

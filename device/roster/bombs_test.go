@@ -153,7 +153,10 @@ func TestFilesThatSwell(t *testing.T) {
 		"parts": {packed(t, many), "more than 1000 parts"},
 		"other parts": {packed(t,
 			map[string]string{"xl/styles.xml": "<styleSheet>" + strings.Repeat("<xf/>", 9<<20)}), ""},
-		"a missing text":    {packed(t, sheetOf(headings+`<row><c t="s"><v>7</v></c></row>`)), "0 lines are fine, 1 must be mended"},
+		"a missing text": {
+			packed(t, sheetOf(headings+`<row><c t="s"><v>7</v></c></row>`)),
+			"0 lines are fine, 1 must be mended",
+		},
 		"commas":            {strings.Repeat(",", 15<<20), "line 1 has more than 64 kB"},
 		"commas and breaks": {header + strings.Repeat("\"\n\",", 3<<20), "this is no list of badges"},
 		"a stray quote":     {header + "a\"b\n\"cd\n" + strings.Repeat("\",\"\n", 3<<20), "this is no list of badges"},

@@ -170,7 +170,8 @@ func TestSync(t *testing.T) {
 		r := open(t, filepath.Join(dir, "roster.csv"))
 		d := &directory{people: []device.Person{person(1, "01000000")}}
 		s := &Sync{
-			Roster: r, People: NewPeople(filepath.Join(dir, "employees.csv"), d), Every: time.Hour, Log: slog.New(slog.DiscardHandler),
+			Roster: r, People: NewPeople(filepath.Join(dir, "employees.csv"), d), Every: time.Hour,
+			Log:    slog.New(slog.DiscardHandler),
 			Tapped: func() func(device.UID) bool { return nil },
 		}
 		ctx, cancel := context.WithCancel(t.Context())

@@ -41,7 +41,8 @@ func TestEmployees(t *testing.T) {
 	if err != nil || len(people) != 250 {
 		t.Fatalf("%d people, %v", len(people), err)
 	}
-	if p := people[7]; p.ID != "a1b2c3d4-e5f6-7890-abcd-000000000007" || p.Name != "Anna Nr 7" || p.Badge != "04 11" || p.LastName != "Nr 7" || p.Number != "1007" || p.External != "X7" ||
+	if p := people[7]; p.ID != "a1b2c3d4-e5f6-7890-abcd-000000000007" || p.Name != "Anna Nr 7" ||
+		p.Badge != "04 11" || p.LastName != "Nr 7" || p.Number != "1007" || p.External != "X7" ||
 		!p.Archived || people[8].Archived {
 		t.Errorf("%+v", p)
 	}

@@ -154,16 +154,10 @@ func (s *Server) unclaimedPage(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) claim(r *http.Request, who string) (string, error) {
-	uid, err := device.ParseUID(r.FormValue("uid"))
+	b, err := s.badge(r)
 	if err != nil {
 		return "", err
 	}
-	e, err := s.employee(r)
-	if err != nil {
-		return "", err
-	}
-	plan, err := s.admin.Claim(r.Context(), who, admin.Claim{
-		Badge: device.Badge{UID: uid, Employee: e}, Force: r.FormValue("force") != "",
-	})
-	return s.count(r, "claimed", len(plan), e.Name), err
+	plan, err := s.admin.Claim(r.Context(), who, admin.Claim{Badge: b, Force: r.FormValue("force") != ""})
+	return s.count(r, "claimed", len(plan), b.Employee.Name), err
 }

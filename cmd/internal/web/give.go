@@ -81,21 +81,27 @@ func (s *Server) employee(r *http.Request) (device.Employee, error) {
 	return admin.Named(e, r.FormValue("name")), err
 }
 
-func (s *Server) addBadge(r *http.Request, who string) (string, error) {
+// badge is the one whose UID and employee a form names.
+func (s *Server) badge(r *http.Request) (device.Badge, error) {
 	uid, err := device.ParseUID(r.FormValue("uid"))
 	if err != nil {
-		return "", err
+		return device.Badge{}, err
 	}
 	e, err := s.employee(r)
+	return device.Badge{UID: uid, Employee: e}, err
+}
+
+func (s *Server) addBadge(r *http.Request, who string) (string, error) {
+	b, err := s.badge(r)
 	if err != nil {
 		return "", err
 	}
-	b := device.Badge{UID: uid, Employee: e, From: r.FormValue("from"), Until: r.FormValue("until")}
+	b.From, b.Until = r.FormValue("from"), r.FormValue("until")
 	action, err := s.admin.AddBadge(r.Context(), who, admin.NewBadge{Badge: b, Move: r.FormValue("move") != ""})
 	if err != nil {
 		return "", err
 	}
-	return s.text(r, "badge_given", uid.Hex(), e.Name, s.text(r, "action_"+string(action))), nil
+	return s.text(r, "badge_given", b.UID.Hex(), b.Employee.Name, s.text(r, "action_"+string(action))), nil
 }
 
 func (s *Server) enroll(r *http.Request, who string) (string, error) {

@@ -77,7 +77,8 @@ func TestLanguagesAreComplete(t *testing.T) {
 			}
 		}
 	}
-	computed := regexp.MustCompile(`^(tab|title|role|state|intent|source|origin|sort|way|weak|verdict|action|by|remedy|c_names)_|^badge_(un)?blocked$`)
+	computed := regexp.MustCompile(`^(tab|title|role|state|intent|source|origin|sort|way|weak|verdict|action|by|remedy|` +
+		`c_names)_|^badge_(un)?blocked$`)
 	for key := range english.Texts {
 		if !used[key] && !computed.MatchString(key) {
 			t.Errorf("nobody asks for %q", key)
