@@ -50,7 +50,7 @@ var acts = map[string]func(*acting) does{
 			a.Fatal(err)
 		}
 		form := url.Values{"e": {string(employeeOf(7))}, "sure": {"1"}}
-		return does{form, "Erased: 1 badges and the name", device.EventErased, func(a *acting) bool { return a.owner(55) == "" }}
+		return does{form, "Erased: 1 badge and the name", device.EventErased, func(a *acting) bool { return a.owner(55) == "" }}
 	},
 	"/badges/import/numbers": func(a *acting) does {
 		return does{url.Values{"numbers": {"decimal"}}, "kept for ten minutes", "", func(*acting) bool { return true }}

@@ -76,8 +76,7 @@ type Found struct {
 // One returns whom words mean, if that is certain: the only one whom they name as a whole, or by whole
 // words of the name; and nobody who has left fits as well.
 func (f Found) One() (device.Person, bool) {
-	switch {
-	case f.Best != 1 || f.Fit < WordFit || f.Left > f.Fit || f.Left == WordFit && f.Fit == WordFit:
+	if f.Best != 1 || f.Fit < WordFit || f.Left > f.Fit || f.Left == WordFit && f.Fit == WordFit {
 		return device.Person{}, false
 	}
 	return f.People[0], true

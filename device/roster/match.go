@@ -82,7 +82,7 @@ func withoutZeros(number string) string {
 	return number
 }
 
-// keys are under what a reference, or a person, is looked up.
+// keysOf returns the keys under which a reference, or a person, is looked up.
 func keysOf(by Match, text string) []string {
 	switch {
 	case text == "", len(text) > maxCell:

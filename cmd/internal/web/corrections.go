@@ -199,12 +199,16 @@ func (s *Server) instant(r *http.Request, field string) (time.Time, error) {
 	return at, err
 }
 
-func (s *Server) correctTimes(ctx context.Context, r *http.Request, d *admin.Desk) (admin.Done, error) {
-	in, err := s.instant(r, "checkin")
-	if err != nil {
-		return admin.Done{}, err
+// times reads the check-in and the check-out of a form; without a check-out, the zero time.
+func (s *Server) times(r *http.Request) (in, out time.Time, err error) {
+	if in, err = s.instant(r, "checkin"); err == nil {
+		out, err = s.local(r, "checkout")
 	}
-	out, err := s.local(r, "checkout")
+	return in, out, err
+}
+
+func (s *Server) correctTimes(ctx context.Context, r *http.Request, d *admin.Desk) (admin.Done, error) {
+	in, out, err := s.times(r)
 	if err != nil {
 		return admin.Done{}, err
 	}
@@ -232,11 +236,7 @@ func (s *Server) correctAdd(ctx context.Context, r *http.Request, d *admin.Desk)
 	if err != nil {
 		return admin.Done{}, err
 	}
-	in, err := s.instant(r, "checkin")
-	if err != nil {
-		return admin.Done{}, err
-	}
-	out, err := s.local(r, "checkout")
+	in, out, err := s.times(r)
 	if err != nil {
 		return admin.Done{}, err
 	}

@@ -35,15 +35,13 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, http.StatusBadRequest, "no_such_download")
 		return
 	}
+	said := what
 	if what == "bookings" {
 		if _, _, err := s.span(r); err != nil {
 			s.sessions.say(u.key, "", s.explain(r, err), &refused{path: r.URL.Path, form: keepable(r.PostForm)})
 			http.Redirect(w, r, "/data", http.StatusSeeOther)
 			return
 		}
-	}
-	said := what
-	if what == "bookings" {
 		said = fmt.Sprintf("%s from %s to %s", what, r.FormValue("from"), r.FormValue("to"))
 	}
 	s.admin.Downloaded(u.Name, said)
@@ -221,7 +219,7 @@ func (s *Server) erase(r *http.Request, who string) (string, error) {
 	case err != nil:
 		return "", err
 	case x.Bookings == 0:
-		return s.text(r, "erased", x.Badges), nil
+		return s.count(r, "erased", x.Badges), nil
 	}
 	return s.count(r, "erased_but", x.Bookings, s.viewOf(r).Date(x.Until)), nil
 }
