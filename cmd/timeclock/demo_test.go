@@ -17,6 +17,8 @@ import (
 	"timeclock/device/devicetest"
 	"timeclock/sync/zeitstrom"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
@@ -149,6 +151,14 @@ func TestDemoServesTheAPI(t *testing.T) {
 	}
 }
 
+// stillness has the browser ask for reduced motion: what moves may be missed by a click.
+func stillness(ctx context.Context, target *chromedp.Target) (v chromedp.Void, err error) {
+	_, err = cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}},
+	})
+	return v, err
+}
+
 // A person taps badges on the demo's page, breaks things and mends them.
 func TestDemoInBrowser(t *testing.T) {
 	t.Parallel()
@@ -168,9 +178,12 @@ func TestDemoInBrowser(t *testing.T) {
 		}
 	}()
 	play(ctx, t, []deed{
-		{"open the page", []step{visiting(address + "/demo"), shows(":")}},
+		{"open the page", []step{stillness, visiting(address + "/demo"), shows(":")}},
 		{"tap a badge", []step{click(`[data-uid="04A100005D6E80"]`), shows("Welcome, Anna Müller"), see(annaIn)}},
-		{"tap it again", []step{click(`[data-uid="04A100005D6E80"]`), shows("Already booked, Anna Müller")}},
+		{"tap it again", []step{
+			see(`[data-uid="04A100005D6E80"]:not(.held)`), click(`[data-uid="04A100005D6E80"]`),
+			shows("Already booked, Anna Müller"),
+		}},
 		{"tap an unknown badge", []step{click(`[data-uid="9C44E201"]`), shows("Unknown badge")}},
 		{"cut the network and tap", []step{
 			click(`[data-switch="network"]`), click(`[data-uid="04A100015D6E80"]`), shows("Welcome, Jörg Weiß"),
@@ -180,12 +193,14 @@ func TestDemoInBrowser(t *testing.T) {
 		{"mend the network", []step{click(`[data-switch="network"]`), see(joergIn)}},
 		{"kill the reader", []step{click(`[data-switch="reader"]`), see(`#reader.dead`)}},
 	})
-	tap := func() { // each has its line, also without an answer
+	tap := func() { // each has its line, also without an answer; a badge on its way could be missed by the click
 		answers := func() int {
 			return len(regexp.MustCompile(`Anna Müller: |no answer: `).FindAllString(out.String(), -1))
 		}
 		n := answers()
-		play(ctx, t, []deed{{"tap a badge", []step{click(`[data-uid="04A100005D6E80"]`)}}})
+		play(ctx, t, []deed{{"tap a badge", []step{
+			see(`[data-uid="04A100005D6E80"]:not(.held)`), click(`[data-uid="04A100005D6E80"]`),
+		}}})
 		devicetest.Eventually(t, func() error {
 			if answers() == n {
 				return errors.New("no line for a tap")
