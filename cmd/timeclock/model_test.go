@@ -133,9 +133,13 @@ func (w *world) there(t *rapid.T, e device.EmployeeID) (device.Intent, time.Time
 // book is a booking by the app.
 func (w *world) book(n int, intent device.Intent) { w.bookAt(n, intent, 0) }
 
-// bookAt is a booking by a clock that is ahead.
+// bookAt is a booking by a clock that is ahead. It is never at a whole minute: beside nothing else it could be
+// a rounded one of this clock's, and that is for a person to tell.
 func (w *world) bookAt(n int, intent device.Intent, ahead time.Duration) {
 	at := time.Now().Add(ahead).Truncate(time.Second)
+	if at.Second() == 0 {
+		at = at.Add(time.Second)
+	}
 	for _, p := range w.confirmed[employeeOf(n)] {
 		if p.Time.Truncate(time.Second).Equal(at) { // nobody could tell the two from each other
 			return
