@@ -129,6 +129,17 @@ func TestPageIsGerman(t *testing.T) {
 		speaksGerman(t, list, page)
 	}
 
+	// What the journal says of somebody.
+	theirBadge := company.badges[3]
+	admin.post("/badges/block", url.Values{"csrf": {csrf}, "uid": {theirBadge.UID.Hex()}, "blocked": {"true"}})
+	devicetest.Eventually(t, func() error { // the journal is written a moment later
+		_, page := admin.get("/data/person?e=" + string(theirBadge.Employee.ID))
+		if !strings.Contains(page, "Ausweis gesperrt") {
+			return fmt.Errorf("the block is not on the person's page: %s", page)
+		}
+		return nil
+	})
+
 	// What may happen to a clock.
 	p.api.server.Put(zeitstromtest.Timespan{ID: "now", Employee: string(his.Employee.ID), CheckIn: time.Now().Add(-time.Hour)})
 	d.chip.SetBus(mfrc522test.Low)

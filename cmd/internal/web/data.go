@@ -203,9 +203,17 @@ func (s *Server) personTable(r *http.Request, p admin.Personal, t sheet.Table) e
 			s.languageOf(r).say(b.Reason))
 	}
 	for _, e := range p.Events {
-		fact("journal_entry", v.When(e.Time), string(e.Kind), strings.TrimSpace(e.Reason+" "+e.By))
+		fact("journal_entry", v.When(e.Time), s.languageOf(r).say(string(e.Kind)),
+			strings.TrimSpace(s.languageOf(r).say(without(p.Employee.ID, e.Reason))+" "+e.By))
 	}
 	return err
+}
+
+// without takes out of a reason of the journal which employee it is about, for pages about that one.
+func without(id device.EmployeeID, reason string) string {
+	return strings.TrimSuffix(strings.NewReplacer(
+		"everything about "+string(id), "", " for "+string(id), "", " of "+string(id), "", string(id)+": ", "",
+	).Replace(reason), ": ")
 }
 
 func (s *Server) erase(r *http.Request, who string) (string, error) {

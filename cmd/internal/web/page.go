@@ -28,7 +28,8 @@ func loadTemplates(languages map[string]*language) (map[string]map[string]*templ
 	all := map[string]map[string]*template.Template{}
 	for code, l := range languages {
 		functions := template.FuncMap{
-			"t": l.text, "n": l.count, "say": l.say, "language": func() string { return code },
+			"t": l.text, "n": l.count, "say": l.say, "without": without,
+			"language": func() string { return code },
 		}
 		all[code] = map[string]*template.Template{}
 		for _, n := range names {

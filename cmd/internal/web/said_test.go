@@ -23,7 +23,7 @@ var speakers = []string{
 // unsaid are texts of those files that no page shows, with where they are: what only a log, a
 // command or a picture has, and what is no text.
 var unsaid = []struct{ files, texts string }{
-	{"device/event.go", ""},                                              // the journal's own words
+	{"device/event.go", ""},                                              // see TestEventsAreSaid
 	{"cmd/internal/admin/(client|socket|page|table).go", ""},             // to commands only
 	{"cmd/internal/web/(phrases|language|pictures|handler|page).go", ``}, // see TestPageSpeaks for its answers
 	{"cmd/internal/web", `^(text/csv|attachment; filename|data: now|certificate: %w$|PRIVATE KEY)`},
@@ -44,7 +44,7 @@ var unsaid = []struct{ files, texts string }{
 	{"queue/interim.go", `^give up`},
 	{"sync/zeitstrom", `^(Token|ca_file: %w|%w \(%w\)|asked for timespan|%d %s %s|%q: %s)`},
 	{"cmd/internal/web/pairing.go", ""},
-	{"cmd/internal/web/data.go", `^%s from %s to %s$`},
+	{"cmd/internal/web/data.go", `^%s from %s to %s$|^(everything about|for|of)$`},
 	{"cmd/internal/web/password.go", ""},
 	{"device/numbers.go", "^is not written so$"},
 	{"cmd/timeclock/disk.go", `^queue not closed`},
@@ -96,6 +96,39 @@ func TestEverythingIsSaid(t *testing.T) {
 	}
 	if texts < 200 {
 		t.Errorf("only %d texts were found", texts)
+	}
+}
+
+// What the journal says has happened is said in every language, too.
+func TestEventsAreSaid(t *testing.T) {
+	all, err := readLanguages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := parser.ParseFile(token.NewFileSet(), "../../../device/event.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := 0
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		field, ok := n.(*ast.ValueSpec)
+		if !ok || len(field.Values) != 1 {
+			return true
+		}
+		kind, ok := constant(field.Values[0])
+		if !ok {
+			return true
+		}
+		kinds++
+		for code, l := range all {
+			if code != fallback && (l.Messages[kind] == "" || l.say(kind+" (outcome unknown)") == kind+" (outcome unknown)") {
+				t.Errorf("%s does not say %q", code, kind)
+			}
+		}
+		return true
+	})
+	if kinds < 30 {
+		t.Errorf("only %d kinds of events were found", kinds)
 	}
 }
 
