@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"timeclock/device"
 )
 
 // speakers are the files whose texts may reach the page: what the rooms say is wrong, and what to do.
@@ -121,7 +123,8 @@ func TestEventsAreSaid(t *testing.T) {
 		}
 		kinds++
 		for code, l := range all {
-			if code != fallback && (l.Messages[kind] == "" || l.say(kind+" (outcome unknown)") == kind+" (outcome unknown)") {
+			unsure := string(device.EventKind(kind).OutcomeUnknown())
+			if code != fallback && (l.Messages[kind] == "" || l.say(unsure) == unsure) {
 				t.Errorf("%s does not say %q", code, kind)
 			}
 		}
