@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,8 +29,10 @@ func TestMain(m *testing.M) {
 	os.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
 	os.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
 	spidevtest.Launch()
-	// What an ordinary run has time for; -rapid.checks says otherwise.
-	if err := flag.Set("rapid.checks", "50"); err != nil {
+	// What an ordinary run has time for, and as many at once as there is to do: most of these tests wait for a
+	// daemon most of the time. -rapid.checks and -parallel say otherwise.
+	atOnce := strconv.Itoa(2 * runtime.GOMAXPROCS(0))
+	if err := errors.Join(flag.Set("rapid.checks", "50"), flag.Set("test.parallel", atOnce)); err != nil {
 		panic(err)
 	}
 	testscript.Main(m, map[string]func(){"timeclock": main})
