@@ -52,7 +52,8 @@ func TestEveryPageAction(t *testing.T) {
 		t.Fatal(err)
 	}
 	var all []string
-	for _, found := range regexp.MustCompile(`"(?:POST )?(/[a-z/]+)": *(?:\{s\.|s\.logout)`).FindAllSubmatch(handler, -1) {
+	path := regexp.MustCompile(`"(?:POST )?(/[a-z/]+)": *(?:\{s\.|s\.logout)`)
+	for _, found := range path.FindAllSubmatch(handler, -1) {
 		all = append(all, string(found[1]))
 	}
 	slices.Sort(all)
@@ -136,22 +137,23 @@ func (a *acting) imports() {
 	fmt.Fprintf(file, "uid,employee_id,name\n%s,%s,Ben\n", badgeOf(60).Hex(), employeeOf(1))
 	form.Close()
 	before := a.count(device.EventBadgesImported)
-	if status, page := a.read(a.Post(a.address+"/badges/import", form.FormDataContentType(), &body)); status != http.StatusOK ||
-		!strings.Contains(page, "What would become of it: list.csv") || !strings.Contains(page, "Ben") {
+	status, page := a.read(a.Post(a.address+"/badges/import", form.FormDataContentType(), &body))
+	if status != http.StatusOK || !strings.Contains(page, "What would become of it: list.csv") ||
+		!strings.Contains(page, "Ben") {
 		a.Errorf("%d: %.2000s", status, page)
 	}
 	if _, known := a.rooms.Roster.Lookup(badgeOf(60)); known {
 		a.Error("a look has changed something")
 	}
-	if _, page := a.post("/badges/import/confirm", url.Values{"csrf": {a.csrf}}); !strings.Contains(page, "look again") {
+	if _, page = a.post("/badges/import/confirm", url.Values{"csrf": {a.csrf}}); !strings.Contains(page, "look again") {
 		a.Errorf("without what was looked at: %s", page)
 	}
-	_, page := a.get("/badges/import")
+	_, page = a.get("/badges/import")
 	plan := regexp.MustCompile(`name="plan" value="([^"]+)"`).FindStringSubmatch(page)
 	if plan == nil {
 		a.Fatalf("there is no plan: %s", page)
 	}
-	status, page := a.post("/badges/import/confirm", url.Values{"csrf": {a.csrf}, "plan": plan[1:]})
+	status, page = a.post("/badges/import/confirm", url.Values{"csrf": {a.csrf}, "plan": plan[1:]})
 	if b, known := a.rooms.Roster.Lookup(badgeOf(60)); status != http.StatusOK || !known || b.Employee.Name != "Ben" ||
 		!strings.Contains(page, "Imported: 1 added") {
 		a.Errorf("%d %+v: %.2000s", status, b, page)

@@ -30,12 +30,13 @@ var acts = map[string]func(*acting) does{
 	},
 	"/badges/undo": func(a *acting) does {
 		if _, err := a.rooms.Roster.Add(device.Badge{
-			UID: badgeOf(54), Employee: device.Employee{ID: employeeOf(6), Name: "Eva"}, Until: "2027-12-31", Blocked: true,
+			UID: badgeOf(54), Employee: device.Employee{ID: employeeOf(6), Name: "Eva"}, Until: "2027-12-31",
+			Blocked: true,
 		}, false); err != nil {
 			a.Fatal(err)
 		}
-		if _, page := a.post("/badges/remove", url.Values{"csrf": {a.csrf}, "uid": {badgeOf(54).Hex()}}); a.owner(54) != "" ||
-			!strings.Contains(page, `action="/badges/undo"`) {
+		_, page := a.post("/badges/remove", url.Values{"csrf": {a.csrf}, "uid": {badgeOf(54).Hex()}})
+		if a.owner(54) != "" || !strings.Contains(page, `action="/badges/undo"`) {
 			a.Fatalf("it is still there, or cannot be put back: %s", page)
 		}
 		return does{url.Values{}, "Put back", device.EventBadgeAdded, func(a *acting) bool {
@@ -50,7 +51,8 @@ var acts = map[string]func(*acting) does{
 			a.Fatal(err)
 		}
 		form := url.Values{"e": {string(employeeOf(7))}, "sure": {"1"}}
-		return does{form, "Erased: 1 badge and the name", device.EventErased, func(a *acting) bool { return a.owner(55) == "" }}
+		gone := func(a *acting) bool { return a.owner(55) == "" }
+		return does{form, "Erased: 1 badge and the name", device.EventErased, gone}
 	},
 	"/badges/import/numbers": func(a *acting) does {
 		return does{url.Values{"numbers": {"decimal"}}, "kept for ten minutes", "", func(*acting) bool { return true }}

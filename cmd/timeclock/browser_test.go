@@ -114,6 +114,15 @@ func says(text string) step {
 	return chromedp.WaitVisible[string](fmt.Sprintf(`//*[contains(normalize-space(.), %q)]`, text))
 }
 
+// becomingAdmin makes whoever reads the code on the display the page's admin.
+func becomingAdmin(address, code string) deed {
+	set := chromedp.SetValue[string]
+	return deed{"becoming admin", []step{
+		visiting(address), set(`input[name=code]`, code), set(`input[name=password]`, password),
+		set(`input[name=again]`, password), chromedp.Click[string](`button.main`), visible(`.tabs`),
+	}}
+}
+
 // axeCore checks a page for what people with other eyes and hands would stumble
 // over. It is not part of this repository: .ci/run fetches it.
 func axeCore(t *testing.T) string {

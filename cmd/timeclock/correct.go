@@ -59,7 +59,7 @@ var timespanAdd = command{
 	name: "timespan add", help: "add one, to a -workday or to an -employee's -date",
 	flags: atDesk(changes, func(f *flags) onDesk {
 		workday := f.text("workday", "", "its `id`")
-		whose := f.text("employee", "", "`whose`: id, name or badge")
+		whose := f.text("employee", "", "`whose`: name, number, id or badge")
 		date := f.text("date", "", "the `day`; that of -checkin if it is not said")
 		checkin := f.text("checkin", "", "`time`, local or ISO 8601")
 		checkout := f.text("checkout", "", "`time`; none: it stays open")

@@ -92,7 +92,8 @@ func TestDemoServesTheAPI(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan int)
 	go func() {
-		done <- run(ctx, env{args: []string{"demo", "-listen", "127.0.0.1:0", "-api", "127.0.0.1:0"}, stdout: out, stderr: out})
+		args := []string{"demo", "-listen", "127.0.0.1:0", "-api", "127.0.0.1:0"}
+		done <- run(ctx, env{args: args, stdout: out, stderr: out})
 	}()
 	t.Cleanup(func() { cancel(); <-done })
 	var address, api []string

@@ -60,7 +60,8 @@ func TestDownloads(t *testing.T) {
 		return all
 	}
 	badges := rows(get("badges", "csv"))
-	if len(badges) != 1+20+4 || !slices.Equal(badges[0][:4], []string{"Nachname", "Vorname", "Personalnummer", "Ausweis"}) {
+	heads := []string{"Nachname", "Vorname", "Personalnummer", "Ausweis"}
+	if len(badges) != 1+20+4 || !slices.Equal(badges[0][:4], heads) {
 		t.Errorf("%d badges: %q", len(badges), badges[0])
 	}
 	for _, row := range badges {
@@ -91,7 +92,8 @@ func TestDownloads(t *testing.T) {
 	}
 	if _, page := admin.post("/data/download", url.Values{
 		"csrf": {csrf}, "what": {"bookings"}, "format": {"csv"}, "from": {"2026-02-02"}, "to": {"2026-01-01"},
-	}); !strings.Contains(page, "der letzte Tag liegt vor dem ersten") || !strings.Contains(page, `value="2026-02-02"`) {
+	}); !strings.Contains(page, "der letzte Tag liegt vor dem ersten") ||
+		!strings.Contains(page, `value="2026-02-02"`) {
 		t.Errorf("a span that is none: %s", page)
 	}
 

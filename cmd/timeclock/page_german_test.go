@@ -22,9 +22,10 @@ import (
 // english finds words that are English, and no German ones. Zeitstrom's own words are quoted, the
 // clock's log and settings are shown as they are.
 var (
-	english   = regexp.MustCompile(`(?i)\b(the|of|is|not|and|with|for|are|to|this|that|nobody|badge|employee|line|file)\b`)
-	asTheyAre = regexp.MustCompile(`(?s)<pre.*?</pre>|<script.*?</script>|<svg.*?</svg>|<footer.*?</footer>|<title.*?</title>|` +
-		`placeholder="[^"]*"|<h1>Import.*?</h1>`)
+	english = regexp.MustCompile(
+		`(?i)\b(the|of|is|not|and|with|for|are|to|this|that|nobody|badge|employee|line|file)\b`)
+	asTheyAre = regexp.MustCompile(`(?s)<pre.*?</pre>|<script.*?</script>|<svg.*?</svg>|<footer.*?</footer>|` +
+		`<title.*?</title>|placeholder="[^"]*"|<h1>Import.*?</h1>`)
 	markup = regexp.MustCompile(`<[^>]*>`)
 )
 
@@ -36,7 +37,8 @@ func speaksGerman(t *testing.T, where, page string, allowed ...string) {
 		text = strings.ReplaceAll(text, a, "")
 	}
 	for _, at := range english.FindAllStringIndex(text, -1) {
-		t.Errorf("%s: ...%s...", where, strings.Join(strings.Fields(text[max(0, at[0]-60):min(len(text), at[1]+60)]), " "))
+		around := strings.Fields(text[max(0, at[0]-60):min(len(text), at[1]+60)])
+		t.Errorf("%s: ...%s...", where, strings.Join(around, " "))
 	}
 }
 
@@ -77,7 +79,8 @@ func TestPageIsGerman(t *testing.T) {
 		form.Set("csrf", csrf)
 		_, page := admin.post(path, form)
 		if !strings.Contains(html.UnescapeString(page), says) {
-			t.Errorf("%s does not say %q: %s", path, says, regexp.MustCompile(`(?s)role="alert">[^<]*`).FindString(page))
+			said := regexp.MustCompile(`(?s)role="alert">[^<]*`).FindString(page)
+			t.Errorf("%s does not say %q: %s", path, says, said)
 		}
 		speaksGerman(t, path, page, `Invalid pk "`, "object does not exist", "Not found.")
 	}
@@ -100,7 +103,8 @@ func TestPageIsGerman(t *testing.T) {
 	wrong("/bookings/time", url.Values{"punch": {"1"}, "at": {"2026-03-29T04:30"}}, "ist sicher")
 	wrong("/corrections/token", url.Values{"token": {"bad"}}, "nimmt das Token nicht an")
 	wrong("/corrections/times", url.Values{"id": {"x"}, "checkin": {"2026-06-01T09:00"}, "reason": {"x"}}, "kennt")
-	wrong("/corrections/add", url.Values{"employee": {id}, "checkin": {"2020-06-01T09:00"}, "reason": {"x"}}, "kein Arbeitstag")
+	wrong("/corrections/add", url.Values{"employee": {id}, "checkin": {"2020-06-01T09:00"}, "reason": {"x"}},
+		"kein Arbeitstag")
 	wrong("/accounts/add", url.Values{"name": {"x"}, "password": {"short"}, "role": {"viewer"}}, "10 bis 200 Zeichen")
 	wrong("/accounts/remove", url.Values{"name": {"admin"}}, "der letzte Verwalter")
 	wrong("/badges/import/confirm", url.Values{}, "zehn Minuten")
@@ -141,7 +145,9 @@ func TestPageIsGerman(t *testing.T) {
 	})
 
 	// What may happen to a clock.
-	p.api.server.Put(zeitstromtest.Timespan{ID: "now", Employee: string(his.Employee.ID), CheckIn: time.Now().Add(-time.Hour)})
+	p.api.server.Put(zeitstromtest.Timespan{
+		ID: "now", Employee: string(his.Employee.ID), CheckIn: time.Now().Add(-time.Hour),
+	})
 	d.chip.SetBus(mfrc522test.Low)
 	p.api.down()
 	if _, err := d.queue.Append(device.Punch{Employee: hers.Employee.ID, Intent: device.CheckIn, Time: time.Now()},

@@ -79,7 +79,7 @@ func (d *desk) print(ctx context.Context, spans []admin.Timespan) error {
 var timespanList = command{
 	name: "timespan list", help: "list working times at Zeitstrom, of the last week unless -from and -to say otherwise",
 	flags: atDesk(looks, func(f *flags) onDesk {
-		whose := f.text("employee", "", "`whose`: id, name or badge; else everybody's")
+		whose := f.text("employee", "", "`whose`: name, number, id or badge; else everybody's")
 		from, to := f.text("from", "", "first `day`"), f.text("to", "", "last `day`")
 		verbosity := f.text("verbosity", "", "detail, duration or device")
 		return func(ctx context.Context, d *desk) error {

@@ -115,9 +115,9 @@ func TestPageInBrowser(t *testing.T) {
 		}},
 		{"an unknown badge is given to somebody", []step{
 			bring("0F0F0F0F"), open("/unclaimed"), says("0F0F0F0F"),
-			keys(`input[name=who]`, "nobody at all"), click(`main button.main`), says("No employee is called “nobody at all”"),
-			see(`input[name=who][value="nobody at all"]`), set(`input[name=who]`, "ozturk"),
-			click(`main button.main`), says("1 booking made for Ben Öztürk"),
+			keys(`input[name=who]`, "nobody at all"), click(`main button.main`),
+			says("No employee is called “nobody at all”"), see(`input[name=who][value="nobody at all"]`),
+			set(`input[name=who]`, "ozturk"), click(`main button.main`), says("1 booking made for Ben Öztürk"),
 		}},
 		{"a booking that Zeitstrom refuses", []step{bring("0A0B0C0D"), says("There are none: every badge")}},
 	})
@@ -140,8 +140,12 @@ func TestPageInBrowser(t *testing.T) {
 				says(fmt.Sprintf("Booking %d is sent again.", refused.ID)),
 			},
 		},
-		{"an examination", []step{open("/device"), click(`#examination button`), says("may read timespans and employees")}},
-		{"the roll-call", []step{open("/in"), click(`a[href="/in/roll"]`), see(`.roll .box`), says("Zeitstrom was asked")}},
+		{"an examination", []step{
+			open("/device"), click(`#examination button`), says("may read timespans and employees"),
+		}},
+		{"the roll-call", []step{
+			open("/in"), click(`a[href="/in/roll"]`), see(`.roll .box`), says("Zeitstrom was asked"),
+		}},
 		{"in German, on the same page", []step{click(`footer button[lang=de]`), see(`//h1[.="Anwesenheitsliste"]`)}},
 	})
 	devicetest.Eventually(t, func() error {
@@ -155,8 +159,7 @@ func TestPageInBrowser(t *testing.T) {
 	accessible(ctx, t, axe, "/login")
 
 	devicetest.Eventually(t, func() error {
-		return journalSays(d, "paired: admin set", "badges imported", "badge enrolled", "badge blocked", "badge removed",
-			"badge added", "badge added",
-			"claimed", "taps claimed", "released")
+		return journalSays(d, "paired: admin set", "badges imported", "badge enrolled", "badge blocked",
+			"badge removed", "badge added", "badge added", "claimed", "taps claimed", "released")
 	})
 }

@@ -168,7 +168,8 @@ func TestFilesThatSwell(t *testing.T) {
 			"more than 1000 lines refused",
 		},
 		"long cells": {
-			header + strings.Repeat("01020304,"+strings.Repeat("x", 60_000)+",\n", 250), "0 lines are fine, 250 must be mended",
+			header + strings.Repeat("01020304,"+strings.Repeat("x", 60_000)+",\n", 250),
+			"0 lines are fine, 250 must be mended",
 		},
 		"Windows-1252": {
 			header + strings.Repeat(strings.Repeat("\x80", 1000)+"\n", 15_000), "more than 1000 lines refused",

@@ -42,8 +42,7 @@ var columnNames = [columnCount][]string{
 		"personnelnumber", "personnelno", "personnelid", "employeenumber", "employeeno", "staffnumber", "staffno",
 		"payrollnumber", "payrollno", "accountingnumber", "accountingno",
 		"personalnummer", "personalnr", "persnummer", "persnr", "mitarbeiternummer", "mitarbeiternr", "manummer",
-		"manr",
-		"lohnnummer", "lohnnr", "stammnummer", "stammnr",
+		"manr", "lohnnummer", "lohnnr", "stammnummer", "stammnr",
 	},
 	externalColumn: {
 		"externalid", "externalnumber", "externalno", "extid",

@@ -205,7 +205,7 @@ func (m *matcher) employee(ref reference) (device.Employee, Match, error) {
 			return device.Employee{}, "", nobody(number.by, number.text, theirs)
 		}
 		if by != "" {
-			theirs = slices.DeleteFunc(slices.Clone(theirs), func(p device.Person) bool { return !isAmong(found, p) })
+			theirs = those(theirs, func(p device.Person) bool { return isAmong(found, p) })
 			if len(active(theirs)) == 0 {
 				return device.Employee{}, "", fmt.Errorf("personnel number %s and external id %s are of different "+
 					"employees", ref.number, ref.external)
@@ -281,7 +281,7 @@ func nobody(by Match, number string, theirs []device.Person) error {
 func agreed(ref reference, by Match, found []device.Person) (device.Employee, Match, error) {
 	fits := found
 	if ref.written() != "" {
-		fits = slices.DeleteFunc(slices.Clone(found), func(p device.Person) bool { return !ref.agrees(p) })
+		fits = those(found, ref.agrees)
 	}
 	number := ref.number
 	if by == ByExternal {

@@ -1,8 +1,6 @@
 package roster
 
-import (
-	"strings"
-)
+import "strings"
 
 // Mend yields the lines of a badge list that an import has refused, behind its header: each with why
 // it was, in a column of its own, which an import takes no notice of.

@@ -83,7 +83,8 @@ func TestMerge(t *testing.T) {
 			t.Errorf("step %d: %s, conflicts %v; want %s", i+1, got, m.Conflicts, step.want)
 		}
 	}
-	m, err := r.Merge(everybody([]device.Person{person(2, "01000000"), gone(person(3, ""))}), device.AnyNumbers, nil, false)
+	people := []device.Person{person(2, "01000000"), gone(person(3, ""))}
+	m, err := r.Merge(everybody(people), device.AnyNumbers, nil, false)
 	if err != nil || len(m.Added)+len(m.Changed)+len(m.Removed)+len(m.Blocked) > 0 {
 		t.Errorf("the same again changed something: %+v, %v", m, err)
 	}
@@ -284,7 +285,8 @@ func TestNotEverybodyLeaves(t *testing.T) {
 		}
 		people = append(people, gone(p))
 	}
-	if _, err := r.Merge(everybody(people), device.AnyNumbers, nil, false); err == nil || strings.Contains(owners(r), "!") {
+	_, err := r.Merge(everybody(people), device.AnyNumbers, nil, false)
+	if err == nil || strings.Contains(owners(r), "!") {
 		t.Errorf("%s, %v", owners(r), err)
 	}
 	if m, err := r.Merge(everybody(people[:4]), device.AnyNumbers, nil, false); err != nil || len(m.Blocked) != 4 {

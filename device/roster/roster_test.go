@@ -100,8 +100,8 @@ func TestOneBadLineAppliesNothing(t *testing.T) {
 			"number, read it again with a reader that gives all 14 digits"},
 		{"A1B2C3D404," + anna + ",Anna", "a UID of 5 bytes does not exist: badges have 4, 7 or 10 bytes (8, " +
 			"14 or 20 hex digits); written as check-byte it would be badge A1B2C3D4"},
-		{"A1B2C3D4,17,Anna", `employee id "17" is not a UUID: copy it from Zeitstrom, ` +
-			`it looks like a1b2c3d4-e5f6-7890-abcd-ef1234567890; personnel numbers belong in a column that is called so`},
+		{"A1B2C3D4,17,Anna", `employee id "17" is not a UUID: copy it from Zeitstrom, it looks like ` +
+			`a1b2c3d4-e5f6-7890-abcd-ef1234567890; personnel numbers belong in a column that is called so`},
 		{"A1B2C3D4", "nobody is named: an employee id, a personnel number or a name is missing"},
 		{"A1B2C3D4," + anna + ",\"An\nna\"", "the name has a control character, such as a line break, in it"},
 		{"01020304," + ben + ",Ben", "UID 01020304 is in line 2 already"},
@@ -123,10 +123,11 @@ func TestOneBadLineAppliesNothing(t *testing.T) {
 }
 
 func TestFilesThatAreNone(t *testing.T) {
+	const empty = "the file is empty: its first line must name the columns, such as uid,employee_id,name"
 	const none = "this is no badge list: its first line must name the columns: the badge (uid, Kartennummer) and " +
 		"whose it is (employee_id, Personalnummer, or Vorname and Nachname)"
 	for file, want := range map[string]string{
-		"":                         "the file is empty: its first line must name the columns, such as uid,employee_id,name",
+		"":                         empty,
 		"uid;Vorname\nx":           none,
 		"employee_id;name\nx":      none,
 		"%PDF-1.7\n%\xE2\xE3\n1 0": none,

@@ -63,9 +63,8 @@ func (c *Client) Employees(ctx context.Context) iter.Seq2[device.Person, error] 
 			var id device.EmployeeID
 			if err == nil {
 				if id, err = unseen(e.ID, seen); err != nil {
-					err = &Error{
-						Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: fmt.Errorf("employee %d: %w", n, err),
-					}
+					err = fmt.Errorf("employee %d: %w", n, err)
+					err = &Error{Kind: NotAPI, Status: http.StatusOK, Sent: true, Cause: err}
 				}
 			}
 			if !yield(e.person(id), err) || err != nil {

@@ -212,7 +212,9 @@ var abilities = map[string]func(*world){
 		if _, err := w.rooms.Roster.Add(other, false); err != nil {
 			w.Fatal(err)
 		}
-		for who, problem := range map[string]string{"nobody": `no employee is called "nobody"`, "müller": "is not certain"} {
+		for who, problem := range map[string]string{
+			"nobody": `no employee is called "nobody"`, "müller": "is not certain",
+		} {
 			if _, err := try(w, DoEmployee, who); err == nil || !strings.Contains(err.Error(), problem) {
 				w.Errorf("%s: %v", who, err)
 			}

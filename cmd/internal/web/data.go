@@ -17,8 +17,8 @@ func (s *Server) dataPage(w http.ResponseWriter, r *http.Request) {
 	now := time.Now().In(s.admin.Zone())
 	s.show(w, r, "data", struct {
 		From, To string
-		Policy   admin.Policy
-	}{now.AddDate(0, -1, 0).Format(time.DateOnly), now.Format(time.DateOnly), s.admin.Policy()})
+		Tables   []string // whole ones
+	}{now.AddDate(0, -1, 0).Format(time.DateOnly), now.Format(time.DateOnly), []string{"badges", "journal"}})
 }
 
 // downloads are what can be taken as a table.

@@ -209,17 +209,8 @@ func (s *Server) refusedLines(w http.ResponseWriter, r *http.Request) {
 	look := u.upload.list()
 	look.Dry = true
 	report, _ := s.admin.ImportBadges(ctx, u.Name, look) // which says what is wrong
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	w.Header().Set("Content-Disposition", `attachment; filename="badges-to-mend.csv"`)
-	out := sheet.NewCSV(w)
-	err := roster.Mend(u.upload.content, report, s.text(r, "reason"), s.languageOf(r).say, func(fields []string) error {
-		return out.Line(fields...)
+	s.table(w, "badges-to-mend", "csv", func(t sheet.Table) error {
+		return roster.Mend(u.upload.content, report, s.text(r, "reason"), s.languageOf(r).say,
+			func(fields []string) error { return t.Line(fields...) })
 	})
-	if err == nil {
-		err = out.Close()
-	}
-	if err != nil { // half a list must not look like a whole one
-		s.log.Warn("refused lines not sent", "error", err)
-		panic(http.ErrAbortHandler)
-	}
 }

@@ -235,7 +235,7 @@ func (v view) Tabs() []Tab {
 	return all
 }
 
-// has reports whether a page is this one, or belongs to it.
+// Has reports whether a page is this one, or belongs to it.
 func (t Tab) Has(page string) bool {
 	return t.Name == page || slices.ContainsFunc(t.Below, func(b Tab) bool { return b.Name == page })
 }

@@ -363,7 +363,8 @@ func TestAutomaticRequestsAreMarked(t *testing.T) {
 		t.Fatal(err)
 	}
 	asks := regexp.MustCompile(`load\(location\.href[^)]*\)|EventSource\([^)]*\)`).FindAllString(string(script), -1)
-	if len(asks) != 2 || !strings.Contains(asks[0]+asks[1], "byItself") || !strings.Contains(asks[0]+asks[1], "?automatic") {
+	both := strings.Join(asks, "")
+	if len(asks) != 2 || !strings.Contains(both, "byItself") || !strings.Contains(both, "?automatic") {
 		t.Errorf("the script asks by itself: %q", asks)
 	}
 	if pictures := regexp.MustCompile(`display\\\.png.*automatic=`); !pictures.Match(script) {

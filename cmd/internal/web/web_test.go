@@ -33,10 +33,10 @@ func TestLanguagesAreComplete(t *testing.T) {
 				t.Errorf("%s, %s %s: %q, English %q", code, what, key, text, english)
 			}
 		}
-		if got, want := slices.Sorted(maps.Keys(l.Texts)), slices.Sorted(maps.Keys(english.Texts)); !slices.Equal(got, want) {
+		if !slices.Equal(slices.Sorted(maps.Keys(l.Texts)), slices.Sorted(maps.Keys(english.Texts))) {
 			t.Errorf("%s has not the texts that English has", code)
 		}
-		if got, want := slices.Sorted(maps.Keys(l.Plurals)), slices.Sorted(maps.Keys(english.Plurals)); !slices.Equal(got, want) {
+		if !slices.Equal(slices.Sorted(maps.Keys(l.Plurals)), slices.Sorted(maps.Keys(english.Plurals))) {
 			t.Errorf("%s has not the plurals that English has", code)
 		}
 		for key, text := range l.Texts {
@@ -77,8 +77,8 @@ func TestLanguagesAreComplete(t *testing.T) {
 			}
 		}
 	}
-	computed := regexp.MustCompile(`^(tab|title|role|state|intent|source|origin|sort|way|weak|verdict|action|by|remedy|` +
-		`c_names)_|^badge_(un)?blocked$`)
+	computed := regexp.MustCompile(`^(tab|title|role|state|intent|source|origin|sort|way|weak|verdict|action|by|` +
+		`remedy|hint|c_names)_|^badge_(un)?blocked$`)
 	for key := range english.Texts {
 		if !used[key] && !computed.MatchString(key) {
 			t.Errorf("nobody asks for %q", key)
