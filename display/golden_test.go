@@ -287,7 +287,10 @@ func TestLetters(t *testing.T) {
 			last = n
 		}
 		ask := f.glyph('?')
-		const german, others = "AZaz09ÄÖÜäöüß…„“’–€", "ŁłŞşČčĞğİıŘřŐőÉéÑñØøÅåÆæÞþĐđŽžĄąĘęȘșȚțЖжΩω"
+		const (
+			german = "AZaz09ÄÖÜäöüß…„“’–€"
+			others = "ŁłŞşČčĞğİıŘřŐőÉéÑñØøÅåÆæÞþĐđŽžĄąĘęȘșȚțЖжΩω"
+		)
 		for _, r := range german + others {
 			g := f.glyph(r)
 			bare := []rune(norm.NFD.String(string(r)))[0]

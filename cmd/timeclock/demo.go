@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"net"
 	"net/http"
@@ -143,11 +144,12 @@ func (c *call) demo(ctx context.Context, listen, api string, loud bool) error {
 		return err
 	}
 	defer page.Close()
-	log := slog.New(slog.DiscardHandler)
+	tail := &logTail{}
+	log := newLog(tail)
 	if loud {
-		log = slog.New(slog.NewTextHandler(c.stderr, nil))
+		log = newLog(io.MultiWriter(c.stderr, tail))
 	}
-	d, err := newDemo(ctx, dir, api, c.stdout, log)
+	d, err := newDemo(ctx, dir, api, c.stdout, log, tail.Lines)
 	if err != nil {
 		return err
 	}
@@ -168,7 +170,9 @@ func (c *call) demo(ctx context.Context, listen, api string, loud bool) error {
 func isLoopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }
 
 // newDemo wires the clock to a Zeitstrom, with everything it keeps in dir.
-func newDemo(ctx context.Context, dir, api string, out io.Writer, log *slog.Logger) (_ *demo, err error) {
+func newDemo(
+	ctx context.Context, dir, api string, out io.Writer, log *slog.Logger, tail func() []string,
+) (_ *demo, err error) {
 	d := &demo{
 		out: out, company: newSample(demoPeople, demoBadges, time.Now()),
 		zeitstrom: &zeitstromtest.Server{Token: demoToken},
@@ -188,7 +192,7 @@ func newDemo(ctx context.Context, dir, api string, out io.Writer, log *slog.Logg
 	if err != nil {
 		return nil, err
 	}
-	x := extras{screens: []device.Screen{d}, panels: []display.Panel{d}, sample: true}
+	x := extras{screens: []device.Screen{d}, panels: []display.Panel{d}, sample: true, tail: tail}
 	if d.daemon, err = newDaemon(ctx, cfg, log, x); err != nil {
 		return nil, err
 	}
@@ -235,13 +239,25 @@ func (c *sample) known() []string {
 	return ids
 }
 
+// staff are those who work there.
+func (c *sample) staff() (iter.Seq2[device.Person, error], error) {
+	return func(yield func(device.Person, error) bool) {
+		for _, p := range c.people {
+			if !yield(device.Person{Employee: sampleEmployee(p), External: p.External}, nil) {
+				return
+			}
+		}
+	}, nil
+}
+
 // fill gives a clock the company's badges and bookings.
 func (c *sample) fill(d *daemon) error {
 	var list bytes.Buffer
 	if err := roster.Export(&list, c.badges); err != nil {
 		return err
 	}
-	if _, err := d.rooms.Roster.Import(&list, roster.Options{Numbers: device.Hex}); err != nil {
+	o := roster.Options{Numbers: device.Hex, Staff: c.staff}
+	if _, err := d.rooms.Roster.Import(&list, o); err != nil {
 		return err
 	}
 	for _, p := range c.past {
@@ -290,7 +306,7 @@ func (d *demo) Show(o device.Outcome) {
 
 func (d *demo) say(line, rhythm string) {
 	now := time.Now()
-	fmt.Fprintf(d.out, "%s  %s\n", now.Format(time.TimeOnly), line)
+	fmt.Fprintf(d.out, "%s  %s\n", now.In(d.style.Zone).Format(time.TimeOnly), line)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.answer = answer{d.answer.Number + 1, line, rhythm, now.Add(demoAnswer)}

@@ -45,9 +45,8 @@ type demoBadge struct {
 
 // badges are those that can be held to the reader: a few of the company's, and nobody's.
 func (d *demo) badges(words map[string]string) []demoBadge {
-	const shown = 7
 	var all []demoBadge
-	for _, b := range d.company.badges[:shown] {
+	for _, b := range d.company.badges[:atTheDoor] {
 		all = append(all, demoBadge{b.UID.Hex(), b.Employee.Name, fmt.Sprintf(words["bytes"], b.UID.Size())})
 	}
 	return append(all, demoBadge{"9C44E201", words["nobody"], words["unknown"]})

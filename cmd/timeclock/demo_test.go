@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"timeclock/device"
 	"timeclock/device/devicetest"
 	"timeclock/sync/zeitstrom"
 
@@ -133,7 +134,7 @@ func TestDemoServesTheAPI(t *testing.T) {
 		resp.Body.Close()
 		return resp.StatusCode
 	}
-	for _, path := range []string{"/demo", "/", "/badges", "/days", "/data", "/corrections"} {
+	for _, path := range []string{"/demo", "/", "/login", "/badges", "/days", "/data", "/corrections"} {
 		if got := request(address[1], path); got != http.StatusOK {
 			t.Errorf("%s is answered with %d", path, got)
 		}
@@ -149,6 +150,26 @@ func TestDemoServesTheAPI(t *testing.T) {
 		args: []string{"demo", "-listen", "0.0.0.0:0"}, stdout: &problems, stderr: &problems,
 	}); code != 2 || !strings.Contains(problems.String(), "this computer only") {
 		t.Errorf("for everybody: %d %s", code, &problems)
+	}
+}
+
+// Whenever somebody opens the demo, those whose badges it shows are about to come, and others are in.
+func TestSampleAtAnyHour(t *testing.T) {
+	for hour := range 7 * 24 {
+		now := time.Date(2026, 3, 23, hour, 30, 0, 0, time.UTC) // the clocks are put forward in that week
+		company := newSample(demoPeople, demoBadges, now)
+		last := map[device.EmployeeID]device.Punch{}
+		for _, p := range company.past {
+			if !p.Time.Before(now) {
+				t.Errorf("%v: a booking of %v", now, p.Time)
+			}
+			last[p.Employee] = p
+		}
+		for _, b := range company.badges[:atTheDoor] {
+			if last[b.Employee.ID].Intent != device.CheckOut {
+				t.Errorf("%v: %s is in already", now, b.Employee.Name)
+			}
+		}
 	}
 }
 
@@ -226,7 +247,9 @@ func TestDemoInBrowser(t *testing.T) {
 	})
 	play(ctx, t, []deed{{"the booking arrives", []step{see(annaOut)}}})
 	if *takePictures {
-		play(ctx, t, []deed{{"a larger window", []step{chromedp.EmulateViewport(1440, 900)}}})
+		play(ctx, t, []deed{{"a larger window", []step{
+			chromedp.EmulateViewport(1440, 900), chromedp.Evaluate[chromedp.Void](`scrollTo(0, 0)`),
+		}}})
 		takePicture(ctx, t, "demo.png")
 	}
 	for _, line := range []string{

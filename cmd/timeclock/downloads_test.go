@@ -31,6 +31,10 @@ func TestDownloads(t *testing.T) {
 	csrf := admin.csrf()
 	admin.post("/language/de", url.Values{"back": {"/"}})
 	today := time.Now()
+	kinds := map[string]string{
+		"csv":  "text/csv; charset=utf-8",
+		"xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+	}
 	get := func(what, format string) string {
 		t.Helper()
 		resp, err := admin.PostForm(address+"/data/download", url.Values{
@@ -40,8 +44,9 @@ func TestDownloads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if name := resp.Header.Get("Content-Disposition"); !strings.Contains(name, "attachment; filename=\""+what+"-") {
-			t.Errorf("%s is called %q", what, name)
+		name, kind := resp.Header.Get("Content-Disposition"), resp.Header.Get("Content-Type")
+		if !strings.Contains(name, "attachment; filename=\""+what+"-") || kind != kinds[format] {
+			t.Errorf("%s is called %q and is %q", what, name, kind)
 		}
 		status, body := admin.read(resp, nil)
 		if status != http.StatusOK {
@@ -49,6 +54,7 @@ func TestDownloads(t *testing.T) {
 		}
 		return body
 	}
+	const zip = "PK\x03\x04" // at the very beginning: Excel takes nothing else for a workbook
 	rows := func(text string) [][]string {
 		t.Helper()
 		in := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "\uFEFF")))
@@ -64,6 +70,12 @@ func TestDownloads(t *testing.T) {
 	if len(badges) != 1+20+4 || !slices.Equal(badges[0][:4], heads) {
 		t.Errorf("%d badges: %q", len(badges), badges[0])
 	}
+	if n := len(slices.DeleteFunc(slices.Clone(badges[1:]), func(row []string) bool { return row[2] == "" })); n != 20 {
+		t.Errorf("%d of the company's 20 have their personnel number: %q", n, badges)
+	}
+	if _, page := admin.get("/data/council"); !strings.Contains(page, "Unterwegs sind sie nicht verschlüsselt") {
+		t.Errorf("bookings go to http://, and the works council's sheet does not say so: %s", page)
+	}
 	for _, row := range badges {
 		if strings.HasPrefix(row[0], "=") || strings.HasPrefix(row[1], "=") {
 			t.Errorf("a formula: %q", row)
@@ -77,10 +89,18 @@ func TestDownloads(t *testing.T) {
 			want++
 		}
 	}
-	if len(bookings) != want || bookings[1][5] != "Kommen" {
-		t.Errorf("%d bookings, want %d: %q", len(bookings), want, bookings[1])
+	newest := "Kommen"
+	if company.past[len(company.past)-1].Intent == device.CheckOut {
+		newest = "Gehen"
 	}
-	book, err := excelize.OpenReader(strings.NewReader(get("bookings", "xlsx")))
+	if len(bookings) != want || bookings[1][5] != newest {
+		t.Errorf("%d bookings, want %d, the newest %s: %q", len(bookings), want, newest, bookings[1])
+	}
+	workbook := get("bookings", "xlsx")
+	if !strings.HasPrefix(workbook, zip) {
+		t.Errorf("the workbook begins with %q", workbook[:8])
+	}
+	book, err := excelize.OpenReader(strings.NewReader(workbook))
 	if err != nil {
 		t.Fatal(err)
 	}

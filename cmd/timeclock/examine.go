@@ -51,7 +51,8 @@ func (x examination) here(s admin.Status) []doctor.Finding {
 		chip, err := x.wall.Chip()
 		all = append(all, clockChip(chip, err, x.host.Setting("dtoverlay=i2c-rtc,ds3231")))
 	}
-	all = append(all, systemTime(s), doctor.Zone(x.cfg.Clock.Zone, time.Now()), holders(s), bookings(s))
+	zone := x.cfg.Clock.Zone
+	all = append(all, systemTime(s, zone), doctor.Zone(zone, time.Now()), holders(s), bookings(s))
 	if x.cfg.Update.URL != "" {
 		all = append(all, updates(update.ReadChannel(shownDir), s))
 	}
@@ -169,7 +170,7 @@ func clockChip(chip clock.Chip, err error, setting string) doctor.Finding {
 		"power", chip.Name)
 }
 
-func systemTime(s admin.Status) doctor.Finding {
+func systemTime(s admin.Status, zone *time.Location) doctor.Finding {
 	if !s.Clock.Trusted {
 		return doctor.Finding{
 			Check: "time", Verdict: doctor.Warn, Found: s.Clock.Source,
@@ -177,7 +178,7 @@ func systemTime(s admin.Status) doctor.Finding {
 				"bookings wait for the time until then",
 		}
 	}
-	return doctor.Good("time", "%s: %s", time.Now().Format(time.DateTime), s.Clock.Source)
+	return doctor.Good("time", "%s: %s", time.Now().In(zone).Format(time.DateTime), s.Clock.Source)
 }
 
 func holders(s admin.Status) doctor.Finding {

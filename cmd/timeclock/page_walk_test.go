@@ -19,6 +19,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	cdpnetwork "github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/xuri/excelize/v2"
@@ -58,7 +59,7 @@ var allLooks = []look{
 }
 
 // looking has the browser look so.
-func looking(l look) []step {
+func looking(address string, l look) []step {
 	return []step{
 		chromedp.EmulateViewport(l.width, l.height),
 		chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
@@ -67,7 +68,12 @@ func looking(l look) []step {
 			})
 			return err
 		}),
-		chromedp.Click[string](`footer button[lang=` + l.language + `]`), visible(`html[lang=` + l.language + `]`),
+		chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+			_, err := cdp.Call(ctx, target, cdpnetwork.SetCookie, cdpnetwork.SetCookieParams{
+				Name: "language", Value: l.language, URL: address,
+			})
+			return err
+		}),
 	}
 }
 
@@ -136,12 +142,17 @@ func TestPageWalk(t *testing.T) {
 		}},
 	})
 	for _, l := range allLooks {
-		play(ctx, t, []deed{{fmt.Sprint(l), looking(l)}})
+		play(ctx, t, []deed{{fmt.Sprint(l), looking(address, l)}})
 		for _, page := range pages {
 			where := fmt.Sprint(l, " ", page)
 			play(ctx, t, []deed{{where, []step{visiting(address + page), visible("h1")}}})
 			accessible(ctx, t, axe, where)
 			found, err := chromedp.Run(ctx, chromedp.Evaluate[string](layoutFaults))
+			at, atErr := chromedp.Run(ctx, chromedp.Evaluate[string](
+				`document.documentElement.lang + " " + location.pathname + location.search`))
+			if at != l.language+" "+page || atErr != nil {
+				t.Errorf("%s: the browser shows %s, %v", where, at, atErr)
+			}
 			var faults []string
 			if err := json.Unmarshal([]byte(found), &faults); err != nil {
 				t.Fatal(where, err)

@@ -52,14 +52,19 @@ func newSample(n, withBadges int, now time.Time) *sample {
 		}
 		c.people = append(c.people, p)
 		if i < withBadges {
-			c.badges = append(c.badges, device.Badge{UID: sampleBadge(i), Employee: device.Employee{
-				ID: device.EmployeeID(id), Name: first + " " + last, LastName: last, Number: p.Number,
-			}})
+			c.badges = append(c.badges, device.Badge{UID: sampleBadge(i), Employee: sampleEmployee(p)})
 		}
 	}
 	c.refused = c.badges[withBadges-1].Employee.ID
 	c.work(now)
 	return c
+}
+
+// sampleEmployee is somebody as the clock knows them.
+func sampleEmployee(p zeitstromtest.Employee) device.Employee {
+	return device.Employee{
+		ID: device.EmployeeID(p.ID), Name: p.FirstName + " " + p.LastName, LastName: p.LastName, Number: p.Number,
+	}
 }
 
 // sampleBadge is the badge of somebody: most have seven bytes, some four.
@@ -75,7 +80,11 @@ func sampleBadge(i int) device.UID {
 // forgetful is who has not checked out three working days ago.
 const forgetful = 2
 
-// work fills two weeks, from Monday to Friday; some days somebody is ill, or away.
+// atTheDoor is how many of the company's people have not come yet today: theirs are the badges that
+// the demo shows.
+const atTheDoor = 7
+
+// work fills two weeks, from Monday to Friday, and today; some days somebody is ill, or away.
 func (c *sample) work(now time.Time) {
 	zone, err := time.LoadLocation(sampleZone)
 	if err != nil {
@@ -87,12 +96,12 @@ func (c *sample) work(now time.Time) {
 	for back := range 15 { // from now on
 		year, month, day := now.AddDate(0, 0, -back).Date()
 		midnight := time.Date(year, month, day, 0, 0, 0, 0, zone)
-		if w := midnight.Weekday(); w == time.Saturday || w == time.Sunday {
+		if w := midnight.Weekday(); back > 0 && (w == time.Saturday || w == time.Sunday) {
 			continue
 		}
 		days++
 		for i, b := range c.badges[:len(c.badges)-1] {
-			if luck.IntN(12) == 0 && i != forgetful {
+			if luck.IntN(12) == 0 && i != forgetful || back == 0 && i < atTheDoor {
 				continue
 			}
 			book := func(intent device.Intent, from, spread int) {

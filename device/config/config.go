@@ -8,7 +8,9 @@ package config
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -143,6 +145,10 @@ type Check struct {
 // Load reads the file at path.
 func Load(path string, checks ...Check) (Config, error) {
 	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Config{}, fmt.Errorf("there are no settings at %s: they come with the package; "+
+			"-config names others", path)
+	}
 	if err != nil {
 		return Config{}, fmt.Errorf("cannot read the settings: %w", err)
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -31,7 +32,7 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 	u, _ := visitor(r)
 	what, format := r.FormValue("what"), r.FormValue("format")
 	write, known := downloads[what]
-	if !known || format != "csv" && format != "xlsx" {
+	if !known || tableTypes[format] == "" {
 		s.refuse(w, r, http.StatusBadRequest, "no_such_download")
 		return
 	}
@@ -52,18 +53,12 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 func (s *Server) table(w http.ResponseWriter, name, format string, write func(sheet.Table) error) {
 	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=\"%s-%s.%s\"", name,
 		time.Now().In(s.admin.Zone()).Format(time.DateOnly), format))
-	var out sheet.Table = sheet.NewCSV(w)
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	if format == "xlsx" {
-		w.Header().Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-		var err error
-		if out, err = sheet.NewXLSX(w); err != nil {
-			s.log.Error("table not begun", "error", err)
-			return
-		}
-	}
+	w.Header().Set("Content-Type", tableTypes[format])
 	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(slowestTable))
-	err := write(out)
+	out, err := newTable(w, format)
+	if err == nil {
+		err = write(out)
+	}
 	if err == nil {
 		err = out.Close()
 	}
@@ -71,6 +66,19 @@ func (s *Server) table(w http.ResponseWriter, name, format string, write func(sh
 		s.log.Warn("table not sent", "table", name, "error", err)
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// tableTypes are the media types of tables.
+var tableTypes = map[string]string{
+	"csv":  "text/csv; charset=utf-8",
+	"xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+func newTable(w io.Writer, format string) (sheet.Table, error) {
+	if format == "xlsx" {
+		return sheet.NewXLSX(w)
+	}
+	return sheet.NewCSV(w), nil
 }
 
 // slowestTable is how long years of bookings may take, on a small computer.
@@ -174,7 +182,7 @@ func (s *Server) personPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p, err := s.admin.Personal(r.Context(), u.Name, id)
-	if format := r.FormValue("format"); err == nil && (format == "csv" || format == "xlsx") {
+	if format := r.FormValue("format"); err == nil && tableTypes[format] != "" {
 		s.table(w, "person", format, func(t sheet.Table) error { return s.personTable(r, p, t) })
 		return
 	}
@@ -243,14 +251,15 @@ func (s *Server) councilPage(w http.ResponseWriter, r *http.Request) {
 			viewers++
 		}
 	}
-	server := p.Server
+	server := &url.URL{Host: p.Server}
 	if u, err := url.Parse(p.Server); err == nil {
-		server = u.Host
+		server = u
 	}
 	s.show(w, r, "council", struct {
 		admin.Policy
 		Host            string // of the API
+		Encrypted       bool   // what goes there
 		Admins, Viewers int
 		At              time.Time
-	}{p, server, admins, viewers, time.Now()})
+	}{p, server.Host, server.Scheme == "https", admins, viewers, time.Now()})
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 )
@@ -13,6 +14,10 @@ const sampleAdmin = "demo"
 // a clock that has nothing but sample data, on an address that only this computer reaches.
 func (s *Server) Sample() http.Handler {
 	s.accounts.open(s.options.StateDir)
+	nobody, err := newAccount(sampleAdmin, Admin, random()) // nobody knows the password, or needs it
+	if err := errors.Join(err, s.accounts.set(nobody)); err != nil {
+		s.log.Error("the sample has no account", "error", err)
+	}
 	var mu sync.Mutex
 	token := ""
 	enter := func(r *http.Request) session {
@@ -20,7 +25,7 @@ func (s *Server) Sample() http.Handler {
 		defer mu.Unlock()
 		u, ok := s.sessions.get(token, automatic(r))
 		if !ok {
-			token = s.sessions.begin(account{Name: sampleAdmin, Role: Admin})
+			token = s.sessions.begin(nobody)
 			u, _ = s.sessions.get(token, false)
 		}
 		return u
@@ -33,5 +38,6 @@ func (s *Server) Sample() http.Handler {
 	for _, path := range []string{"/language/", "/static/"} {
 		mux.Handle(path, s.outside())
 	}
+	mux.Handle("GET /login", http.RedirectHandler("/", http.StatusSeeOther)) // whoever logs out is in again
 	return secured("'self'", http.NewCrossOriginProtection().Handler(bounded(mux)))
 }
