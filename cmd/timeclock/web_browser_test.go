@@ -88,7 +88,7 @@ func TestPageInBrowser(t *testing.T) {
 				chromedp.SetUploadFiles(`input[type=file]`, []string{good}),
 				click(`main button.main`), says("What would become of it: good.csv"),
 				see(`//td[contains(., "Öztürk, Ben")]`),
-				see(`//label[contains(., "also remove the 3 badges that are not in the list")]`),
+				see(`//label[contains(., "also remove 3 badges that are not in the list")]`),
 			},
 		},
 		{"the import", []step{
