@@ -102,9 +102,10 @@ type Punch struct {
 	Time     time.Time // Zeitstrom gets it in UTC, cut to whole seconds
 	// Raw is what the clock showed at the tap, if that turned out to be wrong
 	// and Time was repaired; else zero.
-	Raw     time.Time
-	Stamp   Stamp // while it is Uncertain the punch is not delivered
-	Basis   Basis
+	Raw   time.Time
+	Stamp Stamp // while it is Uncertain the punch is not delivered
+	Basis Basis
+	Detail
 	Claimed bool // it had been a tap of an unknown badge: it is older than its ID says
 }
 
@@ -127,11 +128,14 @@ const (
 	Enrolled    OutcomeKind = "enrolled"
 	NotEnrolled OutcomeKind = "not-enrolled" // Err says why it was not
 	Failed      OutcomeKind = "failed"       // the punch could not be stored: the employee must tap again
+	// Nothing was to be booked.
+	Chosen     OutcomeKind = "function" // a function was chosen for the next tap, or taken back
+	HoursShown OutcomeKind = "hours"    // Worked says how long they have worked
 )
 
 // Outcome is the answer to a tap. Punch is the punch just stored or, for
-// Repeated, the earlier one that this tap would have repeated; for the
-// others only time and stamp are set, to the tap's.
+// Repeated, the earlier one that this tap would have repeated, which may be one that was made elsewhere
+// and has no ID; for the others only time and stamp are set, to the tap's.
 type Outcome struct {
 	Kind     OutcomeKind
 	Tap      Tap
@@ -143,8 +147,30 @@ type Outcome struct {
 	// Turns is how many seconds the badge must stay until the direction is turned
 	// round; 0: it will not be.
 	Turns int
-	// Update: this answer shows already, only Turns has changed.
+	// Update: this answer shows already, only Turns or the month have changed.
 	Update bool
+
+	Function Function // that was used by the tap; empty: none
+	// Next is what is chosen for the tap after this one.
+	Next      Choice
+	Project   string        // name of the project that the booking is for; empty: none
+	TakenBack bool          // the function of the booking is taken back; it stays without
+	Stands    bool          // of Repeated: the employee is what the function would have made them
+	Switched  bool          // booked: out of one project and in on another one
+	Returned  bool          // booked: back from a break
+	Paused    time.Duration // that break; 0: it is not known how long it was
+	Missed    bool          // booked: the end of the last break was forgotten
+	Worked    Worked
+	Awaits    bool // the month's hours are still to come, as an Update
+}
+
+// Forgotten returns what a booking leaves open, as far as is known: the check-in that no check-out
+// followed, or the break that did not end.
+func (o Outcome) Forgotten() (since time.Time, open bool) {
+	if o.Missed {
+		return o.Punch.Basis.Time, true
+	}
+	return o.Punch.Forgotten()
 }
 
 // Booked reports whether the tap became a punch.

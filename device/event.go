@@ -32,6 +32,17 @@ const (
 	EventContradicted EventKind = "contradicted" // a later one shows that its time is wrong
 )
 
+// What employees choose at the door beside their direction, and what becomes of it.
+const (
+	EventFunction          EventKind = "function"            // by which a punch was made
+	EventFunctionTakenBack EventKind = "function taken back" // of a punch, which stays without
+	EventProjectGoesOn     EventKind = "project goes on"     // after a break
+	EventProjectRefused    EventKind = "project refused"     // by Zeitstrom, for a timespan
+	EventProjectLeft       EventKind = "project left"        // somebody has changed the timespan
+	EventProjectDropped    EventKind = "project dropped"
+	EventHints             EventKind = "hints" // that an employee was given
+)
+
 // What can happen to the clock's own files.
 const (
 	EventSalvaged     EventKind = "salvaged"          // the journal begins anew behind what was recovered
@@ -40,18 +51,20 @@ const (
 
 // What people do with badges.
 const (
-	EventBadgeAdded     EventKind = "badge added"
-	EventBadgeChanged   EventKind = "badge changed"
-	EventBadgeKept      EventKind = "badge kept" // it was so already
-	EventBadgeMoved     EventKind = "badge moved"
-	EventBadgeRemoved   EventKind = "badge removed"
-	EventBadgeBlocked   EventKind = "badge blocked"
-	EventBadgeUnblocked EventKind = "badge unblocked"
-	EventBadgeEnrolled  EventKind = "badge enrolled"
-	EventBadgesImported EventKind = "badges imported"
-	EventBadgesSynced   EventKind = "badges taken from Zeitstrom"
-	EventTapsClaimed    EventKind = "taps claimed"
-	EventTapsBooked     EventKind = "taps booked" // of badges that the badge map had lost for a while
+	EventBadgeAdded           EventKind = "badge added"
+	EventBadgeChanged         EventKind = "badge changed"
+	EventBadgeKept            EventKind = "badge kept" // it was so already
+	EventBadgeMoved           EventKind = "badge moved"
+	EventBadgeRemoved         EventKind = "badge removed"
+	EventBadgeBlocked         EventKind = "badge blocked"
+	EventBadgeUnblocked       EventKind = "badge unblocked"
+	EventBadgeEnrolled        EventKind = "badge enrolled"
+	EventBadgesImported       EventKind = "badges imported"
+	EventBadgesSynced         EventKind = "badges taken from Zeitstrom"
+	EventFunctionBadge        EventKind = "function badge" // what it chooses
+	EventFunctionBadgeRemoved EventKind = "function badge removed"
+	EventTapsClaimed          EventKind = "taps claimed"
+	EventTapsBooked           EventKind = "taps booked" // of badges that the badge map had lost for a while
 )
 
 // What people do with hours at Zeitstrom.

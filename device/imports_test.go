@@ -20,6 +20,7 @@ var allowed = map[string][]string{
 	"device/durable":     {},
 	"device/roster":      {},
 	"reader":             {},
+	"reader/keys":        {},
 	"reader/mfrc522":     {},
 	"display":            {},
 	"queue":              {},

@@ -23,5 +23,8 @@ const (
 	SetTimeInstead Remedy = "time"    // a booking has no certain time yet: it is to get one
 	SayWorkday     Remedy = "workday" // which day at Zeitstrom is meant
 	SeeBadges      Remedy = "badges"  // which there are
-	SeePunches     Remedy = "punches" // which there are
+	RemoveFirst    Remedy = "remove"  // a badge is somebody's: it is to be taken from them
+	// NoFunctionFirst: a badge is a function badge, and is to be none any more.
+	NoFunctionFirst Remedy = "ordinary"
+	SeePunches      Remedy = "punches" // which there are
 )

@@ -4,29 +4,39 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"time"
 )
 
 // Roster tells whom a badge belongs to. While it is not Whole, one that it does not know may
 // be somebody's.
+//
+// Function is what a badge chooses that is nobody's.
 type Roster interface {
 	Lookup(UID) (Badge, bool)
+	Function(UID) (Function, bool)
 	Whole() bool
 }
 
 // Queue keeps punches. Last is the newest punch that this clock made for an
-// employee, and whether Zeitstrom lacks it or an earlier one of theirs. Append
-// returns once the punch is on disk, with its ID set; soon says that it will be sent at once.
+// employee, and whether Zeitstrom lacks it or an earlier one of theirs; Recent are those of
+// the last days, oldest first. Append returns once the punch is on disk, with its ID set; soon
+// says that it will be sent at once. Switch does that with a check-out and the check-in that
+// follows it at the same second: both or neither.
 //
 // Keep stores the tap of an unknown badge and returns the badge's claim number,
 // 0 for one that makes up its UIDs; the same badge within the lock-out is one tap. An
 // orphan's badge may be in the part of the roster that was lost.
 //
 // Wait keeps an employee's punches here, or lets them go: while somebody may
-// still change their mind. Turn replaces a punch by one in the other direction.
+// still change their mind. Turn replaces a punch by one in the other direction. TakeBack
+// takes the function of a punch away, and its project.
 type Queue interface {
 	Last(EmployeeID) (p Punch, pending bool, err error)
+	Recent(EmployeeID) []Punch
 	Append(p Punch, soon bool) (Punch, error)
+	Switch(out, in Punch, soon bool) (Punch, error)
+	TakeBack(Punch) (Punch, error)
 	Keep(tap Tap, lockout time.Duration, orphan bool) (claim int, err error)
 	Wait(e EmployeeID, yes bool)
 	Turn(Punch) (Punch, error)
@@ -48,11 +58,15 @@ type Elsewhere interface {
 	// Sends reports whether what is booked now goes to Zeitstrom at once.
 	Sends() bool
 	// Latest asks what an employee did last before an instant, by clocks that may be a
-	// little ahead of it; the Intent is empty if nothing is known of the days before it.
-	Latest(ctx context.Context, e EmployeeID, last Punch, before time.Time) (Intent, time.Time, error)
+	// little ahead of it.
+	Latest(ctx context.Context, e EmployeeID, last Punch, before time.Time) (Known, error)
 	// Remembered is what was asked for last, other than for a tap, if that counts still: it
 	// was asked after the last punch. It is for when there is no answer now.
-	Remembered(e EmployeeID, last Punch) (i Intent, at time.Time, known bool)
+	Remembered(e EmployeeID, last Punch) (k Known, counts bool)
+	// Heard is the last answer of all, whatever was booked since.
+	Heard(e EmployeeID) Known
+	// Month asks how long an employee has worked in the month of a day.
+	Month(ctx context.Context, e EmployeeID, day time.Time) (Month, error)
 }
 
 // Office gives badges to people: it takes the taps that are not to book.
@@ -79,6 +93,8 @@ type Rules struct {
 	// SecondThoughts is how long a badge must stay after the answer to turn the
 	// direction round; 0: it cannot.
 	SecondThoughts time.Duration
+	Hours          bool // whether employees are told how long they have worked
+	Hints          bool // whether they are told what the law on working hours says of it
 }
 
 // Terminal answers taps: it finds the employee, decides the intent, has the
@@ -88,13 +104,17 @@ type Terminal struct {
 	Queue     Queue
 	Clock     Stamper
 	Elsewhere Elsewhere
+	Projects  Projects
 	Office    Office
 	Field     Field
 	Screen    Screen
 	Rules     Rules
 	Log       *slog.Logger
 	Taps      <-chan Tap
+	Keys      <-chan Function // nil: there are none
 
+	choice Choice
+	used   map[UID]used // by the badge; those whose time is over go with the next one
 	second secondThought
 	pulse  Pulse
 }
@@ -108,6 +128,8 @@ func (t *Terminal) Run(ctx context.Context) error {
 			return nil
 		case tap := <-t.Taps:
 			t.Answer(tap)
+		case f := <-t.Keys:
+			t.Press(f, time.Now())
 		case <-t.second.tick:
 			t.thinkAgain()
 		case <-t.pulse.C():
@@ -124,14 +146,20 @@ func (t *Terminal) Alive(ctx context.Context) error { return t.pulse.Beat(ctx) }
 // time: each is decided by what the one before it left.
 func (t *Terminal) Answer(tap Tap) Outcome {
 	t.endSecondThought()
+	choice := t.choice.at(tap.Time)
 	tap.Stamp = t.Clock.Stamp(tap.Time)
+	came := tap.Time
 	tap.Time = tap.Time.Round(0) // from here on it is what the wall clock showed
 	o, taken := t.Office.Enroll(tap)
 	if !taken {
-		o = t.decide(tap)
+		o = t.decide(tap, choice)
+		t.finish(&o, choice, came)
 		t.startSecondThought(&o)
 	}
 	t.Screen.Show(o)
+	if o.Awaits {
+		go t.tellMonth(o)
+	}
 	log := t.Log.With("outcome", string(o.Kind), "badge", tap.UID)
 	switch {
 	case o.Kind == NotEnrolled:
@@ -150,13 +178,39 @@ func (t *Terminal) Answer(tap Tap) Outcome {
 	return o
 }
 
-func (t *Terminal) decide(tap Tap) Outcome {
+// finish does with the function that was chosen what the answer says: it is used up, or kept for whom it
+// was meant.
+func (t *Terminal) finish(o *Outcome, c Choice, came time.Time) {
+	switch {
+	case o.Kind == Chosen:
+		f, _ := t.Roster.Function(o.Tap.UID)
+		t.choose(f, came)
+	case o.Booked(), o.Kind == Repeated, o.Kind == HoursShown:
+		t.choice = Choice{}
+		maps.DeleteFunc(t.used, func(uid UID, u used) bool {
+			return uid == o.Tap.UID || !came.Before(u.until.Add(choiceTime))
+		})
+		if o.Booked() && !o.TakenBack && c.Function != "" {
+			if t.used == nil {
+				t.used = map[UID]used{}
+			}
+			t.used[o.Tap.UID] = used{c.Function, o.Punch, o.Switched, came.Add(takeBackTime)}
+		}
+	}
+	o.Next = t.choice.at(came)
+}
+
+func (t *Terminal) decide(tap Tap, c Choice) Outcome {
 	o := Outcome{Tap: tap, Punch: Punch{Time: tap.Time, Stamp: tap.Stamp}}
 	if tap.Several {
 		o.Kind = Several
 		return o
 	}
 	badge, known := t.Roster.Lookup(tap.UID)
+	if _, chooses := t.Roster.Function(tap.UID); !known && chooses {
+		o.Kind = Chosen
+		return o
+	}
 	switch {
 	case !known:
 		o.Kind = Unknown
@@ -166,29 +220,101 @@ func (t *Terminal) decide(tap Tap) Outcome {
 		o.Kind, o.Employee = Blocked, badge.Employee
 		return o
 	}
-	o.Employee = badge.Employee
+	o.Employee, o.Function = badge.Employee, c.Function
 	last, pending, err := t.Queue.Last(o.Employee.ID)
-	if err != nil {
+	switch {
+	case err != nil:
 		o.Kind, o.Err = Failed, err
-		return o
-	}
-	// A negative age means that the clock was set back since: no lock-out then.
-	if age, certain := tap.Since(last); last.ID != 0 && certain && age >= 0 && age < t.Rules.Lockout {
+	case c.Function == ShowHours:
+		t.hours(tap, &o, last, pending)
+	case t.takesBack(tap, c) && t.takeBack(tap, &o):
+	case t.lockedOut(tap, last, c.Function):
 		o.Kind, o.Punch = Repeated, last
-		return o
+	default:
+		t.follow(tap, &o, last, pending)
 	}
-	intent, basis := t.direction(tap, o.Employee.ID, last, pending)
-	t.Queue.Wait(o.Employee.ID, t.Rules.SecondThoughts > 0)
+	return o
+}
+
+// lockedOut reports whether a tap only repeats the one before it. One with a function that was not booked
+// does not, if a second has passed: Zeitstrom keeps whole ones. A negative age means that the clock was set
+// back since: no lock-out then.
+func (t *Terminal) lockedOut(tap Tap, last Punch, f Function) bool {
+	lockout := t.Rules.Lockout
+	if f != "" && f != last.Function {
+		lockout = min(lockout, time.Second)
+		if tap.Time.Truncate(time.Second).Equal(last.Time.Truncate(time.Second)) {
+			lockout = time.Second
+		}
+	}
+	age, certain := tap.Since(last)
+	return last.ID != 0 && certain && age >= 0 && age < lockout
+}
+
+// follow books what follows what is known of the employee.
+func (t *Terminal) follow(tap Tap, o *Outcome, last Punch, pending bool) {
+	k := t.know(tap, o.Employee.ID, last, pending)
+	intents := o.Function.plan(k)
+	if len(intents) == 0 { // they are there already
+		o.Kind, o.Stands = Repeated, true
+		o.Punch = Punch{Employee: o.Employee.ID, Intent: k.basis.Intent, Time: k.basis.Time}
+		if last.Intent == k.basis.Intent && k.basis.Time.Equal(last.Time.Truncate(time.Second)) {
+			o.Punch = last
+		}
+		return
+	}
+	p := Punch{Intent: intents[0], Basis: k.basis, Detail: Detail{Function: o.Function, Project: o.Function.Project()}}
+	switch {
+	case len(intents) == 2:
+		o.Switched = true
+	case p.Intent == CheckIn && k.rests:
+		o.Returned, o.Paused = true, k.paused
+		if p.Project == "" {
+			p.Project = k.project
+		}
+	case p.OnBreak():
+		p.Project = k.project
+	}
+	o.Missed = p.Intent == CheckIn && k.missed
+	if p.Project != "" {
+		o.Project = t.Projects.Name(p.Project)
+	}
+	t.hint(tap, &p, k, o.Switched)
+	t.book(tap, o, last, p)
+	if o.Booked() && o.Punch.Intent == CheckOut && t.Rules.Hours {
+		o.Worked = t.untilOut(addPunch(t.spansOf(o.Employee.ID, k), o.Punch), o.Punch, k)
+	}
+}
+
+// book stores a punch, or a switch, which is the punch and one the other way at the same second.
+func (t *Terminal) book(tap Tap, o *Outcome, last, p Punch) {
+	e := o.Employee.ID
+	thinks := t.Rules.SecondThoughts > 0 && p.Function == "" && !o.TakenBack
+	t.Queue.Wait(e, thinks)
 	sends := t.Elsewhere.Sends()
-	p := Punch{Employee: o.Employee.ID, Intent: intent, Time: tap.Time, Stamp: tap.Stamp, Basis: basis}
-	punch, err := t.Queue.Append(tap.after(last, p), sends)
+	p.Employee, p.Time, p.Stamp = e, tap.Time, tap.Stamp
+	p = tap.after(last, p)
+	var punch Punch
+	var err error
+	if o.Switched {
+		in := p
+		in.Intent, in.Basis = CheckIn, p.basis()
+		p.Project = ""
+		punch, err = t.Queue.Switch(p, in, sends)
+	} else {
+		punch, err = t.Queue.Append(p, sends)
+	}
 	if err != nil {
-		t.Queue.Wait(o.Employee.ID, false)
+		t.Queue.Wait(e, false)
 		o.Kind, o.Err = Failed, err
-		return o
+		return
 	}
 	o.booked(punch, !sends)
-	return o
+}
+
+// basis is what a punch tells whoever books next.
+func (p Punch) basis() Basis {
+	return Basis{Source: ThisClock, Intent: p.Intent, Time: p.Time.Truncate(time.Second)}
 }
 
 // day is the day of a tap; while the time is not certain no badge is refused for it.
@@ -204,35 +330,4 @@ func (o *Outcome) booked(p Punch, offline bool) {
 	if p.Intent == CheckOut {
 		o.Kind = CheckedOut
 	}
-}
-
-// direction decides whether an employee comes or goes, by the newest knowledge
-// there is. Zeitstrom's is newer than this clock's if it has everything that
-// this clock has; then it is asked, and whoever waits at the door waits for a
-// moment only.
-func (t *Terminal) direction(tap Tap, e EmployeeID, last Punch, pending bool) (Intent, Basis) {
-	var b Basis
-	if t.Rules.Ask > 0 && !pending && !tap.Stamp.Uncertain {
-		ctx, cancel := context.WithTimeout(context.Background(), t.Rules.Ask)
-		defer cancel()
-		intent, at, err := t.Elsewhere.Latest(ctx, e, last, tap.Time)
-		if err == nil {
-			b = Basis{Source: Zeitstrom, Intent: intent, Time: at}
-			return Next(intent, tap.Time.Sub(at), true, t.Rules.LongestShift), b
-		}
-		if b.Silent = !errors.Is(err, ErrNotAsked); b.Silent {
-			t.Log.Debug("Zeitstrom did not say in time what the employee did last", "employee", e, "error", err)
-		}
-	}
-	if !pending && !tap.Stamp.Uncertain {
-		if intent, at, known := t.Elsewhere.Remembered(e, last); known {
-			b.Source, b.Intent, b.Time = Zeitstrom, intent, at
-			return Next(intent, tap.Time.Sub(at), true, t.Rules.LongestShift), b
-		}
-	}
-	if last.ID != 0 {
-		b.Source, b.Intent, b.Time = ThisClock, last.Intent, last.Time.Truncate(time.Second)
-	}
-	age, certain := tap.Since(last)
-	return Next(b.Intent, age, certain, t.Rules.LongestShift), b
 }

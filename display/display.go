@@ -32,11 +32,13 @@ type Facts struct {
 	NoTime       bool // the system clock is not to be trusted
 	Enrolls      bool // the next badge is given to somebody
 	NewOwner     string
-	Checked      bool   // the clock was examined just now
-	Faults       int    // that were found then
-	Pair         string // the code with which somebody may become the page's admin; empty: nobody may
-	Fingerprint  string // of the page's certificate, 16 hex digits in groups of four, to be shown beside the code
-	Pending      int    // punches that Zeitstrom does not have yet
+	NewFunction  device.Function // that the badge is to choose instead; empty: it is somebody's
+	Checked      bool            // the clock was examined just now
+	Faults       int             // that were found then
+	Pair         string          // the code with which somebody may become the page's admin; empty: nobody may
+	// Fingerprint of the page's certificate: 16 hex digits in groups of four, to be shown beside the code.
+	Fingerprint string
+	Pending     int // punches that Zeitstrom does not have yet
 	// Waits reports whether Zeitstrom does not have a punch yet; nil: nobody knows.
 	Waits func(device.PunchID) bool
 }
@@ -77,6 +79,7 @@ type Display struct {
 	style  Style
 	answer device.Outcome
 	until  time.Time
+	choice device.Choice // what is chosen for the next tap
 }
 
 // New makes a display. Facts is asked once a second.
@@ -93,7 +96,18 @@ func (d *Display) String() string { return "display" }
 // Show implements device.Screen.
 func (d *Display) Show(o device.Outcome) {
 	d.mu.Lock()
-	d.answer, d.until = o, time.Now().Add(d.care.AnswerTime)
+	now := time.Now()
+	switch was := d.answer.Tap; {
+	case o.Update && (was.UID != o.Tap.UID || !was.Time.Equal(o.Tap.Time)):
+		// Somebody else was answered since.
+	case o.Kind == device.Chosen: // its own picture stays for as long as it counts
+		d.answer, d.until, d.choice = o, now, o.Next
+	default:
+		d.answer, d.until = o, now.Add(d.care.AnswerTime)
+		if !o.Update {
+			d.choice = o.Next
+		}
+	}
 	d.mu.Unlock()
 	select {
 	case d.shown <- struct{}{}:
@@ -142,7 +156,7 @@ type frame struct {
 // frame returns what to show now, and for how long.
 func (d *Display) frame(now time.Time) (frame, time.Duration) {
 	d.mu.Lock()
-	style, answer, until := d.style, d.answer, d.until
+	style, answer, until, choice := d.style, d.answer, d.until, d.choice
 	d.mu.Unlock()
 	if left := until.Sub(now); left > 0 {
 		if answer.Booked() && !answer.Offline {
@@ -152,7 +166,12 @@ func (d *Display) frame(now time.Time) (frame, time.Duration) {
 		return frame{style.Answer(answer), Bright}, left
 	}
 	f, light := d.facts(), Bright
-	switch trouble := f.ReaderBroken || f.DiskBroken || f.Enrolls; {
+	trouble := f.ReaderBroken || f.DiskBroken || f.Enrolls
+	if left := choice.Until.Sub(now); choice.Function != "" && left > 0 && !trouble {
+		// The countdown goes on with its own seconds, not with those of the clock.
+		return frame{style.Choice(choice, now), Bright}, (left-1)%time.Second + 1
+	}
+	switch {
 	case d.care.OffAfter > 0 && now.Sub(until) >= d.care.OffAfter && !trouble:
 		return frame{newPicture().VerticalLSB, Dark}, untilNextSecond(now)
 	case d.care.DimHours.Contains(now.In(style.Zone)):

@@ -65,7 +65,43 @@ func answers(name string) map[string]device.Outcome {
 	unsure.Stamp.Uncertain = true
 	open.Basis = device.Basis{Intent: device.CheckIn, Time: sunday.Add(-24 * time.Hour)}
 	older.Basis = device.Basis{Intent: device.CheckIn, Time: sunday.AddDate(0, 0, -4)}
+	onBreak := out
+	onBreak.Detail = device.Detail{Function: device.TakeBreak, Project: "P-101"}
+	hinted := out
+	hinted.Hints = device.TenHours | device.Break45
+	rested := in
+	rested.Hints = device.ShortRest
+	today := device.Worked{Known: true, Today: 8*time.Hour + 12*time.Minute}
+	rough, month := today, today
+	rough.Rough = true
+	month.Month = device.Month{Known: true, Worked: 92*time.Hour + 10*time.Minute, Target: 160 * time.Hour}
+	const project = "Umbau Verwaltungsgebäude Nord, 2. Obergeschoss"
+	used := device.TakeBreak
 	return map[string]device.Outcome{
+		"break":         {Kind: device.CheckedOut, Employee: e, Punch: onBreak, Function: used, Worked: today},
+		"break-offline": {Kind: device.CheckedOut, Employee: e, Punch: onBreak, Function: used, Offline: true},
+		"back":          {Kind: device.CheckedIn, Employee: e, Punch: in, Returned: true, Paused: 32 * time.Minute},
+		"back-project": {
+			Kind: device.CheckedIn, Employee: e, Punch: in, Returned: true, Paused: 92 * time.Minute, Project: "Umbau Nord",
+		},
+		"back-never":       {Kind: device.CheckedIn, Employee: e, Punch: missed(in), Missed: true},
+		"project":          {Kind: device.CheckedIn, Employee: e, Punch: in, Project: project, Function: "project=P-101"},
+		"project-switched": {Kind: device.CheckedIn, Employee: e, Punch: in, Project: "Umbau Nord", Switched: true, Function: "project=P-101"},
+		"today":            {Kind: device.CheckedOut, Employee: e, Punch: out, Worked: today},
+		"today-offline":    {Kind: device.CheckedOut, Employee: e, Punch: out, Worked: rough, Offline: true},
+		"hints":            {Kind: device.CheckedOut, Employee: e, Punch: hinted, Worked: today},
+		"hints-rest":       {Kind: device.CheckedIn, Employee: e, Punch: rested},
+		"hours":            {Kind: device.HoursShown, Employee: e, Worked: today, Awaits: true},
+		"hours-month":      {Kind: device.HoursShown, Employee: e, Worked: month},
+		"hours-off":        {Kind: device.HoursShown, Employee: e, Worked: device.Worked{Off: true}},
+		"hours-unknown":    {Kind: device.HoursShown, Employee: e},
+		"stands-in":        {Kind: device.Repeated, Employee: e, Punch: in, Stands: true},
+		"stands-out":       {Kind: device.Repeated, Employee: e, Punch: out, Stands: true},
+		"stands-break":     {Kind: device.Repeated, Employee: e, Punch: onBreak, Stands: true},
+		"chosen":           {Kind: device.Chosen, Next: device.Choice{Function: used}},
+		"not-chosen":       {Kind: device.Chosen},
+		"taken-back":       {Kind: device.CheckedOut, Employee: e, Punch: out, TakenBack: true},
+
 		"checkin":          {Kind: device.CheckedIn, Employee: e, Punch: in},
 		"checkin-offline":  {Kind: device.CheckedIn, Employee: e, Punch: in, Offline: true},
 		"checkin-unsure":   {Kind: device.CheckedIn, Employee: e, Punch: unsure, Offline: true},
@@ -90,6 +126,21 @@ func answers(name string) map[string]device.Outcome {
 	}
 }
 
+// missed is a check-in after a break that never ended.
+func missed(p device.Punch) device.Punch {
+	p.Basis = device.Basis{Intent: device.CheckOut, Time: sunday.Add(-20 * time.Hour)}
+	return p
+}
+
+// choices are what can be chosen for the next tap.
+var choices = map[string]device.Choice{
+	"choice-break":   {Function: device.TakeBreak, Until: sunday.Add(8 * time.Second)},
+	"choice-hours":   {Function: device.ShowHours, Until: sunday.Add(10 * time.Second)},
+	"choice-in":      {Function: device.ComeIn, Until: sunday.Add(10 * time.Second)},
+	"choice-out":     {Function: device.GoOut, Until: sunday.Add(500 * time.Millisecond)},
+	"choice-project": {Function: "project=P-101", Project: "Umbau Verwaltungsgebäude Nord", Until: sunday.Add(8 * time.Second)},
+}
+
 // idles are all that the idle screen can say.
 var idles = map[string]Facts{
 	"idle":            {},
@@ -105,6 +156,7 @@ var idles = map[string]Facts{
 	"idle-disk":       {DiskBroken: true},
 	"idle-pair":       {Pair: "4821 0937", Fingerprint: "A1B2 C3D4 E5F6 0718", Offline: true},
 	"idle-enrolls":    {Enrolls: true, NewOwner: "Jörg Müßig-Ärmel"},
+	"idle-function":   {Enrolls: true, NewFunction: device.TakeBreak},
 	"idle-no-time":    {NoTime: true},
 	"idle-no-network": {NoTime: true, Offline: true, Pending: 2},
 }
@@ -124,6 +176,9 @@ func TestPictures(t *testing.T) {
 		}
 		for name, f := range idles {
 			pictures[folder+name] = style.Idle(sunday, f)
+		}
+		for name, c := range choices {
+			pictures[folder+name] = style.Choice(c, sunday)
 		}
 	}
 	for name, picture := range pictures {
@@ -170,6 +225,9 @@ func TestTextsFit(t *testing.T) {
 		}
 		for name, f := range idles {
 			fits(name, style.idle(sunday, f))
+		}
+		for name, c := range choices {
+			fits(name, style.choice(c, sunday))
 		}
 		for day := range 366 {
 			now := time.Date(2028, 1, 1+day, 23, 58, 0, 0, time.UTC)

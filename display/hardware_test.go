@@ -201,6 +201,11 @@ func TestPatternsDiffer(t *testing.T) {
 			"checkout-turns": "checkout",
 			"repeated-out":   "repeated", "repeated-unsure": "repeated", "unknown-claim": "unknown",
 			"unknown-long": "unknown",
+			"back":         "checkin", "back-project": "checkin", "hints-rest": "checkin", "back-never": "checkin-open",
+			"today": "checkout", "hints": "checkout", "today-offline": "checkout-offline",
+			"stands-in": "repeated", "stands-out": "repeated", "stands-break": "repeated",
+			"hours-month": "hours", "hours-off": "hours", "hours-unknown": "hours",
+			"project-switched": "project", "not-chosen": "taken-back",
 		}
 		sounds, lights := map[string]string{}, map[string]string{}
 		for name, o := range answers("Anna") {

@@ -28,7 +28,36 @@ type Language struct {
 		OpenAdvice string `toml:"open_advice"`
 		TurnIn     string `toml:"turn_in"`
 		TurnOut    string `toml:"turn_out"`
+		Break      string `toml:"break"`
+		Since      string `toml:"since"`
+		Back       string `toml:"back"`
+		Paused     string `toml:"paused"`
+		Switched   string `toml:"switched"`
+		Today      string `toml:"today"`
+		TodayRough string `toml:"today_rough"`
+		TakenBack  string `toml:"taken_back"`
 	} `toml:"booked"`
+	Function struct {
+		Break   string `toml:"break"`
+		Hours   string `toml:"hours"`
+		In      string `toml:"in"`
+		Out     string `toml:"out"`
+		Project string `toml:"project"`
+		Badge   string `toml:"badge"`
+		Chosen  string `toml:"chosen"`
+	} `toml:"function"`
+	Hours struct {
+		Month   string `toml:"month"`
+		Hidden  string `toml:"hidden"`
+		Unknown string `toml:"unknown"`
+	} `toml:"hours"`
+	Hints struct {
+		Break30   Hint `toml:"break_30"`
+		Break45   Hint `toml:"break_45"`
+		SixAtOnce Hint `toml:"six_at_once"`
+		TenHours  Hint `toml:"ten_hours"`
+		ShortRest Hint `toml:"short_rest"`
+	} `toml:"hints"`
 	Sentence struct {
 		Saved  string `toml:"saved"`
 		Unsure string `toml:"unsure"`
@@ -38,6 +67,8 @@ type Language struct {
 		Repeated      string `toml:"repeated"`
 		RepeatedIn    string `toml:"repeated_in"`
 		RepeatedOut   string `toml:"repeated_out"`
+		StandsIn      string `toml:"stands_in"`
+		StandsOut     string `toml:"stands_out"`
 		Unknown       string `toml:"unknown"`
 		Claim         string `toml:"claim"`
 		Blocked       string `toml:"blocked"`
@@ -76,6 +107,12 @@ type Language struct {
 		Weekdays  [7]string  `toml:"weekdays"` // from Sunday on
 		Months    [12]string `toml:"months"`
 	} `toml:"date"`
+}
+
+// Hint is what the law on working hours says of a day: short for the picture, and as a sentence.
+type Hint struct {
+	Short string `toml:"short"`
+	Long  string `toml:"long"`
 }
 
 // Languages returns the names of the languages that there are, such as "en".

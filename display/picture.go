@@ -33,10 +33,7 @@ func (s Style) idle(now time.Time, f Facts) *picture {
 		return p.broken(l.Idle.Broken, l.Idle.Disk)
 	}
 	if f.Enrolls {
-		p.line(0, 20, l.Enroll.Waiting)
-		p.name(22, 24, s.Names.Shorten(f.NewOwner))
-		p.notes(l.Enroll.Hold)
-		return p
+		return s.enrolls(f)
 	}
 	now = now.In(s.Zone)
 	big, small := now.Format("15:04"), l.date(now, l.Date.Long)
@@ -82,6 +79,19 @@ func (s Style) idle(now time.Time, f Facts) *picture {
 	return p
 }
 
+// enrolls is the idle picture while a badge is waited for.
+func (s Style) enrolls(f Facts) *picture {
+	p, l := newPicture(), s.Language.Enroll
+	p.line(0, 20, l.Waiting)
+	if f.NewFunction != "" {
+		p.name(22, 24, s.function(f.NewFunction, f.NewFunction.Project()))
+	} else {
+		p.name(22, 24, s.Names.Shorten(f.NewOwner))
+	}
+	p.notes(l.Hold)
+	return p
+}
+
 // timeHigh is how high the time of day is on the idle screen.
 const timeHigh = 32
 
@@ -104,6 +114,24 @@ func (p *picture) broken(big string, why [2]string) *picture {
 	return p
 }
 
+// Choice is the picture while a function is chosen for the next tap.
+func (s Style) Choice(c device.Choice, now time.Time) *image1bit.VerticalLSB {
+	return s.choice(c, now).VerticalLSB
+}
+
+func (s Style) choice(c device.Choice, now time.Time) *picture {
+	p, l := newPicture(), s.Language
+	left := (c.Until.Sub(now) + time.Second - 1) / time.Second
+	if c.Function.Project() != "" {
+		p.line(0, 20, l.Function.Project)
+		p.name(22, 24, c.Project)
+	} else {
+		p.line(10, 24, s.function(c.Function, ""))
+	}
+	p.notes(fmt.Sprintf(l.Function.Badge, left))
+	return p
+}
+
 // Answer is the picture after a tap.
 func (s Style) Answer(o device.Outcome) *image1bit.VerticalLSB {
 	return s.answer(o).VerticalLSB
@@ -113,14 +141,18 @@ func (s Style) answer(o device.Outcome) *picture {
 	p := newPicture()
 	w := s.words(o)
 	switch o.Kind {
-	case device.CheckedIn:
-		p.booked(w, arrowIn)
-	case device.CheckedOut:
-		p.booked(w, arrowOut)
-	case device.Repeated, device.Enrolled, device.NotEnrolled:
-		p.line(0, 20, w.big)
-		p.name(20, 24, w.name)
-		p.line(44, 20, w.more)
+	case device.CheckedIn, device.CheckedOut:
+		if o.TakenBack {
+			p.three(w)
+			break
+		}
+		arrow := arrowIn
+		if o.Kind == device.CheckedOut {
+			arrow = arrowOut
+		}
+		p.booked(w, arrow)
+	case device.Repeated, device.Enrolled, device.NotEnrolled, device.HoursShown, device.Chosen:
+		p.three(w)
 	case device.Unknown, device.Several:
 		p.line(2, 20, w.big)
 		if len(w.notes) > 0 {
@@ -139,6 +171,13 @@ func (s Style) answer(o device.Outcome) *picture {
 		})
 	}
 	return p
+}
+
+// three writes a word, a name, and one thing more.
+func (p *picture) three(w text) {
+	p.line(0, 20, w.big)
+	p.name(20, 24, w.name)
+	p.line(44, 20, w.more)
 }
 
 // picture remembers which texts were too long for it, names apart, and where its lines are.
@@ -184,6 +223,10 @@ func (p *picture) booked(w text, arrow []string) {
 func (p *picture) clock(y, size int, at string, arrow []string) {
 	f := faceOf(size)
 	width := len(arrow[0]) + 6 + f.measure(at)
+	if width > room { // more than a time: it has no place for an arrow
+		p.line(y, size, at)
+		return
+	}
 	x := (Width - width) / 2
 	for dy, row := range arrow {
 		for dx, pixel := range row {
@@ -200,10 +243,12 @@ func (p *picture) notes(lines ...string) {
 	top := Height - 15*len(lines)
 	p.invert(image.Rect(0, top, Width, Height), func() {
 		for i, line := range lines {
-			p.line(top+15*i, 14, line)
+			p.line(top+15*i, noteSize, line)
 		}
 	})
 }
+
+const noteSize = 14
 
 // line writes centred text at y, as large as fits the width but no larger than
 // size; what fits at no size ends in an ellipsis.

@@ -144,16 +144,23 @@ func Rhythm(o device.Outcome) string {
 	return rhythm
 }
 
-// rhythmOf is rhythm and light of an answer. Coming is one short sound and going two; what is
-// special about a booking follows them; whatever is no booking begins with a long one or goes on
-// for long. The light keeps the rhythm, so that it says as much alone.
+// rhythmOf is rhythm and light of an answer. Coming is one short sound and going two; that a
+// function was used, and what is special about a booking, follow them; whatever is no booking has a long
+// sound before a second short one, or goes on for long. The light keeps the rhythm, so that it says as much
+// alone.
 func rhythmOf(o device.Outcome) (rhythm string, light colour) {
-	_, open := o.Punch.Forgotten()
+	_, open := o.Forgotten()
 	switch o.Kind {
 	case device.CheckedIn, device.CheckedOut:
 		rhythm, light = ".", green
 		if o.Kind == device.CheckedOut {
 			rhythm = ".."
+		}
+		if o.TakenBack {
+			return "-..", green
+		}
+		if o.Function != "" {
+			rhythm += " .-"
 		}
 		switch {
 		case open:
@@ -164,6 +171,13 @@ func rhythmOf(o device.Outcome) (rhythm string, light colour) {
 			rhythm, light = rhythm+" -", cyan
 		}
 		return rhythm, light
+	case device.Chosen:
+		if o.Next.Function == "" {
+			return "-..", green
+		}
+		return ".-", blue
+	case device.HoursShown:
+		return ".-.", green
 	case device.Enrolled:
 		return "...", green
 	case device.NotEnrolled:

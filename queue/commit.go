@@ -60,6 +60,9 @@ func (u undo) restore(tx *bolt.Tx) error {
 	for r, stored := range u {
 		b := tx.Bucket([]byte(r.bucket))
 		var err error
+		if b == nil { // it was made in a commit that is not in the file
+			continue
+		}
 		if stored == nil {
 			err = b.Delete([]byte(r.key))
 		} else {

@@ -66,7 +66,7 @@ func (s *Store) Drop(by string, id device.PunchID, reason string) error {
 // drop takes a punch out for good. Whoever made it did last what they did before.
 func (s *Store) drop(st *stage, p device.Punch, m mark, by string) error {
 	st.settle(p)
-	if err := st.mark(p.ID, m, by); err != nil {
+	if err := errors.Join(st.mark(p.ID, m, by), s.leaveProject(st, p.ID)); err != nil {
 		return err
 	}
 	last, err := s.lastWithout(st.Tx, p)
@@ -129,6 +129,7 @@ func (s *Store) Turn(p device.Punch) (device.Punch, error) {
 	}
 	turned := p
 	turned.Intent = p.Intent.Other()
+	turned.Detail = device.Detail{}
 	turned.Basis = device.Basis{Source: device.ThisClock, Intent: p.Intent, Time: p.Time}
 	before, err := s.lastBut(p)
 	if err != nil {
@@ -137,7 +138,7 @@ func (s *Store) Turn(p device.Punch) (device.Punch, error) {
 	m := newMark(device.Dropped, fmt.Sprintf("the employee turned it round: punch %d", s.next))
 	turned, err = s.append(turned, before, false, func(st *stage) error {
 		st.settle(p)
-		return st.mark(p.ID, m, "")
+		return errors.Join(st.mark(p.ID, m, ""), s.leaveProject(st, p.ID))
 	})
 	if err != nil {
 		return p, err

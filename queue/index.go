@@ -20,8 +20,10 @@ type index struct {
 	attempted ranges                             // may have been sent
 	untimed   ranges                             // pending, and their time is not certain
 	marks     map[device.PunchID]mark
-	newest    device.Punch            // by its time, of those whose time somebody vouched for
-	wrong     map[device.PunchID]bool // whose times are wrong, as was noticed since the program was started
+	newest    device.Punch                    // by its time, of those whose time somebody vouched for
+	chosen    map[device.PunchID]chosen       // whose timespans are still to get their projects
+	recent    map[device.EmployeeID][]pending // the newest of each, oldest first
+	wrong     map[device.PunchID]bool         // whose times are wrong, as was noticed since the program was started
 }
 
 // lane is an employee's pending punches, oldest first.
@@ -40,7 +42,8 @@ type pending struct {
 func newIndex() index {
 	return index{
 		next: 1, last: map[device.EmployeeID]device.Punch{}, lanes: map[device.EmployeeID]lane{},
-		marks: map[device.PunchID]mark{}, wrong: map[device.PunchID]bool{},
+		marks: map[device.PunchID]mark{}, wrong: map[device.PunchID]bool{}, chosen: map[device.PunchID]chosen{},
+		recent: map[device.EmployeeID][]pending{},
 	}
 }
 
@@ -81,8 +84,16 @@ func (x *index) append(p device.Punch) {
 	if !x.settled.has(p.ID) {
 		x.lanes[p.Employee] = append(x.lanes[p.Employee], newPending(p))
 	}
+	recent := append(x.recent[p.Employee], newPending(p))
+	if len(recent) > mostRecent {
+		recent = slices.Delete(recent, 0, len(recent)-mostRecent)
+	}
+	x.recent[p.Employee] = recent
 	x.time(p)
 }
+
+// mostRecent is how many punches of each employee are kept in memory, for the hours of a day.
+const mostRecent = 12
 
 // older takes a punch in that was there before those that it knows. Loaded must follow the
 // oldest.
@@ -100,12 +111,18 @@ func (x *index) older(p device.Punch) {
 		e.ambiguous = x.attempted.has(p.ID) && !p.Stamp.Uncertain // that one was not sent
 		x.lanes[p.Employee] = append(x.lanes[p.Employee], e)
 	}
+	if recent := x.recent[p.Employee]; len(recent) < mostRecent {
+		x.recent[p.Employee] = append(recent, newPending(p))
+	}
 	x.time(p)
 }
 
 func (x *index) loaded() {
 	for _, lane := range x.lanes {
 		slices.Reverse(lane)
+	}
+	for _, recent := range x.recent {
+		slices.Reverse(recent)
 	}
 	if n := len(x.settled); n > 0 {
 		x.next = max(x.next, x.settled[n-1].last+1)
@@ -154,6 +171,11 @@ func (x *index) comeBack(p device.Punch, ambiguous bool) {
 func (x *index) timed(p device.Punch) {
 	if e := x.pending(p); e != nil {
 		e.time = p.Time.UnixNano()
+	}
+	for i, e := range x.recent[p.Employee] {
+		if e.id == p.ID {
+			x.recent[p.Employee][i].time = p.Time.UnixNano()
+		}
 	}
 	if x.last[p.Employee].ID == p.ID {
 		x.last[p.Employee] = p
@@ -239,6 +261,7 @@ type Stats struct {
 	Ambiguous, Held, Dropped        int
 	Untimed                         int              // some may be held, too
 	Waiting                         int              // held or untimed
+	Assigning, Refused              int              // projects that are still to be assigned; of those, refused
 	OldestPending                   time.Time        // of those whose time is certain; zero if there is none
 	Wrong                           []device.PunchID // whose times are wrong, as later ones show, in order
 
@@ -271,6 +294,11 @@ func (x *index) stats(first device.PunchID) Stats {
 		st.Pending += len(lane)
 		for _, e := range lane {
 			st.count(e, x.held(e.id), x.untimed.has(e.id))
+		}
+	}
+	for _, c := range x.chosen {
+		if st.Assigning++; c.State == device.AssignmentRefused {
+			st.Refused++
 		}
 	}
 	for id := range x.wrong {

@@ -48,7 +48,8 @@ func (st *stage) punch(bucket []byte, p device.Punch) error {
 		return err
 	}
 	k := key(p.ID)
-	st.chain.add(k, sum(k, v))
+	stored := sum(k, v)
+	st.chain.add(k, stored)
 	st.chain.punch, st.chain.n = p.ID, 0
 	if bytes.Equal(bucket, tailBucket) {
 		st.inTail++
@@ -59,7 +60,10 @@ func (st *stage) punch(bucket []byte, p device.Punch) error {
 			return err
 		}
 	}
-	return st.put(bucket, k, v)
+	if err := st.chooses(p, stored); err != nil {
+		return err
+	}
+	return st.set(bucket, k, stored)
 }
 
 // event adds an event to the journal that happens now.

@@ -170,10 +170,14 @@ func (s *Store) load(tx *bolt.Tx) error {
 	if err := s.loadUnclaimed(tx); err != nil {
 		return err
 	}
-	if err := newestFirst(tx, func(p device.Punch) bool { s.older(p); return true }); err != nil {
+	// What was chosen is looked up for those few of which it matters.
+	if err := backward(tx, timedAt, func(p device.Punch) bool { s.older(p); return true }); err != nil {
 		return err
 	}
 	s.loaded()
+	if err := s.loadChosen(tx); err != nil {
+		return err
+	}
 	s.inTail = tx.Bucket(tailBucket).Stats().KeyN
 	return s.loadFirst(tx)
 }

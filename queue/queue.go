@@ -32,6 +32,11 @@
 //	exceptions punch id and number → record; what happened to punches beside
 //	         being delivered, see Journal
 //
+// A tenth is made when it is first needed:
+//
+//	chosen   punch id → record; function, project and hints of those that have
+//	         any, and what became of the project
+//
 // Version 0.9 takes no notice of what it does not know of these, and of the field "orphan"
 // of an unclaimed tap.
 //
@@ -144,36 +149,34 @@ func (s *Store) Note(e device.Event) {
 func (s *Store) Append(p device.Punch, soon bool) (device.Punch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	soon = soon && !s.awaiting && !p.Stamp.Uncertain && !s.waiting[p.Employee]
-	return s.append(p, s.last[p.Employee], soon, func(*stage) error { return nil })
+	return s.append(p, s.last[p.Employee], s.mayGo(p, soon), func(*stage) error { return nil })
+}
+
+// Switch stores a check-out and the check-in that follows it at the same second as Append does, in one
+// commit, and returns the check-in.
+func (s *Store) Switch(out, in device.Punch, soon bool) (device.Punch, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	soon = s.mayGo(out, soon)
+	in.ID = s.next + 1
+	_, err := s.append(out, s.last[out.Employee], soon, func(st *stage) error {
+		return s.place(st, in, device.Punch{}, soon)
+	})
+	return in, err
+}
+
+// mayGo reports whether a new punch that would be sent soon may be.
+func (s *Store) mayGo(p device.Punch, soon bool) bool {
+	return soon && !s.awaiting && !p.Stamp.Uncertain && !s.waiting[p.Employee]
 }
 
 // append stores a punch that follows another one of the employee's, and in the same commit what
 // else is to be stored.
 func (s *Store) append(p, before device.Punch, soon bool, also func(*stage) error) (device.Punch, error) {
 	p.ID = s.next
-	held := isPair(before, p) && s.marks[before.ID].State == device.Quarantined
 	err := s.save(func(st *stage) error {
-		if soon && !held {
-			st.attempted = st.attempted.with(p.ID)
-		}
-		if st.inTail >= tailSize {
-			if err := st.moveTail(); err != nil {
-				return err
-			}
-		}
-		if err := st.punch(tailBucket, p); err != nil {
+		if err := s.place(st, p, before, soon); err != nil {
 			return err
-		}
-		if held {
-			if err := st.mark(p.ID, heldMark(), ""); err != nil {
-				return err
-			}
-		}
-		if last := s.last[p.Employee]; last.Contradicts(p) {
-			if err := st.contradicted(last, p); err != nil {
-				return err
-			}
 		}
 		return also(st)
 	})
@@ -182,6 +185,34 @@ func (s *Store) append(p, before device.Punch, soon bool, also func(*stage) erro
 	}
 	s.notify()
 	return p, nil
+}
+
+// place stores a new punch that follows another one of the employee's.
+func (s *Store) place(st *stage, p, before device.Punch, soon bool) error {
+	held := isPair(before, p) && s.marks[before.ID].State == device.Quarantined
+	if soon && !held {
+		st.attempted = st.attempted.with(p.ID)
+	}
+	if st.inTail >= tailSize {
+		if err := st.moveTail(); err != nil {
+			return err
+		}
+	}
+	if err := st.punch(tailBucket, p); err != nil {
+		return err
+	}
+	if err := st.noteChosen(p); err != nil {
+		return err
+	}
+	if held {
+		if err := st.mark(p.ID, heldMark(), ""); err != nil {
+			return err
+		}
+	}
+	if last := s.last[p.Employee]; last.Contradicts(p) {
+		return st.contradicted(last, p)
+	}
+	return nil
 }
 
 // contradicted notes that a punch has a wrong time, as a later one shows.

@@ -23,6 +23,22 @@ func (s *Store) Last(e device.EmployeeID) (p device.Punch, lacks bool, err error
 	return p, s.lacks(e), nil
 }
 
+// Recent returns the newest punches that this clock made for an employee and that count, by their times;
+// those for a day's hours.
+func (s *Store) Recent(e device.EmployeeID) (punches []device.Punch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.recent[e] {
+		p := r.punch(e)
+		p.Stamp.Uncertain = s.untimed.has(r.id)
+		if s.marks[r.id].State != device.Dropped {
+			punches = append(punches, p)
+		}
+	}
+	slices.SortStableFunc(punches, func(a, b device.Punch) int { return a.Time.Compare(b.Time) })
+	return punches
+}
+
 // Stats counts the punches by state, and says how the file is.
 func (s *Store) Stats() Stats {
 	s.mu.Lock()

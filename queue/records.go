@@ -57,6 +57,8 @@ func key(id device.PunchID) []byte {
 	return binary.BigEndian.AppendUint64(nil, uint64(id))
 }
 
+func idOf(key []byte) device.PunchID { return device.PunchID(binary.BigEndian.Uint64(key)) }
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func checksum(key, value []byte) uint32 {
@@ -156,7 +158,7 @@ func decodePunch(k, stored []byte) (device.Punch, error) {
 	}
 	e := hex.EncodeToString(v[3:19])
 	p := device.Punch{
-		ID:       device.PunchID(binary.BigEndian.Uint64(k)),
+		ID:       idOf(k),
 		Employee: device.EmployeeID(e[:8] + "-" + e[8:12] + "-" + e[12:16] + "-" + e[16:20] + "-" + e[20:]),
 		Intent:   intents[v[1]],
 		Time:     time.Unix(0, int64(binary.BigEndian.Uint64(v[19:]))),
@@ -189,8 +191,19 @@ func (st *stage) putRepair(p device.Punch) error {
 	return st.put(timesBucket, key(p.ID), v)
 }
 
-// punchAt decodes a punch and gives it its true time, if that is known by now.
+// punchAt decodes a punch, gives it its true time, if that is known by now, and what was chosen for it.
 func punchAt(tx *bolt.Tx, k, stored []byte) (device.Punch, error) {
+	p, err := timedAt(tx, k, stored)
+	if err == nil {
+		if c, found := getChosen(tx, k, stored); found {
+			p.Detail = c.detail()
+		}
+	}
+	return p, err
+}
+
+// timedAt decodes a punch and gives it its true time, if that is known by now.
+func timedAt(tx *bolt.Tx, k, stored []byte) (device.Punch, error) {
 	p, err := decodePunch(k, stored)
 	if err != nil || !p.Stamp.Uncertain {
 		return p, err
@@ -252,11 +265,16 @@ func getPunch(tx *bolt.Tx, id device.PunchID) (device.Punch, error) {
 }
 
 // newestFirst calls f for each punch until f returns false.
-func newestFirst(tx *bolt.Tx, f func(device.Punch) bool) error {
+func newestFirst(tx *bolt.Tx, f func(device.Punch) bool) error { return backward(tx, punchAt, f) }
+
+// backward calls f for each punch, newest first, as it is decoded, until f returns false.
+func backward(
+	tx *bolt.Tx, decode func(tx *bolt.Tx, k, stored []byte) (device.Punch, error), f func(device.Punch) bool,
+) error {
 	for _, bucket := range punchBuckets {
 		c := tx.Bucket(bucket).Cursor()
 		for k, v := c.Last(); k != nil; k, v = c.Prev() {
-			p, err := punchAt(tx, k, withoutHash(bucket, v))
+			p, err := decode(tx, k, withoutHash(bucket, v))
 			if err != nil {
 				return err
 			}
@@ -304,7 +322,7 @@ func getMarks(tx *bolt.Tx) (map[device.PunchID]mark, error) {
 		if err := json.Unmarshal(v, &m); err != nil || len(k) != 8 {
 			return fmt.Errorf("%w: mark %x cannot be read", ErrDamaged, k)
 		}
-		marks[device.PunchID(binary.BigEndian.Uint64(k))] = m
+		marks[idOf(k)] = m
 		return nil
 	})
 	return marks, err

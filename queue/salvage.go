@@ -201,6 +201,11 @@ func (w *wreck) put(st *stage, p device.Punch) error {
 	if err := st.punch(historyBucket, p); err != nil {
 		return err
 	}
+	if c, found := w.chosenFor(p.ID); found {
+		if err := st.putChosen(p.ID, c); err != nil {
+			return err
+		}
+	}
 	if m, ok := w.marks[p.ID]; ok && (m.State == device.Held) != w.settled.has(p.ID) {
 		if err := st.putMark(p.ID, m); err != nil {
 			return err

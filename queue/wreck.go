@@ -33,6 +33,13 @@ type wreck struct {
 	settled       ranges
 	times         map[device.PunchID][]byte // repaired ones, as they were stored
 	unclaimed     map[tapKey]device.UnclaimedTap
+	chosen        map[chosenKey]chosen
+}
+
+// chosenKey is the punch for which something was chosen: its number, and the fingerprint of its record.
+type chosenKey struct {
+	id device.PunchID
+	of string
 }
 
 // block is where punches were found: that of a million takes a few megabytes.
@@ -55,7 +62,7 @@ func newWreck(alive func(), files []string) (*wreck, error) {
 		alive: alive, blocks: map[device.PunchID]*block{}, next: 1, contradictory: map[device.PunchID]string{},
 		marks: map[device.PunchID]mark{}, times: map[device.PunchID][]byte{},
 		unclaimed: map[tapKey]device.UnclaimedTap{},
-		reopened:  map[device.PunchID]device.Event{},
+		reopened:  map[device.PunchID]device.Event{}, chosen: map[chosenKey]chosen{},
 	}
 	for _, file := range files {
 		if err := w.add(file); err != nil {
@@ -134,14 +141,14 @@ func (w *wreck) search(content []byte, file int, at int64) {
 	for key, value := range texts(content, `{"state":"`) {
 		var m mark
 		if json.Unmarshal(value, &m) == nil {
-			id := device.PunchID(binary.BigEndian.Uint64(key))
+			id := idOf(key)
 			if old, ok := w.marks[id]; !ok || m.Since.After(old.Since) {
 				w.marks[id] = m
 			}
 		}
 	}
 	for key, value := range texts(content, `{"time":"`) {
-		w.times[device.PunchID(binary.BigEndian.Uint64(key))] = bytes.Clone(value)
+		w.times[idOf(key)] = bytes.Clone(value)
 	}
 	for key, value := range texts(content, `{"uid":"`) {
 		if t, err := decodeUnclaimed(value); err == nil && len(key) == keyLen {
@@ -151,6 +158,15 @@ func (w *wreck) search(content []byte, file int, at int64) {
 			}
 			if old, known := w.unclaimed[k]; !known || old.Stamp.Uncertain { // it may have got its true time since
 				w.unclaimed[k] = t
+			}
+		}
+	}
+	for key, value := range texts(content, `{"of":"`) {
+		var c chosen
+		if json.Unmarshal(value, &c) == nil {
+			k := chosenKey{idOf(key), c.Of}
+			if c.Revision >= w.chosen[k].Revision {
+				w.chosen[k] = c
 			}
 		}
 	}
@@ -231,6 +247,13 @@ func (w *wreck) ids() iter.Seq[device.PunchID] {
 
 func (w *wreck) punch(id device.PunchID) (device.Punch, bool) {
 	return w.read(w.blocks[id/blockSize][id%blockSize].at)
+}
+
+// chosenFor returns what was chosen for a punch that was found.
+func (w *wreck) chosenFor(id device.PunchID) (c chosen, found bool) {
+	sum := binary.BigEndian.AppendUint32(nil, w.blocks[id/blockSize][id%blockSize].sum)
+	c, found = w.chosen[chosenKey{id, fingerprint(sum)}]
+	return c, found
 }
 
 // texts yields the whole records whose value is JSON that begins like this, with

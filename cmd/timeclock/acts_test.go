@@ -80,6 +80,30 @@ var acts = map[string]func(*acting) does{
 			return !s.Waiting
 		}}
 	},
+	"/badges/function": func(a *acting) does {
+		form := url.Values{"function": {"project"}, "project": {"P-101"}, "uid": {badgeOf(61).Hex()}}
+		return does{form, "project P-101", device.EventFunctionBadge, func(a *acting) bool {
+			f, _ := a.rooms.Roster.Function(badgeOf(61))
+			return f == "project=P-101"
+		}}
+	},
+	"/badges/function/end": func(a *acting) does {
+		if err := a.rooms.Roster.SetFunction(badgeOf(62), device.TakeBreak); err != nil {
+			a.Fatal(err)
+		}
+		form := url.Values{"uid": {badgeOf(62).Hex()}}
+		return does{form, "ordinary badge again", device.EventFunctionBadgeRemoved, func(a *acting) bool {
+			_, is := a.rooms.Roster.Function(badgeOf(62))
+			return !is
+		}}
+	},
+	"/badges/function/enroll": func(*acting) does {
+		return does{url.Values{"function": {"break"}}, "break", device.EventFunctionBadge, func(a *acting) bool {
+			a.rooms.Enrollment.Enroll(device.Tap{UID: badgeOf(63), Time: time.Now()})
+			f, _ := a.rooms.Roster.Function(badgeOf(63))
+			return f == device.TakeBreak
+		}}
+	},
 	"/badges/sync": func(a *acting) does {
 		a.api.server.SetPeople([]zeitstromtest.Employee{
 			{ID: string(employeeOf(3)), FirstName: "Cem", LastName: "Kaya", Token: badgeOf(52).Hex()},

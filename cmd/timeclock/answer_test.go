@@ -133,10 +133,16 @@ type alone struct{}
 
 func (alone) Sends() bool { return false }
 
-func (alone) Remembered(device.EmployeeID, device.Punch) (device.Intent, time.Time, bool) {
-	return "", time.Time{}, false
+func (alone) Remembered(device.EmployeeID, device.Punch) (k device.Known, counts bool) {
+	return k, false
 }
 
-func (alone) Latest(context.Context, device.EmployeeID, device.Punch, time.Time) (device.Intent, time.Time, error) {
-	return "", time.Time{}, device.ErrNotAsked
+func (alone) Latest(context.Context, device.EmployeeID, device.Punch, time.Time) (k device.Known, err error) {
+	return k, device.ErrNotAsked
+}
+
+func (alone) Heard(device.EmployeeID) (k device.Known) { return k }
+
+func (alone) Month(context.Context, device.EmployeeID, time.Time) (m device.Month, err error) {
+	return m, device.ErrNotAsked
 }

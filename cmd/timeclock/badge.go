@@ -19,6 +19,9 @@ import (
 
 func rosterPath(cfg config.Config) string { return filepath.Join(cfg.StateDir, "roster.csv") }
 
+// projectsPath is where the projects are kept that Zeitstrom has listed.
+func projectsPath(cfg config.Config) string { return filepath.Join(cfg.StateDir, "projects.json") }
+
 // peoplePath is where the employees are kept that Zeitstrom has listed.
 func peoplePath(cfg config.Config) string { return filepath.Join(cfg.StateDir, "employees.csv") }
 

@@ -212,23 +212,10 @@ func (c *call) enroll(ctx context.Context, wish admin.Enroll) error {
 	if err != nil {
 		return err
 	}
-	defer ask(context.WithoutCancel(ctx), c, admin.DoEndEnrollment, s.Number) // whoever is interrupted waits no more
 	fmt.Fprintf(c.stdout, "Hold the badge for %s %s to the reader, within %v.\n", s.For.ID, s.For.Name,
 		time.Until(s.Until).Round(time.Second))
-	for number := s.Number; s.Waiting; {
-		was := s.Problem
-		if s, err = ask(ctx, c, admin.DoAwaitEnrollment, s); err != nil {
-			return err
-		}
-		if s.Number != number {
-			return errors.New("somebody else has begun to give out a badge")
-		}
-		if s.Problem != "" && s.Problem != was {
-			fmt.Fprintf(c.stdout, "Not this one: %s\n", s.Problem)
-		}
-	}
-	if s.Badge.UID.IsZero() {
-		return errors.New("no badge was given out")
+	if s, err = c.awaitBadge(ctx, s); err != nil {
+		return err
 	}
 	for _, b := range s.Blocked {
 		fmt.Fprintf(c.stdout, "blocked: badge %s\n", b.UID.Hex())

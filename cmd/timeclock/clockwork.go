@@ -58,12 +58,15 @@ func newClock(k clock.Kernel, cfg config.Config, d *disk, log *slog.Logger, x ex
 	r := roomsOf(cfg, d, log)
 	r.Style, r.Refused, r.Log = style, x.settings, x.tail
 	r.Uplink = uplink.New(d.queue, r.API, uplink.Options{Settle: cfg.Uplink.Settle, Watch: cfg.Terminal.Ask > 0}, log)
+	r.Assigner = uplink.NewAssigner(d.queue, r.Projects, r.Uplink.Online, log, assignAPIs(cfg, r.API)...)
 	r.Clock = clock.New(k, d.queue, cfg.Clock.Trust == config.Always, log)
 	r.Sync = c.compares(cfg, r, log)
 	check := examination{cfg, doctor.Host{}, r.Clock, r.API}
 	r.Examine = check.whole
 
 	taps := make(chan device.Tap, 64) // a shift's start while the disk is slow
+	pressed := make(chan device.Function, 1)
+	r.Keys = keysOf(cfg, pressed, log)
 	source, chip := readerSource(cfg)
 	c.chip = chip
 	r.Reader = reader.New(source, readerOptions(cfg), taps, log)
@@ -79,8 +82,8 @@ func newClock(k clock.Kernel, cfg config.Config, d *disk, log *slog.Logger, x ex
 		screens = append(screens, hand)
 	}
 	terminal := &device.Terminal{
-		Roster: r.Roster, Queue: d.queue, Clock: r.Clock, Elsewhere: r.Uplink, Office: r.Enrollment, Field: r.Reader,
-		Screen: screens, Rules: r.Rules, Log: log, Taps: taps,
+		Roster: r.Roster, Queue: d.queue, Clock: r.Clock, Elsewhere: r.Uplink, Projects: r.Projects,
+		Office: r.Enrollment, Field: r.Reader, Screen: screens, Rules: r.Rules, Log: log, Taps: taps, Keys: pressed,
 	}
 	life := &watchdog{[]part{
 		{"reader", r.Reader.Alive},
@@ -94,7 +97,7 @@ func newClock(k clock.Kernel, cfg config.Config, d *disk, log *slog.Logger, x ex
 	c.tasks = []task{
 		life,
 		startCheck{check, c.admin, log},
-		r.Reader, terminal, r.Display, r.Signal, r.Uplink, r.Clock, r.Sync, r.People, c.admin,
+		r.Reader, r.Keys, terminal, r.Display, r.Signal, r.Uplink, r.Assigner, r.Clock, r.Sync, r.People, c.admin,
 		diskTask{d, r.Roster, c.admin},
 	}
 	if cfg.Monitor.Listen != "" {
@@ -114,6 +117,7 @@ func roomsOf(cfg config.Config, d *disk, log *slog.Logger) admin.Rooms {
 		log.Error("badge map", "problem", damage.Problem)
 	}
 	r.People = roster.NewPeople(peoplePath(cfg), r.API)
+	r.Projects = roster.OpenProjects(projectsPath(cfg), r.API)
 	r.Enrollment = roster.NewEnrollment(r.Roster)
 	return r
 }
@@ -210,7 +214,7 @@ func facts(s admin.Status) display.Facts {
 	return display.Facts{
 		Pair: s.Page.Code, Fingerprint: s.Page.Fingerprint,
 		Checked: x.IsNews() && time.Since(x.At) < showCheck, Faults: doctor.Count(x.Findings, doctor.Fail),
-		Enrolls: s.Enrollment.Waiting, NewOwner: s.Enrollment.For.Name,
+		Enrolls: s.Enrollment.Waiting, NewOwner: s.Enrollment.For.Name, NewFunction: s.Enrollment.Function,
 		ReaderBroken: s.Reader.Problem != "",
 		Offline:      s.Uplink.Problem != "",
 		Token:        s.Uplink.Token,
@@ -264,8 +268,18 @@ func rulesOf(cfg config.Config) device.Rules {
 	t := cfg.Terminal
 	return device.Rules{
 		Zone: cfg.Clock.Zone, Lockout: t.Lockout, LongestShift: t.LongestShift, Ask: t.Ask,
-		SecondThoughts: t.SecondThoughts,
+		SecondThoughts: t.SecondThoughts, Hours: t.Hours && cfg.Display.Names != device.NoName, Hints: t.Hints != "",
 	}
+}
+
+// assignAPIs reach the API by the tokens that may assign projects: the clock's own, then the company's for
+// changes, if there is one.
+func assignAPIs(cfg config.Config, own *zeitstrom.Client) []uplink.AssignAPI {
+	apis := []uplink.AssignAPI{own}
+	if file := cfg.Zeitstrom.AdminTokenFile; file != "" {
+		apis = append(apis, newClient(cfg, file))
+	}
+	return apis
 }
 
 // audience shows each answer to several.

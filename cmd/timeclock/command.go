@@ -29,8 +29,8 @@ func commands() []command {
 	return []command{
 		runCommand, demoCommand, tapCommand, statusCommand,
 		badgeList, badgePeople, badgeAdd, badgeUnclaimed, badgeRemove, badgeBlock, badgeUnblock, badgeEnroll,
-		badgeImport, badgeSync, badgeExplain, badgeExport,
-		queueList, queueShow, queueRetry, queueDrop, queueTime, queueOpen, queueVerify, queueSalvage,
+		badgeFunction, badgeImport, badgeSync, badgeExplain, badgeExport,
+		queueList, queueShow, queueRetry, queueDrop, queueTime, queueOpen, queueHints, queueVerify, queueSalvage,
 		queueExport,
 		timespanList, timespanShow, timespanHistory, timespanSetTimes, timespanAdd, timespanProject,
 		timespanTags, timespanComment, timespanSplit, timespanMerge, timespanDelete,

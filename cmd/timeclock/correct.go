@@ -11,7 +11,6 @@ import (
 
 	"timeclock/cmd/internal/admin"
 	"timeclock/device"
-	"timeclock/sync/zeitstrom"
 )
 
 // change makes a correction on a desk.
@@ -106,10 +105,10 @@ var timespanProject = command{
 	flags: corrects(func(f *flags) change {
 		code, id := f.text("code", "", "the project's `code`"), f.text("id", "", "the project's `id`")
 		return func(ctx context.Context, d *desk) (admin.Done, error) {
-			if (*code == "") == (*id == "") || len([]rune(*code)) > zeitstrom.MaxProjectCode {
+			if (*code == "") == (*id == "") || len([]rune(*code)) > device.MaxProjectCode {
 				return admin.Done{},
 					fmt.Errorf("%w: name the project by -code, of at most %d characters, or by -id",
-						errUsage, zeitstrom.MaxProjectCode)
+						errUsage, device.MaxProjectCode)
 			}
 			return d.Assign(ctx, d.args[0], admin.Project{Code: *code, ID: *id})
 		}

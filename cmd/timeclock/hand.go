@@ -32,7 +32,8 @@ func newHand(chip *mfrc522test.Chip, r *reader.Reader) *hand {
 func (h *hand) Show(o device.Outcome) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if c, ok := h.waiting[o.Tap.UID]; ok && !o.Update { // else it belongs to the tap before
+	// An update belongs to the tap before, but for the month's hours, which an answer may wait for.
+	if c, ok := h.waiting[o.Tap.UID]; ok && !o.Awaits && (!o.Update || o.Kind == device.HoursShown) {
 		delete(h.waiting, o.Tap.UID)
 		c <- o
 	}

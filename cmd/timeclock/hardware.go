@@ -3,11 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 
+	"timeclock/device"
 	"timeclock/device/config"
 	"timeclock/device/doctor"
 	"timeclock/display"
 	"timeclock/reader"
+	"timeclock/reader/keys"
 	"timeclock/reader/mfrc522"
 	"timeclock/reader/mfrc522/mfrc522test"
 
@@ -137,4 +140,20 @@ func signalPins(cfg config.Config) (pins display.Pins, missing error) {
 		}
 	}
 	return pins, missing
+}
+
+// keysOf are the push-buttons that are wired. The clock goes on without those whose pins are not there.
+func keysOf(cfg config.Config, to chan<- device.Function, log *slog.Logger) *keys.Keys {
+	var wired []keys.Key
+	var missing error
+	for _, k := range cfg.Keys {
+		found, err := pin(k.Pin, "keys."+k.Pin)
+		if err != nil {
+			log.Error("a key is missing, the clock goes on without", "error", err)
+			missing = errors.Join(missing, err)
+			continue
+		}
+		wired = append(wired, keys.Key{Pin: found, Function: k.Function})
+	}
+	return keys.New(wired, missing, to, log)
 }

@@ -122,8 +122,10 @@ var remedies = map[device.Remedy]string{
 	device.SayNumbers:  "say -numbers hex, hex-reversed, check-byte, decimal or decimal-reversed",
 	device.SayIfDecimal: "say -numbers decimal or -numbers decimal-reversed if they are " +
 		"(`timeclock badge explain NUMBER` shows both)",
-	device.SeeBadges:      "`timeclock badge list` shows those that are",
-	device.SeePunches:     "`timeclock queue list -all` shows those that are there",
-	device.SetTimeInstead: "`timeclock queue time` gives it one",
-	device.SayWorkday:     "say which with -workday (it stands in the address of the day at Zeitstrom)",
+	device.RemoveFirst:     "`timeclock badge remove` takes it from them",
+	device.NoFunctionFirst: "`timeclock badge function UID none` makes it an ordinary one",
+	device.SeeBadges:       "`timeclock badge list` shows those that are",
+	device.SeePunches:      "`timeclock queue list -all` shows those that are there",
+	device.SetTimeInstead:  "`timeclock queue time` gives it one",
+	device.SayWorkday:      "say which with -workday (it stands in the address of the day at Zeitstrom)",
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"timeclock/cmd/internal/admin"
@@ -52,7 +53,7 @@ var queueExport = command{
 // columns are those of an exported journal.
 var columns = []string{
 	"punch_id", "employee_id", "intent", "time", "state", "exception", "why", "hash", "raw_time", "uncertain",
-	"known_from", "known_intent", "known_time", "zeitstrom_silent", "by",
+	"known_from", "known_intent", "known_time", "zeitstrom_silent", "by", "break", "project", "function", "hints",
 }
 
 func (c *call) exportCSV(ctx context.Context, clock admin.Route) error {
@@ -63,6 +64,7 @@ func (c *call) exportCSV(ctx context.Context, clock admin.Route) error {
 			l.Punch.String(), string(l.Employee), string(l.Intent), l.Time.UTC().Format(time.RFC3339),
 			string(l.State), string(l.Kind), l.Reason, l.Hash, instant(l.Raw), truth(l.Uncertain),
 			string(l.Source), string(l.Basis.Intent), instant(l.Basis.Time), truth(l.Silent), l.By,
+			truth(l.Break), l.Project, string(l.Function), strings.Join(l.Hints, " "),
 		))
 	})
 	out.Flush()

@@ -43,7 +43,7 @@ func TestCompletion(t *testing.T) {
 			for line, want := range map[string][]string{
 				"timeclock que":              {"queue"},
 				"timeclock badge b":          {"block"},
-				"timeclock queue list -":     {"-all", "-config", "-json"},
+				"timeclock queue list -":     {"-all", "-config", "-json", "-projects"},
 				"timeclock badge import -re": {"-replace"},
 				"timeclock status -j":        {"-json"},
 				"timeclock config check mai": {"main.go"},

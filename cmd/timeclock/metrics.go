@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -42,6 +43,7 @@ func newTapCounter() *tapCounter {
 	}
 	for _, kind := range []device.OutcomeKind{
 		device.CheckedIn, device.CheckedOut, device.Repeated, device.Unknown, device.Blocked, device.Failed,
+		device.Chosen, device.HoursShown,
 	} {
 		t.taps.WithLabelValues(string(kind))
 	}
@@ -54,7 +56,8 @@ func (t *tapCounter) Show(o device.Outcome) {
 		return
 	}
 	t.taps.WithLabelValues(string(o.Kind)).Inc()
-	if took := time.Since(o.Tap.Time); took > 0 { // else the system clock was set in between
+	// A key has no tap; and the system clock may have been set in between.
+	if took := time.Since(o.Tap.Time); took > 0 && !o.Tap.Time.IsZero() {
 		t.answers.Observe(took.Seconds())
 	}
 }
@@ -156,14 +159,16 @@ func (m *monitor) silent(s admin.Status) time.Duration {
 	return m.cfg.Monitor.Hours.Between(now.Round(0).Add(-now.Sub(last)), now.Round(0), m.cfg.Clock.Zone)
 }
 
+// is is 1 for yes.
+func is(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
 func (c present) numbers() []gauge {
 	s := c.admin.Glance()
-	is := func(yes bool) float64 {
-		if yes {
-			return 1
-		}
-		return 0
-	}
 	age := 0.0
 	if s.OldestPending != nil {
 		age = time.Since(*s.OldestPending).Seconds()
@@ -212,7 +217,21 @@ func (c present) numbers() []gauge {
 			now, s.Clock.Offset.Seconds(), nil,
 		},
 	}
-	return append(all, c.mayLack(s)...)
+	return slices.Concat(all, choices(s), c.mayLack(s))
+}
+
+// choices are the numbers of what employees choose.
+func choices(s admin.Status) []gauge {
+	const now = prometheus.GaugeValue
+	return []gauge{
+		{
+			"projects_waiting", "Projects that Zeitstrom's timespans are still to get.", now,
+			float64(s.Projects.Waiting), nil,
+		},
+		{"projects_refused", "Of those, refused by Zeitstrom so far.", now, float64(s.Projects.Refused), nil},
+		{"projects_off", "Whether no token may assign projects.", now, is(s.Projects.Off != ""), nil},
+		{"keys_healthy", "Whether the push-buttons are there.", now, is(s.Keys.Healthy), nil},
+	}
 }
 
 // mayLack are the numbers that are not always there, or there several times.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -18,19 +19,25 @@ var queueList = command{
 	name: "queue list", help: "list what Zeitstrom does not have yet; -all: the newest of all",
 	flags: func(f *flags) action {
 		asJSON, all := f.json(), f.truth("all", "also what was delivered, newest first")
-		return func(ctx context.Context, c *call) error { return c.list(ctx, *all, *asJSON) }
+		projects := f.truth("projects", "those whose projects Zeitstrom does not have yet")
+		return func(ctx context.Context, c *call) error {
+			return c.list(ctx, admin.Which{All: *all, Projects: *projects}, *asJSON)
+		}
 	},
 }
 
-func (c *call) list(ctx context.Context, all, asJSON bool) error {
-	punches, err := ask(ctx, c, admin.DoPunches, admin.Which{All: all})
+func (c *call) list(ctx context.Context, which admin.Which, asJSON bool) error {
+	punches, err := ask(ctx, c, admin.DoPunches, which)
 	if err != nil {
 		return err
 	}
 	if asJSON {
 		return json.NewEncoder(c.stdout).Encode(punches)
 	}
-	if len(punches) == 0 && !all {
+	if len(punches) == 0 && which.Projects {
+		_, err := fmt.Fprintln(c.stdout, "Zeitstrom has the project of every booking that it has.")
+		return err
+	} else if len(punches) == 0 && !which.All {
 		fmt.Fprintln(c.stdout, "Zeitstrom has every booking.")
 	} else if err := printPunches(c.stdout, punches...); err != nil {
 		return err
@@ -57,9 +64,57 @@ func printPunches(to io.Writer, punches ...admin.Punch) error {
 		if p.Uncertain {
 			at, reason = "?", reason+bounds(p)
 		}
+		if detail := detailText(p); detail != "" {
+			reason = strings.TrimPrefix(reason+"; "+detail, "; ")
+		}
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", p.ID, at, p.Intent, p.State, p.Employee, p.Name, reason)
 	}
 	return w.Flush()
+}
+
+// detailText says what was chosen for a punch; empty if nothing was.
+func detailText(p admin.Punch) string {
+	var parts []string
+	switch {
+	case p.Break:
+		parts = append(parts, "break")
+	case p.Function != "" && p.Function.Project() == "":
+		parts = append(parts, "chosen: "+string(p.Function))
+	}
+	switch {
+	case p.Project == "" || p.Break:
+	case p.ProjectState == "":
+		parts = append(parts, "project "+p.Project)
+	default:
+		parts = append(parts, fmt.Sprintf("project %s (%s)", p.Project, p.ProjectState))
+	}
+	if p.ProjectReason != "" {
+		parts = append(parts, p.ProjectReason)
+	}
+	if len(p.Hints) > 0 {
+		parts = append(parts, "hints: "+strings.Join(p.Hints, ", "))
+	}
+	return strings.Join(parts, "; ")
+}
+
+var queueHints = command{
+	name: "queue hints", help: "list the bookings of two months with hints on breaks and rest ([terminal] hints)",
+	flags: func(f *flags) action {
+		asJSON := f.json()
+		return func(ctx context.Context, c *call) error {
+			punches, err := ask(ctx, c, admin.DoHints, admin.None{})
+			switch {
+			case err != nil:
+				return err
+			case *asJSON:
+				return json.NewEncoder(c.stdout).Encode(punches)
+			case len(punches) == 0:
+				_, err := fmt.Fprintln(c.stdout, "There are no hints.")
+				return err
+			}
+			return printPunches(c.stdout, punches...)
+		}
+	},
 }
 
 // bounds says what is known of a time that is not certain.
@@ -195,7 +250,11 @@ func (c *call) openDays(ctx context.Context, asJSON bool) error {
 		if d.Confirmed {
 			there = "open: correct it there"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", d.CheckIn.Local().Format(time.DateTime), next, d.Employee, d.Name, there)
+		began := d.CheckIn.Local().Format(time.DateTime)
+		if d.Break {
+			began += " (break)"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", began, next, d.Employee, d.Name, there)
 	}
 	return w.Flush()
 }

@@ -65,6 +65,10 @@ func (c *call) printStatus(s admin.Status) error {
 	l.more(s.Storage.Notice != "", "NOTICE: %s", s.Storage.Notice)
 	l.reader(s.Reader)
 	l.uplink(s.Uplink)
+	l.projects(s.Projects)
+	if s.Keys.Problem != "" {
+		l.part("keys", "PROBLEM: %s", s.Keys.Problem)
+	}
 	l.part("display", "%s", orNone(s.Display))
 	l.part("signal", "%s", orNone(s.Signal))
 	if s.Page.Address+s.Page.Problem != "" {
@@ -127,6 +131,17 @@ func (l lines) uplink(u admin.UplinkStatus) {
 	}
 	l.more(u.Silent > 0, "the last %d questions at the door went unanswered, so other doors and the app did not "+
 		"count: %s", u.Silent, u.SilentReason)
+}
+
+// projects says what is still to be done about projects; nothing where there are none.
+func (l lines) projects(p admin.ProjectStatus) {
+	if p.Waiting == 0 && p.Off == "" {
+		return
+	}
+	l.part("projects", "%d are still to be assigned to timespans", p.Waiting)
+	l.more(p.Off != "", "NOTICE: none is assigned: %s", p.Off)
+	l.more(p.Off == "" && p.Problem != "", "the last try failed: %s", p.Problem)
+	l.more(p.Refused > 0, "%d are refused by Zeitstrom: `timeclock queue list -projects` says why", p.Refused)
 }
 
 func skewText(s admin.Skew) string {

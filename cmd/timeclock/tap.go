@@ -31,8 +31,12 @@ func (c *call) tap(ctx context.Context, asJSON bool) error {
 	} else {
 		_, err = fmt.Fprintln(c.stdout, a.Text)
 	}
-	if err == nil && a.Outcome != device.CheckedIn && a.Outcome != device.CheckedOut {
-		return errSaid
+	if err != nil {
+		return err
 	}
-	return err
+	switch a.Outcome {
+	case device.CheckedIn, device.CheckedOut, device.Chosen, device.HoursShown:
+		return nil
+	}
+	return errSaid
 }

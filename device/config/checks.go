@@ -50,10 +50,14 @@ func (c *Config) freePin(used map[string]string, key, name string) error {
 	if name == "" {
 		return nil
 	}
-	if other, twice := used[name]; twice {
+	line := name // the same line has several names
+	if n, known := PinNumber(name); known {
+		line = fmt.Sprintf("GPIO%d", n)
+	}
+	if other, twice := used[line]; twice {
 		return fmt.Errorf("%s is %s already", name, other)
 	}
-	used[name] = key
+	used[line] = key
 	var buses []string
 	if c.Reader.Driver == Hardware {
 		buses = append(buses, c.Reader.SPI)
@@ -63,7 +67,7 @@ func (c *Config) freePin(used map[string]string, key, name string) error {
 	}
 	for _, bus := range buses {
 		for prefix, lines := range busPins {
-			if strings.HasPrefix(bus, prefix) && slices.Contains(lines, name) {
+			if strings.HasPrefix(bus, prefix) && slices.Contains(lines, line) {
 				return fmt.Errorf("%s is a line of %s", name, bus)
 			}
 		}

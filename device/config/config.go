@@ -13,10 +13,13 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"time"
 	_ "time/tzdata" // a Pi may have no zone data
 
 	"timeclock/device"
+
+	"github.com/pelletier/go-toml/v2/unstable"
 )
 
 // DefaultPath is where the daemon looks for its settings.
@@ -81,7 +84,10 @@ type Config struct {
 		LongestShift   time.Duration
 		Ask            time.Duration // 0: Zeitstrom is not asked
 		SecondThoughts time.Duration // 0: the direction cannot be turned round
+		Hours          bool
+		Hints          string // "de" or empty: none
 	}
+	Keys   []Key // push-buttons, by their pins
 	Uplink struct {
 		Settle time.Duration
 	}
@@ -113,6 +119,12 @@ type Config struct {
 	}
 }
 
+// Key is a push-button that chooses what the next tap means.
+type Key struct {
+	Pin      string // such as "GPIO5"
+	Function device.Function
+}
+
 // Values of reader.driver and display.driver.
 const (
 	Hardware  = "mfrc522"
@@ -130,7 +142,7 @@ const (
 // Default returns the settings of an empty file.
 func Default() Config {
 	var c Config
-	if faults := decode([]byte(Reference), c.fields()); len(faults) > 0 {
+	if faults := decode([]byte(Reference), c.fields(map[string]string{})); len(faults) > 0 {
 		panic(fmt.Sprint("the built-in reference is at fault: ", faults))
 	}
 	return c
@@ -160,7 +172,8 @@ func Load(path string, checks ...Check) (Config, error) {
 func Parse(name string, text []byte, checks ...Check) (Config, error) {
 	c := Default()
 	c.Clock.Trust = ""
-	fields := c.fields()
+	used := map[string]string{}
+	fields := append(c.fields(used), c.keys(text, used)...)
 	for _, check := range checks {
 		i := slices.IndexFunc(fields, func(f field) bool { return f.key == check.Key })
 		set := fields[i].set
@@ -186,18 +199,20 @@ func Parse(name string, text []byte, checks ...Check) (Config, error) {
 
 // Settings returns every key with its value, as TOML, one to a line.
 func (c Config) Settings() []string {
-	fields := c.fields()
-	lines := make([]string, len(fields))
+	fields := c.fields(nil)
+	lines := make([]string, len(fields), len(fields)+len(c.Keys))
 	for i, f := range fields {
 		lines[i] = f.key + " = " + f.show()
+	}
+	for _, k := range c.Keys {
+		lines = append(lines, fmt.Sprintf("keys.%s = %q", k.Pin, k.Function))
 	}
 	return lines
 }
 
-// fields binds every key to its place and to what it may hold.
-func (c *Config) fields() []field {
+// fields binds every key to its place and to what it may hold. Used are the pins that have a use, and which.
+func (c *Config) fields(used map[string]string) []field {
 	z, r, d, s, t, o := &c.Zeitstrom, &c.Reader, &c.Display, &c.Signal, &c.Terminal, &c.Door
-	used := map[string]string{} // pins, and for what
 	pin := func(key string, to *string) field {
 		return text(key, to, pinName, func(s string) error { return c.freePin(used, key, s) })
 	}
@@ -239,6 +254,7 @@ func (c *Config) fields() []field {
 		duration("terminal.longest_shift", &t.LongestShift, time.Hour, 7*24*time.Hour),
 		duration("terminal.ask", &t.Ask, 0, 2*time.Second),
 		duration("terminal.second_thoughts", &t.SecondThoughts, 0, 30*time.Second),
+		truth("terminal.hours", &t.Hours), text("terminal.hints", &t.Hints, emptyOr(oneOf("de"))),
 		duration("uplink.settle", &c.Uplink.Settle, 0, time.Hour),
 		text("web.listen", &c.Web.Listen, emptyOr(listenAddress)),
 		text("web.cert_file", &c.Web.CertFile, emptyOr(absolute)),
@@ -255,3 +271,37 @@ func (c *Config) fields() []field {
 		zone("clock.zone", &c.Clock.Zone),
 	}
 }
+
+// keys binds the keys of the table [keys], which are pins, to what may stand there. They are judged behind
+// all other pins.
+func (c *Config) keys(text []byte, used map[string]string) (fields []field) {
+	given, _ := assignments(text, nil)
+	bound := map[string]bool{}
+	for _, a := range given {
+		name, isKey := strings.CutPrefix(a.key, keysTable)
+		if !isKey || bound[name] {
+			continue
+		}
+		bound[name] = true
+		fields = append(fields, field{key: a.key, set: func(v value) error {
+			if v.kind != unstable.String {
+				return fmt.Errorf("must be a function in quotes, such as \"break\", not %s", kindName(v.kind))
+			}
+			if name == "" || pinName(name) != nil {
+				return fmt.Errorf("%q is no pin: a key is named by its pin, such as GPIO5", name)
+			}
+			f, err := device.ParseFunction(v.text)
+			if err == nil {
+				err = c.freePin(used, a.key, name)
+			}
+			if err != nil {
+				return err
+			}
+			c.Keys = append(c.Keys, Key{name, f})
+			return nil
+		}})
+	}
+	return fields
+}
+
+const keysTable = "keys."

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -14,13 +15,13 @@ import (
 
 func TestReferenceNamesEveryKey(t *testing.T) {
 	var c Config
-	faults := decode([]byte(Reference), c.fields())
+	faults := decode([]byte(Reference), c.fields(map[string]string{}))
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	given, _ := assignments([]byte(Reference), c.fields())
-	if len(given) != len(c.fields()) {
-		t.Errorf("the reference has %d keys, the code %d", len(given), len(c.fields()))
+	given, _ := assignments([]byte(Reference), c.fields(map[string]string{}))
+	if len(given) != len(c.fields(map[string]string{})) {
+		t.Errorf("the reference has %d keys, the code %d", len(given), len(c.fields(map[string]string{})))
 	}
 	for _, table := range regexp.MustCompile(`(?m)^[a-z_]+ =`).FindAllStringIndex(Reference, -1) {
 		before := strings.TrimRight(Reference[:table[0]], "\n")
@@ -32,7 +33,7 @@ func TestReferenceNamesEveryKey(t *testing.T) {
 
 func TestEmptyFileIsTheDefault(t *testing.T) {
 	c, err := Parse("x", nil)
-	if err != nil || c != Default() {
+	if err != nil || !reflect.DeepEqual(c, Default()) {
 		t.Errorf("%+v, %v", c, err)
 	}
 	if c.Terminal.Lockout != 30*time.Second || c.Uplink.Settle != time.Minute || c.Clock.Trust != "auto" ||
@@ -87,7 +88,7 @@ func TestSettings(t *testing.T) {
 	if err != nil || strings.Join(again.Settings(), "\n") != strings.Join(c.Settings(), "\n") {
 		t.Errorf("%v\n%v, %v", c.Settings(), again.Settings(), err)
 	}
-	if n := len(c.Settings()); n != len(c.fields()) {
+	if n := len(c.Settings()); n != len(c.fields(map[string]string{})) {
 		t.Errorf("%d settings", n)
 	}
 }
@@ -225,4 +226,33 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%v is not a list of faults", err)
 		}
 	})
+}
+
+// A key is a pin with its function; what cannot be one is refused with its line.
+func TestKeys(t *testing.T) {
+	const wired = "[signal]\nbuzzer_pin = \"GPIO17\"\n[keys]\n"
+	c, err := Parse("x", []byte(wired+"GPIO5 = \"break\"\n\"6\" = \"project=P-101\"\n"))
+	want := []Key{{"GPIO5", device.TakeBreak}, {"6", "project=P-101"}}
+	if err != nil || !reflect.DeepEqual(c.Keys, want) {
+		t.Errorf("%+v, %v", c.Keys, err)
+	}
+	if shown := strings.Join(c.Settings(), "\n"); !strings.Contains(shown, `keys.GPIO5 = "break"`) {
+		t.Errorf("the settings do not show the keys:\n%s", shown)
+	}
+	for text, want := range map[string]string{
+		"GPIO17 = \"in\"":                 "x:4: keys.GPIO17: GPIO17 is signal.buzzer_pin already",
+		"\"17\" = \"in\"":                 "x:4: keys.17: 17 is signal.buzzer_pin already",
+		"GPIO9 = \"in\"":                  "x:4: keys.GPIO9: GPIO9 is a line of /dev/spidev0.0",
+		"GPIO5 = \"lunch\"":               "x:4: keys.GPIO5: \"lunch\" is no function: use break, hours, in, out or project=CODE",
+		"GPIO5 = \"project=\"":            "x:4: keys.GPIO5: a project has a code, such as project=P-101",
+		"GPIO5 = \"project=P-1010101\"":   "at most 8 characters",
+		"GPIO5 = true":                    "x:4: keys.GPIO5: must be a function in quotes",
+		"\"a b\" = \"in\"":                "x:4: keys.a b: \"a b\" is no pin",
+		"GPIO5.x = \"in\"":                "is no pin",
+		"GPIO5 = \"in\"\nGPIO5 = \"out\"": "x:5: keys.GPIO5: stands in line 4 already",
+	} {
+		if _, err := Parse("x", []byte(wired+text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %s", text, err, want)
+		}
+	}
 }

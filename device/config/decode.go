@@ -270,7 +270,8 @@ func assignments(toml []byte, fields []field) (out []assignment, faults []Fault)
 		case unstable.Table, unstable.ArrayTable:
 			var at int
 			table, at = join("", e.Key(), line)
-			known := slices.ContainsFunc(fields, func(f field) bool { return strings.HasPrefix(f.key, table+".") })
+			known := slices.ContainsFunc(fields, func(f field) bool { return strings.HasPrefix(f.key, table+".") }) ||
+				table+"." == keysTable
 			first, twice := tables[table]
 			switch {
 			case !known || e.Kind == unstable.ArrayTable:

@@ -38,14 +38,16 @@ type Enrollment struct {
 
 // EnrollState is how far an enrollment is.
 type EnrollState struct {
-	Number  int // of the enrollment, from 1
-	For     device.Employee
-	Way     Way
-	Until   time.Time      // when it is given up
-	Waiting bool           // for a badge
-	Badge   device.Badge   // that was given out
-	Blocked []device.Badge // by Renewed
-	Problem string         // why the last badge that was held there was not taken
+	Number int // of the enrollment, from 1
+	For    device.Employee
+	// Function is what the badge is to choose, if it is to be a function badge; For is nobody then.
+	Function device.Function
+	Way      Way
+	Until    time.Time      // when it is given up
+	Waiting  bool           // for a badge
+	Badge    device.Badge   // that was given out
+	Blocked  []device.Badge // by Renewed
+	Problem  string         // why the last badge that was held there was not taken
 }
 
 // NewEnrollment makes one for a badge map.
@@ -54,14 +56,27 @@ func NewEnrollment(r *Roster) *Enrollment { return &Enrollment{roster: r, again:
 // Begin waits for a badge, and calls done once one was given out. It is refused
 // while somebody else is to get one.
 func (e *Enrollment) Begin(who device.Employee, way Way, done func(EnrollState)) (EnrollState, error) {
+	return e.begin(EnrollState{For: who, Way: way}, done)
+}
+
+// BeginFunction is Begin for a function badge.
+func (e *Enrollment) BeginFunction(f device.Function, done func(EnrollState)) (EnrollState, error) {
+	return e.begin(EnrollState{Function: f}, done)
+}
+
+func (e *Enrollment) begin(wish EnrollState, done func(EnrollState)) (EnrollState, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := time.Now()
-	if s := e.state; s.Waiting && now.Before(s.Until) && s.For.ID != who.ID {
+	if s := e.state; s.Waiting && now.Before(s.Until) && (s.For.ID != wish.For.ID || s.Function != wish.Function) {
+		if s.Function != "" {
+			return s, fmt.Errorf("a badge for %s is waited for just now: wait for that, or cancel it", s.Function)
+		}
 		return s, fmt.Errorf("%s (%s) is to get a badge just now: wait for that, or cancel it", s.For.Name, s.For.ID)
 	}
 	e.begun, e.done, e.once = now.Round(0), done, device.UID{}
-	e.change(EnrollState{Number: e.state.Number + 1, For: who, Way: way, Waiting: true, Until: now.Add(enrollTime)})
+	wish.Number, wish.Waiting, wish.Until = e.state.Number+1, true, now.Add(enrollTime)
+	e.change(wish)
 	return e.state, nil
 }
 
@@ -99,7 +114,8 @@ func (e *Enrollment) Enroll(tap device.Tap) (device.Outcome, bool) {
 		return device.Outcome{}, false
 	}
 	o := device.Outcome{
-		Kind: device.NotEnrolled, Tap: tap, Employee: s.For, Punch: device.Punch{Time: tap.Time, Stamp: tap.Stamp},
+		Kind: device.NotEnrolled, Tap: tap, Employee: s.For, Function: s.Function,
+		Punch: device.Punch{Time: tap.Time, Stamp: tap.Stamp},
 	}
 	if tap.Several {
 		s.Problem = "several badges were held to the reader: hold one"
@@ -109,7 +125,10 @@ func (e *Enrollment) Enroll(tap device.Tap) (device.Outcome, bool) {
 	}
 	b := device.Badge{UID: tap.UID, Employee: s.For}
 	var err error
-	if was, known := e.roster.Lookup(tap.UID); s.Way == MovedTo && known && was.Employee.ID != s.For.ID &&
+	if s.Function != "" {
+		b.Employee = device.Employee{}
+		err = e.roster.SetFunction(tap.UID, s.Function)
+	} else if was, known := e.roster.Lookup(tap.UID); s.Way == MovedTo && known && was.Employee.ID != s.For.ID &&
 		e.once != tap.UID {
 		e.once = tap.UID // a colleague who only wants to book does not lose it
 		err = fmt.Errorf("the badge belongs to %s: hold it there again to move it", was.Employee.Name)
@@ -125,7 +144,9 @@ func (e *Enrollment) Enroll(tap device.Tap) (device.Outcome, bool) {
 		s.Problem, o.Err = err.Error(), err
 	} else {
 		s.Waiting, s.Problem, o.Kind = false, "", device.Enrolled
-		s.Badge, _ = e.roster.Lookup(tap.UID)
+		if s.Badge = b; s.Function == "" {
+			s.Badge, _ = e.roster.Lookup(tap.UID)
+		}
 		e.done(s)
 	}
 	e.change(s)

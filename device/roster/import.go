@@ -30,7 +30,7 @@ type Line struct {
 	Number int // in the file, from 1
 	Badge  device.Badge
 	By     Match           // what its employee was found by
-	Said   string          // the name in the file, if it is not the employee\'s
+	Said   string          // the name in the file, if it is not the employee's
 	Was    device.Employee // who had the badge before, if anybody
 	Action Action
 	// Unblocked: it had been blocked, and the file says that it is not.

@@ -38,6 +38,8 @@ type Roster struct {
 	badges  atomic.Pointer[map[device.UID]device.Badge] // never changed, only replaced
 	damage  atomic.Pointer[Damage]
 	spoilt  bool // the file holds what the next change must not write over
+
+	functions atomic.Pointer[map[device.UID]device.Function] // never changed, only replaced
 }
 
 func (r *Roster) all() map[device.UID]device.Badge { return *r.badges.Load() }
@@ -46,19 +48,29 @@ func (r *Roster) all() map[device.UID]device.Badge { return *r.badges.Load() }
 // succeeds: Damage says what could not be read.
 func Open(path string) *Roster {
 	r := &Roster{path: path}
-	badges, damage := r.load()
-	r.badges.Store(&badges)
-	r.damage.Store(&damage)
+	r.read()
 	return r
+}
+
+// read reads both files.
+func (r *Roster) read() {
+	badges, damage := r.load()
+	functions, lost := readFunctions(functionsPath(r.path))
+	if lost > 0 {
+		problem := fmt.Sprintf("%d function badges could not be read in %s: make them anew", lost,
+			functionsPath(r.path))
+		damage.Problem = strings.TrimPrefix(damage.Problem+"; "+problem, "; ")
+	}
+	r.badges.Store(&badges)
+	r.functions.Store(&functions)
+	r.damage.Store(&damage)
 }
 
 // Reload reads the file anew: what stood in its way may be gone.
 func (r *Roster) Reload() {
 	r.writing.Lock()
 	defer r.writing.Unlock()
-	badges, damage := r.load()
-	r.badges.Store(&badges)
-	r.damage.Store(&damage)
+	r.read()
 }
 
 // Lookup returns whose badge it is.
@@ -106,7 +118,7 @@ func sortBadges(badges []device.Badge) {
 // Add gives a badge to an employee. A badge that belongs to somebody else is
 // refused, unless it is to be moved.
 func (r *Roster) Add(b device.Badge, move bool) (Action, error) {
-	b, err := byHand(b)
+	b, err := r.byHand(b)
 	if err != nil {
 		return Refused, err
 	}
@@ -136,7 +148,7 @@ func (r *Roster) Add(b device.Badge, move bool) (Action, error) {
 }
 
 // byHand is a badge that somebody gives out here, checked.
-func byHand(b device.Badge) (_ device.Badge, err error) {
+func (r *Roster) byHand(b device.Badge) (_ device.Badge, err error) {
 	b.Origin = device.ByHand
 	if b.From, err = parseDay(b.From); err != nil {
 		return b, err
@@ -144,13 +156,13 @@ func byHand(b device.Badge) (_ device.Badge, err error) {
 	if b.Until, err = parseDay(b.Until); err != nil {
 		return b, err
 	}
-	return b, errors.Join(check(b), b.UID.Check())
+	return b, errors.Join(check(b), b.UID.Check(), r.notFunction(b.UID))
 }
 
 // Renew gives an employee a new badge and blocks the old ones, in one step: the
 // way a lost badge is replaced.
 func (r *Roster) Renew(b device.Badge) (blocked []device.Badge, err error) {
-	if b, err = byHand(b); err != nil {
+	if b, err = r.byHand(b); err != nil {
 		return nil, err
 	}
 	r.writing.Lock()
@@ -198,6 +210,9 @@ func (r *Roster) PutBack(b device.Badge) error {
 	if was, known := r.all()[b.UID]; known {
 		return fmt.Errorf("badge %s belongs to %s (%s) by now", b.UID.Hex(), was.Employee.Name, was.Employee.ID)
 	}
+	if err := r.notFunction(b.UID); err != nil {
+		return err
+	}
 	next := maps.Clone(r.all())
 	next[b.UID] = b
 	return r.replace(next, r.Damage())
@@ -233,7 +248,12 @@ func (r *Roster) Import(file io.Reader, o Options) (Report, error) {
 	defer r.writing.Unlock()
 	named := map[device.UID]device.Badge{}
 	for i := range report.Lines {
-		if l := &report.Lines[i]; l.Reason == "" {
+		l := &report.Lines[i]
+		if err := r.notFunction(l.Badge.UID); err != nil && l.Reason == "" {
+			l.Reason, l.Text = err.Error(), l.Badge.UID.Hex()
+			report.Refused++
+		}
+		if l.Reason == "" {
 			r.plan(l, at)
 			named[l.Badge.UID] = l.Badge
 		} else {

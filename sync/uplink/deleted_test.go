@@ -45,10 +45,10 @@ func TestDeletedBooking(t *testing.T) {
 				server.Delete(string(employee(1)), booked.Time)
 				time.Sleep(tc.asked - tc.deleted)
 				synctest.Wait()
-				intent, _, err := c.Latest(t.Context(), employee(1), booked, time.Now())
-				if counts := err == nil && intent == device.CheckOut; counts != tc.counts || !counts &&
+				known, err := c.Latest(t.Context(), employee(1), booked, time.Now())
+				if counts := err == nil && known.Intent == device.CheckOut; counts != tc.counts || !counts &&
 					!errors.Is(err, errLags) {
-					t.Errorf("%q, %v", intent, err)
+					t.Errorf("%q, %v", known.Intent, err)
 				}
 			})
 		})
@@ -64,12 +64,12 @@ func TestCorrectedHere(t *testing.T) {
 		booked := c.queue.punches[0]
 		server.Delete(string(employee(1)), booked.Time)
 		time.Sleep(time.Second)
-		if _, _, err := c.Latest(t.Context(), employee(1), booked, time.Now()); !errors.Is(err, errLags) {
+		if _, err := c.Latest(t.Context(), employee(1), booked, time.Now()); !errors.Is(err, errLags) {
 			t.Errorf("before anybody said so: %v", err)
 		}
 		c.Corrected(employee(1))
-		if intent, _, err := c.Latest(t.Context(), employee(1), booked, time.Now()); intent != "" || err != nil {
-			t.Errorf("%q, %v", intent, err)
+		if known, err := c.Latest(t.Context(), employee(1), booked, time.Now()); known.Intent != "" || err != nil {
+			t.Errorf("%q, %v", known.Intent, err)
 		}
 	})
 }
@@ -103,9 +103,9 @@ func TestSkew(t *testing.T) {
 		c.run()
 		at := time.Now().Add(10 * time.Minute)
 		server.Book(zeitstromtest.Timestamp{Intent: "checkin", Employee: string(employee(1)), Time: at})
-		if intent, _, err := c.Latest(t.Context(), employee(1), device.Punch{}, time.Now()); intent != "" ||
+		if known, err := c.Latest(t.Context(), employee(1), device.Punch{}, time.Now()); known.Intent != "" ||
 			err != nil {
-			t.Errorf("it is followed: %q, %v", intent, err)
+			t.Errorf("it is followed: %q, %v", known.Intent, err)
 		}
 		if s := c.Status().Skews; len(s) != 1 || s[0].Employee != employee(1) || s[0].Ahead != 10*time.Minute ||
 			!s[0].At.Equal(at) {

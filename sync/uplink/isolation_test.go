@@ -112,9 +112,9 @@ func TestOneEmployeesPostsDoNotTouchQuestions(t *testing.T) {
 				if s := c.Status(); !s.Online || !s.Asks {
 					t.Fatalf("%d: %+v", status, s)
 				}
-				if intent, _, err := c.Latest(t.Context(), employee(2), device.Punch{},
-					time.Now()); intent != device.CheckIn || err != nil {
-					t.Fatalf("%d: %q, %v", status, intent, err)
+				if known, err := c.Latest(t.Context(), employee(2), device.Punch{},
+					time.Now()); known.Intent != device.CheckIn || err != nil {
+					t.Fatalf("%d: %q, %v", status, known.Intent, err)
 				}
 			}
 		})
@@ -138,7 +138,7 @@ func TestFailedQuestion(t *testing.T) {
 		c.run()
 		ask := func() (took time.Duration, err error) {
 			began := time.Now()
-			_, _, err = c.Latest(t.Context(), employee(1), device.Punch{}, time.Now())
+			_, err = c.Latest(t.Context(), employee(1), device.Punch{}, time.Now())
 			return time.Since(began), err
 		}
 		ping.set(zeitstromtest.HTML(502))
@@ -344,7 +344,7 @@ func TestSeveralLies(t *testing.T) {
 			time.Sleep(time.Minute)
 		}
 		f.set(zeitstromtest.Fault{})
-		if _, _, err := c.Latest(t.Context(), employee(1), device.Punch{}, time.Now()); err != nil {
+		if _, err := c.Latest(t.Context(), employee(1), device.Punch{}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Minute)
@@ -367,7 +367,7 @@ func TestUnauthorizedToRead(t *testing.T) {
 		f.set(zeitstromtest.JSON(401, `{"detail": "Invalid token."}`))
 		c := start(t, server)
 		c.run()
-		if _, _, err := c.Latest(t.Context(), employee(1), device.Punch{}, time.Now()); err == nil {
+		if _, err := c.Latest(t.Context(), employee(1), device.Punch{}, time.Now()); err == nil {
 			t.Error("it reads")
 		}
 		id := c.tap(1)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -36,6 +37,7 @@ type Knowledge struct {
 	missed    []device.Punch             // taken for delivered, and not there
 	silent    int                        // questions at the door in a row that were not answered in time
 	why       string                     // the last of them was not
+	noMonths  time.Time                  // when it was found that the token may not read workmonths; zero: it was not
 }
 
 func newKnowledge(api API, watch bool, log *slog.Logger, reached func(bool)) *Knowledge {
@@ -74,6 +76,10 @@ type Skew struct {
 	Ahead    time.Duration // of this clock, when it was seen
 }
 
+// spansBack is from when on the spans of an employee are kept: those of a day, of the day before, and of a
+// shift that began the day before that.
+const spansBack = 72 * time.Hour
+
 // person returns what is known of an employee. The lock must be held.
 func (k *Knowledge) person(e device.EmployeeID) *person {
 	p := k.people[e]
@@ -98,10 +104,14 @@ func (k *Knowledge) learn(ctx context.Context, e device.EmployeeID, before time.
 		return last{}, err
 	}
 	l := last{asked: asked}
-	l.intent, l.at = record.Latest()
+	l.Intent, l.At = record.Latest()
+	l.Spans, l.Asked = record.Spans(before.Add(-spansBack)), before
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	p := k.person(e)
+	if asked.After(p.heard.asked) {
+		p.heard = l
+	}
 	p.compare(record, asked)
 	if missed := p.judge(record, asked); len(missed) > 0 {
 		k.missed = append(k.missed, missed...)
@@ -126,7 +136,7 @@ func (k *Knowledge) Refresh(ctx context.Context, e device.EmployeeID) (device.In
 	case l.asked.After(p.known.asked):
 		p.known = l
 	}
-	return l.intent, l.at, err
+	return l.Intent, l.At, err
 }
 
 // Corrected says that somebody changed an employee's hours through this clock: what
@@ -143,7 +153,7 @@ func (k *Knowledge) forget(e device.EmployeeID) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	p := k.person(e)
-	*p = person{credited: p.credited, skew: p.skew}
+	*p = person{credited: p.credited, skew: p.skew, heard: p.heard}
 }
 
 // expect notes that a booking of this clock is at Zeitstrom: answers have it from now on.
@@ -151,7 +161,7 @@ func (k *Knowledge) expect(punch device.Punch) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	p := k.person(punch.Employee)
-	*p = person{newest: punch, arrived: time.Now(), credited: p.credited, skew: p.skew}
+	*p = person{newest: punch, arrived: time.Now(), credited: p.credited, skew: p.skew, heard: p.heard}
 	if k.watch && (time.Since(punch.Time) < replicas || len(p.credited) > 0) {
 		p.next = p.arrived.Add(lookAfter[0])
 		k.watched[punch.Employee] = true
@@ -193,27 +203,55 @@ func (k *Knowledge) nextLook(now time.Time) (e device.EmployeeID, wait time.Dura
 }
 
 // Remembered implements device.Elsewhere.
-func (k *Knowledge) Remembered(
-	e device.EmployeeID, mine device.Punch,
-) (intent device.Intent, at time.Time, known bool) {
+func (k *Knowledge) Remembered(e device.EmployeeID, mine device.Punch) (known device.Known, counts bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	p := k.person(e)
-	return p.known.intent, p.known.at, p.known.asked.After(mine.Time) && !p.lags(p.known, mine)
+	return p.known.Known, p.known.asked.After(mine.Time) && !p.lags(p.known, mine)
 }
+
+// Heard implements device.Elsewhere.
+func (k *Knowledge) Heard(e device.EmployeeID) device.Known {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.person(e).heard.Known
+}
+
+// Month implements device.Elsewhere. A token that may not read workmonths is not asked again for an hour.
+func (k *Knowledge) Month(ctx context.Context, e device.EmployeeID, day time.Time) (device.Month, error) {
+	k.mu.Lock()
+	barred := !k.noMonths.IsZero() && time.Since(k.noMonths) < monthsAgain
+	k.mu.Unlock()
+	if barred {
+		return device.Month{}, errNoMonths
+	}
+	m, err := k.api.Month(ctx, e, day.Year(), day.Month())
+	var problem *zeitstrom.Error
+	if errors.As(err, &problem) && (problem.Kind == zeitstrom.Forbidden || problem.Status == http.StatusNotFound) {
+		k.mu.Lock()
+		k.noMonths = time.Now()
+		k.mu.Unlock()
+	}
+	return m, err
+}
+
+// monthsAgain is how long a token that may not read workmonths is not asked for them.
+const monthsAgain = time.Hour
+
+var errNoMonths = errors.New("the token may not read workmonths")
 
 // Latest implements device.Elsewhere. A question that is not answered in time is
 // not broken off: that would close the connection that the next one needs.
 func (k *Knowledge) Latest(
 	ctx context.Context, e device.EmployeeID, mine device.Punch, before time.Time,
-) (device.Intent, time.Time, error) {
+) (device.Known, error) {
 	if err := k.mayAsk(e, mine); err != nil {
-		return "", time.Time{}, err
+		return device.Known{}, err
 	}
 	select {
 	case k.asking <- struct{}{}:
 	default:
-		return "", time.Time{}, errBusy
+		return device.Known{}, errBusy
 	}
 	type result struct {
 		last
@@ -246,7 +284,7 @@ func (k *Knowledge) Latest(
 	} else {
 		k.why = r.err.Error()
 	}
-	return r.intent, r.at, r.err
+	return r.Known, r.err
 }
 
 // mayAsk says why no tap may ask about an employee.

@@ -51,8 +51,8 @@ func TestLatest(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			defer cancel()
 			began := time.Now()
-			intent, _, err := c.Latest(ctx, employee(1), device.Punch{}, time.Now())
-			return intent, time.Since(began), err
+			known, err := c.Latest(ctx, employee(1), device.Punch{}, time.Now())
+			return known.Intent, time.Since(began), err
 		}
 		if _, took, err := latest(); !errors.Is(err, errOffline) || took > 0 {
 			t.Errorf("before the first contact: %v after %v", err, took)
@@ -132,20 +132,20 @@ func TestRemembered(t *testing.T) {
 		server.Book(zeitstromtest.Timestamp{
 			Intent: "checkin", Employee: string(employee(1)), Time: time.Now().Add(-time.Hour),
 		})
-		if _, _, err := c.Latest(t.Context(), employee(1), device.Punch{}, time.Now()); err != nil {
+		if _, err := c.Latest(t.Context(), employee(1), device.Punch{}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, known := c.Remembered(employee(1), device.Punch{}); known {
+		if _, known := c.Remembered(employee(1), device.Punch{}); known {
 			t.Error("a tap's question is remembered")
 		}
 		if _, _, err := c.Refresh(t.Context(), employee(1)); err != nil {
 			t.Fatal(err)
 		}
-		if intent, _, known := c.Remembered(employee(1), device.Punch{}); intent != device.CheckIn || !known {
-			t.Errorf("remembered %q, %v", intent, known)
+		if k, known := c.Remembered(employee(1), device.Punch{}); k.Intent != device.CheckIn || !known {
+			t.Errorf("remembered %q, %v", k.Intent, known)
 		}
 		c.tap(1)
-		if _, _, known := c.Remembered(employee(1), device.Punch{}); known {
+		if _, known := c.Remembered(employee(1), device.Punch{}); known {
 			t.Error("it is remembered after the next booking")
 		}
 	})

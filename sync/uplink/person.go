@@ -19,6 +19,7 @@ const (
 // person is what Zeitstrom said of an employee.
 type person struct {
 	known    last         // what was asked for last, other than for a tap
+	heard    last         // the last answer of all, whatever was booked since
 	newest   device.Punch // of this clock, at Zeitstrom
 	arrived  time.Time
 	seen     bool      // an answer had it
@@ -41,9 +42,8 @@ const mostCredits = 100
 
 // last is what Zeitstrom said that an employee did last.
 type last struct {
-	intent device.Intent
-	at     time.Time
-	asked  time.Time
+	device.Known
+	asked time.Time
 }
 
 // judge takes away the credits about which an answer says something, and returns those that
@@ -79,5 +79,5 @@ func (p *person) compare(record zeitstrom.Record, asked time.Time) {
 
 // lags reports whether an answer has not caught up with what was booked here.
 func (p *person) lags(l last, mine device.Punch) bool {
-	return mine.ID != 0 && !p.gone && l.at.Before(mine.Time.Truncate(time.Second)) && l.asked.Sub(mine.Time) < replicas
+	return mine.ID != 0 && !p.gone && l.At.Before(mine.Time.Truncate(time.Second)) && l.asked.Sub(mine.Time) < replicas
 }

@@ -43,6 +43,7 @@ type API interface {
 	Post(context.Context, device.Punch) (zeitstrom.Shape, error)
 	Question(device.Punch) *zeitstrom.Question
 	Record(ctx context.Context, e device.EmployeeID, before time.Time) (zeitstrom.Record, error)
+	Month(ctx context.Context, e device.EmployeeID, year int, month time.Month) (device.Month, error)
 	Ping(context.Context) error
 	Token() (string, error)
 }

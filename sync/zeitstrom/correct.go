@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"timeclock/device"
 )
 
 // ErrLost says that a change was asked for, that no clear answer came, and that it
@@ -133,17 +135,14 @@ func (c *Client) AddTimes(
 
 // Project names a project by its code or by its id.
 type Project struct {
-	Code string `json:"project_code,omitempty"` // at most MaxProjectCode characters
+	Code string `json:"project_code,omitempty"` // at most device.MaxProjectCode characters
 	ID   string `json:"project_id,omitempty"`
 }
 
-// MaxProjectCode is the API's (timespans, Assign a Project).
-const MaxProjectCode = 8
-
 // AssignProject assigns a project to a timespan.
 func (c *Client) AssignProject(ctx context.Context, id string, p Project) error {
-	if n := len([]rune(p.Code)); n > MaxProjectCode {
-		return fmt.Errorf("a project code has at most %d characters, %q has %d", MaxProjectCode, p.Code, n)
+	if n := len([]rune(p.Code)); n > device.MaxProjectCode {
+		return fmt.Errorf("a project code has at most %d characters, %q has %d", device.MaxProjectCode, p.Code, n)
 	}
 	if (p.Code == "") == (p.ID == "") {
 		return errors.New("a project is named by its code or by its id")
@@ -151,6 +150,13 @@ func (c *Client) AssignProject(ctx context.Context, id string, p Project) error 
 	x := of(id, "assign-project", p)
 	x.there = c.looks(id, func(t Timespan) bool { return p.ID != "" && t.ProjectID == p.ID })
 	return c.make(ctx, x)
+}
+
+// TryProject asks once to assign the project of a code to a timespan: whether a lost answer meant success
+// is for the caller to find out.
+func (c *Client) TryProject(ctx context.Context, id, code string) error {
+	x := of(id, "assign-project", Project{Code: code})
+	return c.ask(ctx, x.method, x.path, x.body, nil)
 }
 
 // SetTags replaces all tag assignments of a timespan.

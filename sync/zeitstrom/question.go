@@ -83,14 +83,20 @@ const (
 // Ask asks what is still to be asked. The answer of kind Incomparable says that nobody
 // can tell: the times that Zeitstrom has are not the exact ones.
 func (q *Question) Ask(ctx context.Context) (found bool, err error) {
+	_, found, err = q.Timespan(ctx)
+	return found, err
+}
+
+// Timespan is Ask, and says which timespan the punch is in.
+func (q *Question) Timespan(ctx context.Context) (t Timespan, found bool, err error) {
 	for range mostLists {
 		spans, err := q.client.around(ctx, q.punch)
 		if err != nil {
-			return false, err
+			return t, false, err
 		}
 		for _, s := range spans {
 			if s.has(q.punch) {
-				return true, nil
+				return s, true, nil
 			}
 		}
 		missing := q.without(spans)
@@ -100,11 +106,11 @@ func (q *Question) Ask(ctx context.Context) (found bool, err error) {
 		for len(missing) > 0 {
 			before, err := len(missing), q.learn(ctx, missing)
 			if missing = q.without(spans); len(missing) == before { // none was answered
-				return false, err
+				return t, false, err
 			}
 		}
 	}
-	return false, &Error{
+	return t, false, &Error{
 		Kind: NotAPI, Status: http.StatusOK, Sent: true,
 		Cause: fmt.Errorf("the timespans of that day change all the time"),
 	}
@@ -142,28 +148,29 @@ func (q *Question) learn(ctx context.Context, spans []Timespan) error {
 }
 
 // inHistories looks for the punch where it was before somebody corrected it.
-func (q *Question) inHistories(spans []Timespan) (bool, error) {
+func (q *Question) inHistories(spans []Timespan) (t Timespan, found bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, s := range spans {
 		for _, c := range q.histories[s.state()] {
 			if c.has(q.punch) {
-				return true, nil
+				return s, true, nil
 			}
 			if c.vague {
-				return false, incomparable(noZone)
+				return t, false, incomparable(noZone)
 			}
 		}
 	}
 	for _, s := range spans {
 		if s.vague {
-			return false, incomparable(noZone)
+			return t, false, incomparable(noZone)
 		}
 	}
 	if unit := q.rounded(spans); unit > 0 {
-		return false, incomparable(fmt.Sprintf("are rounded to %v, so they cannot be compared with this clock's", unit))
+		why := fmt.Sprintf("are rounded to %v, so they cannot be compared with this clock's", unit)
+		return t, false, incomparable(why)
 	}
-	return false, nil
+	return t, false, nil
 }
 
 // rounded returns to what Zeitstrom seems to round times, if that may hide the punch: all

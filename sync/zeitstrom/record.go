@@ -2,6 +2,7 @@ package zeitstrom
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"timeclock/device"
@@ -55,6 +56,24 @@ func (r Record) Latest() (latest device.Intent, at time.Time) {
 		}
 	}
 	return latest, at
+}
+
+// Spans returns the timespans that began since an instant, in order, as far as clocks that may be a little
+// ahead have made them.
+func (r Record) Spans(since time.Time) (spans []device.Span) {
+	horizon := r.before.Add(ahead)
+	for _, t := range r.spans {
+		if t.CheckIn.IsZero() || t.CheckIn.Before(since) || t.CheckIn.After(horizon) {
+			continue
+		}
+		s := device.Span{In: t.CheckIn, Out: t.CheckOut, Project: t.ProjectID}
+		if s.Out.After(horizon) { // it was planned
+			s.Out = time.Time{}
+		}
+		spans = append(spans, s)
+	}
+	slices.SortStableFunc(spans, func(a, b device.Span) int { return a.In.Compare(b.In) })
+	return spans
 }
 
 // Has reports whether a timespan begins or ends where the punch does.
@@ -111,4 +130,27 @@ func (c *Client) CheckOut(
 		}
 	}
 	return checkout, found, nil
+}
+
+// Resumed reports whether somebody worked again after a break began, within the longest shift; or the
+// timespan that it ended is not there any more, so that somebody has put the day in order.
+func (c *Client) Resumed(
+	ctx context.Context, e device.EmployeeID, since time.Time, longestShift time.Duration,
+) (bool, error) {
+	out := device.Punch{Employee: e, Intent: device.CheckOut, Time: since}
+	spans, err := c.around(ctx, out)
+	if err != nil {
+		return false, err
+	}
+	there := false
+	for _, t := range spans {
+		if t.vague {
+			return false, incomparable(noZone)
+		}
+		there = there || t.has(out)
+		if d := t.CheckIn.Sub(since); d >= 0 && d <= longestShift {
+			return true, nil
+		}
+	}
+	return !there, nil
 }

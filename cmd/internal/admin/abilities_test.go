@@ -2,6 +2,7 @@ package admin
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,6 +94,66 @@ var abilities = map[string]func(*world){
 			w.Errorf("%+v, %v", e, err)
 		}
 		w.noted(device.EventTimeSet)
+	},
+	"SetFunction": func(w *world) {
+		w.server.Projects = []zeitstromtest.Project{{ID: "p1", Name: "Fit-out north", Code: "P-101"}}
+		u := uid("04AABBCCDDEE80")
+		use(w, DoSetFunction, FunctionBadge{UID: WholeUID{u}, Function: "project=P-101"})
+		f, is := w.rooms.Roster.Function(u)
+		w.equal("function", f, device.Function("project=P-101"))
+		w.equal("it is one", is, true)
+		w.noted(device.EventFunctionBadge, "project=P-101")
+		for what, f := range map[string]FunctionBadge{
+			"somebody's badge":          {UID: WholeUID{hers.UID}, Function: device.TakeBreak},
+			"a project that is not one": {UID: WholeUID{u}, Function: "project=P-999"},
+		} {
+			if _, err := try(w, DoSetFunction, f); err == nil {
+				w.Errorf("%s was taken", what)
+			}
+		}
+		if _, err := try(w, DoAddBadge, NewBadge{Badge: device.Badge{UID: u, Employee: ben}}); err == nil {
+			w.Error("a function badge was given to somebody")
+		}
+		if _, err := try(w, DoClaim, Claim{Badge: device.Badge{UID: u, Employee: ben}}); err == nil {
+			w.Error("a function badge was claimed")
+		}
+		use(w, DoSetFunction, FunctionBadge{UID: WholeUID{u}})
+		_, is = w.rooms.Roster.Function(u)
+		w.equal("it still is one", is, false)
+		w.noted(device.EventFunctionBadgeRemoved)
+	},
+	"Functions": func(w *world) {
+		u := uid("04AABBCCDDEE80")
+		w.equal("none", use(w, DoFunctions, None{}), []FunctionBadge{})
+		if err := w.rooms.Roster.SetFunction(u, device.Function("project=P-101")); err != nil {
+			w.Fatal(err)
+		}
+		w.equal("all", use(w, DoFunctions, None{}), []FunctionBadge{{WholeUID{u}, "project=P-101", "P-101"}})
+	},
+	"EnrollFunction": func(w *world) {
+		s := use(w, DoEnrollFunction, device.TakeBreak)
+		w.equal("waiting", s.Waiting, true)
+		w.equal("for", s.Function, device.TakeBreak)
+		u := uid("04AABBCCDDEE80")
+		o, _ := w.rooms.Enrollment.Enroll(device.Tap{UID: hers.UID, Time: time.Now()})
+		w.equal("her badge", o.Kind, device.NotEnrolled)
+		o, _ = w.rooms.Enrollment.Enroll(device.Tap{UID: u, Time: time.Now()})
+		w.equal("another one", o.Kind, device.Enrolled)
+		w.noted(device.EventFunctionBadge, "break")
+	},
+	"Hints": func(w *world) {
+		w.append(ben, device.CheckIn, time.Hour)
+		p, err := w.rooms.Queue.Append(device.Punch{
+			Employee: anna.ID, Intent: device.CheckOut, Time: time.Now(), Detail: device.Detail{Hints: device.TenHours},
+		}, false)
+		if err != nil {
+			w.Fatal(err)
+		}
+		found := use(w, DoHints, None{})
+		if len(found) != 1 || found[0].ID != p.ID || found[0].Name != anna.Name ||
+			!slices.Equal(found[0].Hints, []string{"ten-hours"}) {
+			w.Errorf("%+v", found)
+		}
 	},
 	"OpenDays": func(w *world) {
 		w.append(anna, device.CheckIn, 20*time.Hour)
@@ -263,7 +324,7 @@ var abilities = map[string]func(*world){
 		}
 		// He has deleted there what he had booked here: an answer that lacks it counts at once.
 		mine := device.Punch{ID: 1, Employee: ben.ID, Intent: device.CheckIn, Time: time.Now().Add(-time.Minute)}
-		counts := func() bool { _, _, known := w.rooms.Uplink.Remembered(ben.ID, mine); return known }
+		counts := func() bool { _, known := w.rooms.Uplink.Remembered(ben.ID, mine); return known }
 		w.equal("before it is said, the answer counts", counts(), false)
 		use(w, DoCorrected, x)
 		w.equal("then it counts", counts(), true)

@@ -18,6 +18,7 @@ import (
 	"timeclock/display"
 	"timeclock/queue"
 	"timeclock/reader"
+	"timeclock/reader/keys"
 	"timeclock/sync/uplink"
 	"timeclock/sync/zeitstrom"
 )
@@ -31,12 +32,15 @@ type Rooms struct {
 	Version    string
 	Roster     *roster.Roster
 	People     *roster.People
+	Projects   *roster.Projects
 	Sync       *roster.Sync
 	Enrollment *roster.Enrollment
 	Queue      *queue.Store
 	Storage    Storage
 	Reader     *reader.Reader
+	Keys       *keys.Keys
 	Uplink     *uplink.Uplink
+	Assigner   *uplink.Assigner
 	API        *zeitstrom.Client
 	// AdminAPI reaches Zeitstrom by a token that somebody has brought, or by the company's if that
 	// is empty. Its error is ErrNoAdminToken if the company has none.

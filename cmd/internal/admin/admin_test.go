@@ -21,6 +21,7 @@ import (
 	"timeclock/display"
 	"timeclock/queue"
 	"timeclock/reader"
+	"timeclock/reader/keys"
 	"timeclock/sync/uplink"
 	"timeclock/sync/zeitstrom"
 	"timeclock/sync/zeitstrom/zeitstromtest"
@@ -113,6 +114,9 @@ func newWorld(t *testing.T) *world {
 	}
 	r.Enrollment = roster.NewEnrollment(r.Roster)
 	r.Uplink = uplink.New(store, api, uplink.Options{}, log)
+	r.Projects = roster.OpenProjects(filepath.Join(dir, "projects.json"), api)
+	r.Assigner = uplink.NewAssigner(store, r.Projects, r.Uplink.Online, log, api)
+	r.Keys = keys.New(nil, nil, nil, log)
 	r.People = roster.NewPeople(filepath.Join(dir, "employees.csv"), api)
 	r.Sync = &roster.Sync{
 		Roster: r.Roster, People: r.People, Numbers: device.Hex, Log: log,
@@ -262,7 +266,7 @@ func TestAbilities(t *testing.T) {
 }
 
 // plain are methods without an effect of their own, which the others use.
-var plain = []string{"Examination", "Examined", "Glance", "Run", "String", "Synced", "Tapped", "Zone"}
+var plain = []string{"GivesHints", "Examination", "Examined", "Glance", "Run", "String", "Synced", "Tapped", "Zone"}
 
 // Whoever may only look sees names as the display has them: the page asks for that.
 func TestShortNames(t *testing.T) {

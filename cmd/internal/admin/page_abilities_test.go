@@ -19,6 +19,15 @@ var pageAbilities = map[string]func(*world){
 		w.equal("problem", problem, "")
 	},
 	"Policy": func(w *world) { w.equal("policy", w.admin.Policy().KeepDays, 730) },
+	"Projects": func(w *world) {
+		w.server.Projects = []zeitstromtest.Project{
+			{ID: "p2", Name: "Old hall", Code: "P-100", Archived: true}, {ID: "p1", Name: "Fit-out north", Code: "P-101"},
+		}
+		w.equal("before they are listed", len(w.admin.Projects()), 0)
+		w.equal("error", w.rooms.Projects.Fresh(w.Context()), nil)
+		w.equal("projects", w.admin.Projects(), []device.Project{{ID: "p1", Name: "Fit-out north", Code: "P-101"}})
+	},
+	"ProjectName": func(w *world) { w.equal("one that nobody has listed", w.admin.ProjectName("P-7"), "P-7") },
 	"Downloaded": func(w *world) {
 		w.admin.Downloaded(w.by, "badges")
 		w.noted(device.EventDataExported, "badges")

@@ -22,6 +22,17 @@ type Answer struct {
 	Offline   bool               `json:"offline,omitempty"`   // saved, not sent yet
 	Uncertain bool               `json:"uncertain,omitempty"` // the time is not certain yet
 	Problem   string             `json:"problem,omitempty"`
+
+	Function device.Function `json:"function,omitempty"`   // that was chosen, or used
+	Taken    bool            `json:"taken_back,omitempty"` // the function: of the booking, or of the next tap
+	Break    bool            `json:"break,omitempty"`      // a break began
+	Project  string          `json:"project,omitempty"`    // code of the project that the booking is for
+	Hints    []string        `json:"hints,omitempty"`      // what the law on working hours says
+	// How long they have worked, in seconds; missing: it is not known.
+	WorkedToday *int `json:"worked_today,omitempty"`
+	Rough       bool `json:"worked_today_rough,omitempty"` // as far as this clock knows
+	WorkedMonth *int `json:"worked_month,omitempty"`
+	TargetMonth *int `json:"target_month,omitempty"`
 }
 
 // NewAnswer puts an outcome into the form that scripts read.
@@ -36,7 +47,35 @@ func NewAnswer(o device.Outcome, style display.Style) Answer {
 	if o.Err != nil {
 		a.Problem = o.Err.Error()
 	}
+	a.choose(o, style)
 	return a
+}
+
+// choose adds what there is beside direction and time.
+func (a *Answer) choose(o device.Outcome, style display.Style) {
+	seconds := func(known bool, d time.Duration) *int {
+		if !known {
+			return nil
+		}
+		n := int(d / time.Second)
+		return &n
+	}
+	a.Function, a.Taken = o.Function, o.TakenBack
+	if o.Kind == device.Chosen {
+		a.Function, a.Taken = o.Next.Function, o.Next.Function == ""
+	}
+	if o.Booked() {
+		a.Break = o.Punch.OnBreak()
+		if o.Punch.Intent == device.CheckIn {
+			a.Project = o.Punch.Project
+		}
+		for _, h := range style.Hints(o.Punch.Hints) {
+			a.Hints = append(a.Hints, h.Long)
+		}
+	}
+	w := o.Worked
+	a.WorkedToday, a.Rough = seconds(w.Known, w.Today), w.Known && w.Rough
+	a.WorkedMonth, a.TargetMonth = seconds(w.Month.Known, w.Month.Worked), seconds(w.Month.Known, w.Month.Target)
 }
 
 // ErrRealReader refuses Tap on a clock with a real reader.
@@ -65,6 +104,22 @@ type Punch struct {
 	Since    *time.Time        `json:"since,omitempty"` // when it came into that state
 	Basis
 	Times
+	Detail
+}
+
+// Detail is what was chosen for a punch, in the form that scripts read.
+type Detail struct {
+	Function device.Function `json:"function,omitempty"` // by which it was made
+	Break    bool            `json:"break,omitempty"`    // a break began
+	Project  string          `json:"project,omitempty"`  // code; of a break: with which its end goes on
+	Hints    []string        `json:"hints,omitempty"`    // by their names
+
+	ProjectState  device.AssignmentState `json:"project_state,omitempty"`
+	ProjectReason string                 `json:"project_reason,omitempty"` // the server's words, say
+}
+
+func newDetail(p device.Punch) Detail {
+	return Detail{Function: p.Function, Break: p.OnBreak(), Project: p.Project, Hints: p.Hints.Names()}
 }
 
 // Basis is what was known of the employee when a punch's intent was decided.
@@ -95,6 +150,10 @@ func (a *Admin) punch(e device.Entry, names map[device.EmployeeID]device.Employe
 		State: shown(e), Reason: cmp.Or(e.Reason, a.rooms.Uplink.Status().Stuck[e.ID]), Since: optional(e.Since),
 		Basis: newBasis(e.Punch), Times: Times{Uncertain: e.Stamp.Uncertain, Raw: optional(e.Raw)},
 	}
+	p.Detail = newDetail(e.Punch)
+	if x, err := a.rooms.Queue.Assignment(e.Punch); err == nil { // what cannot be read shows elsewhere
+		p.ProjectState, p.ProjectReason = x.State, x.Reason
+	}
 	if from, to, err := a.rooms.Clock.Bounds(e.Punch); err == nil && e.Stamp.Uncertain {
 		p.NotBefore, p.NotAfter = optional(from), optional(to)
 	}
@@ -123,8 +182,10 @@ const (
 
 // Which punches to list.
 type Which struct {
-	All  bool // the newest of any state, newest first; else what Zeitstrom does not have yet, in order
-	Most int  // 0: a thousand of all, and no bound for the others
+	All bool // the newest of any state, newest first; else what Zeitstrom does not have yet, in order
+	// Projects: those instead whose projects Zeitstrom does not have yet, though it has the bookings.
+	Projects bool
+	Most     int // 0: a thousand of all, and no bound for the others
 	// Since is from when on they are of any state; zero: the newest are, whenever they were made.
 	Since time.Time
 }
@@ -133,7 +194,13 @@ type Which struct {
 func (a *Admin) Punches(_ context.Context, _ string, w Which) ([]Punch, error) {
 	var entries []device.Entry
 	var err error
-	if w.All {
+	if w.Projects {
+		var open []device.Assignment
+		open, err = a.rooms.Queue.Assignments(func(device.PunchID) bool { return true }, manyPunches)
+		for _, x := range open {
+			entries = append(entries, device.Entry{Punch: x.Punch, State: device.Delivered})
+		}
+	} else if w.All {
 		most := cmp.Or(w.Most, recent)
 		if !w.Since.IsZero() {
 			most = manyPunches
@@ -211,6 +278,7 @@ type JournalLine struct {
 	State    device.State      `json:"state,omitempty"`
 	Basis
 	Times
+	Detail
 	Kind   device.EventKind `json:"exception,omitempty"`
 	By     string           `json:"by,omitempty"`
 	Reason string           `json:"why,omitempty"`
@@ -227,7 +295,7 @@ func NewJournalLine(e queue.JournalEntry) JournalLine {
 	p := *e.Punch
 	l.Punch, l.Employee, l.Intent, l.Time = p.ID, p.Employee, p.Intent, p.Time.UTC()
 	l.State, l.Basis = shown(device.Entry{Punch: p, State: e.State}), newBasis(p)
-	l.Times = Times{Uncertain: p.Stamp.Uncertain, Raw: optional(p.Raw)}
+	l.Times, l.Detail = Times{Uncertain: p.Stamp.Uncertain, Raw: optional(p.Raw)}, newDetail(p)
 	return l
 }
 

@@ -40,12 +40,14 @@ type Status struct {
 		Notice string `json:"notice"` // what happened to the file before the start
 		Stuck  bool   `json:"-"`      // it could not be recovered by itself
 	} `json:"storage"`
-	Reader  ReaderStatus `json:"reader"`
-	Uplink  UplinkStatus `json:"uplink"`
-	Display Part         `json:"display"`
-	Signal  Part         `json:"signal"`
-	Page    PageStatus   `json:"page"`
-	Clock   struct {
+	Reader   ReaderStatus  `json:"reader"`
+	Uplink   UplinkStatus  `json:"uplink"`
+	Projects ProjectStatus `json:"projects"`
+	Keys     Part          `json:"keys"`
+	Display  Part          `json:"display"`
+	Signal   Part          `json:"signal"`
+	Page     PageStatus    `json:"page"`
+	Clock    struct {
 		Trusted bool   `json:"trusted"`
 		Source  string `json:"source"`
 
@@ -111,6 +113,14 @@ type UplinkStatus struct {
 	Errors [zeitstrom.Kinds]int `json:"-"` // requests that failed since the start, by zeitstrom.Kind
 }
 
+// ProjectStatus is how the projects come to their timespans.
+type ProjectStatus struct {
+	Waiting int    `json:"waiting"` // projects that timespans are still to get
+	Refused int    `json:"refused"` // of those: refused by Zeitstrom so far
+	Off     string `json:"off"`     // why no token may assign any; empty: one may, as far as is known
+	Problem string `json:"problem"` // why the last try failed
+}
+
 // Skew is an employee with a booking at Zeitstrom that is further ahead of this clock than is
 // believed, in the form that scripts read.
 type Skew struct {
@@ -157,6 +167,9 @@ func (a *Admin) Glance() Status {
 	s.Roster = rosterStatus(r.Roster, r.Sync)
 	s.Reader = readerStatus(r.Reader.Health())
 	s.Uplink = a.uplinkStatus(r.Uplink.Status())
+	assigns := r.Assigner.Status()
+	s.Projects = ProjectStatus{q.Assigning, q.Refused, assigns.Off, assigns.Problem}
+	s.Keys = newPart(r.Keys.Problem())
 	s.Display, s.Signal = newPart(r.Display.Problem()), newPart(r.Signal.Problem())
 	s.Display.None, s.Signal.None = r.NoDisplay, r.NoSignal
 	if p := r.Page; p != nil {

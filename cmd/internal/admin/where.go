@@ -102,7 +102,8 @@ func (a *Admin) askAll(ctx context.Context, people []Whereabouts, now time.Time)
 type OpenDay struct {
 	Employee device.EmployeeID `json:"employee_id"`
 	Name     string            `json:"name"`
-	CheckIn  time.Time         `json:"checkin"`
+	CheckIn  time.Time         `json:"checkin"`         // or when the break began
+	Break    bool              `json:"break,omitempty"` // it is a break that did not end
 	// Next is the check-in that came instead of a check-out; null: none yet.
 	Next *time.Time `json:"next"`
 	// Confirmed: Zeitstrom says that it is open. Else it could not be asked.
@@ -143,7 +144,7 @@ func (a *Admin) OpenDays(ctx context.Context, _ string, _ None) ([]OpenDay, erro
 	for i, d := range days {
 		if open[i] {
 			out = append(out, OpenDay{
-				d.Employee, employees[d.Employee].Name, d.CheckIn.UTC(), optional(d.Next.Time), confirmed[i],
+				d.Employee, employees[d.Employee].Name, d.CheckIn.UTC(), d.Break, optional(d.Next.Time), confirmed[i],
 			})
 		}
 	}
@@ -155,6 +156,10 @@ func (a *Admin) OpenDays(ctx context.Context, _ string, _ None) ([]OpenDay, erro
 func (a *Admin) isOpen(ctx context.Context, d device.OpenDay) (open, confirmed bool) {
 	if _, lacks, err := a.rooms.Queue.Last(d.Employee); err != nil || lacks || !a.rooms.Uplink.Online() {
 		return true, false
+	}
+	if d.Break {
+		resumed, err := a.rooms.API.Resumed(ctx, d.Employee, d.CheckIn, a.rooms.Rules.LongestShift)
+		return err != nil || !resumed, err == nil
 	}
 	checkout, found, err := a.rooms.API.CheckOut(ctx, d.Employee, d.CheckIn)
 	if err != nil {

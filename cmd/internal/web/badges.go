@@ -47,6 +47,9 @@ type badgesData struct {
 	Previous, Next string // addresses; empty: there is none
 	Here           string // the query of this page's address
 	Status         admin.Status
+	Functions      []admin.FunctionBadge
+	Choices        []device.Function
+	Projects       []device.Project
 }
 
 func (s *Server) badgesPage(w http.ResponseWriter, r *http.Request) {
@@ -58,6 +61,8 @@ func (s *Server) badgesPage(w http.ResponseWriter, r *http.Request) {
 		d.Sort = d.Sorts[0]
 	}
 	all, err := s.admin.Badges(r.Context(), "", admin.None{})
+	d.Functions, _ = s.admin.Functions(r.Context(), "", admin.None{})
+	d.Choices, d.Projects = functions, s.admin.Projects()
 	found := s.findBadges(r, all, d.Query)
 	if order := badgeSorts[d.Sort]; order != nil {
 		slices.SortStableFunc(found, order)

@@ -147,7 +147,7 @@ func (s *Server) bookingLine(r *http.Request, p admin.Punch) []string {
 	}
 	return []string{
 		p.ID.String(), day, at, p.Name, p.Number, s.text(r, "intent_"+string(p.Intent)),
-		s.text(r, "state_"+string(p.State)), s.languageOf(r).say(p.Reason), string(p.Employee),
+		s.text(r, "state_"+string(p.State)), s.reasonText(r, p), string(p.Employee),
 	}
 }
 
@@ -208,7 +208,7 @@ func (s *Server) personTable(r *http.Request, p admin.Personal, t sheet.Table) e
 	}
 	for _, b := range p.Bookings {
 		fact("booking", v.When(b.Time), s.text(r, "intent_"+string(b.Intent))+", "+s.text(r, "state_"+string(b.State)),
-			s.languageOf(r).say(b.Reason))
+			s.reasonText(r, b))
 	}
 	for _, e := range p.Events {
 		fact("journal_entry", v.When(e.Time), s.languageOf(r).say(string(e.Kind)),

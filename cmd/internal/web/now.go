@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"timeclock/cmd/internal/admin"
-	"timeclock/device"
+	"timeclock/device/roster"
 )
 
 func (s *Server) nowPage(w http.ResponseWriter, r *http.Request) {
@@ -16,14 +16,14 @@ func (s *Server) nowPage(w http.ResponseWriter, r *http.Request) {
 		s.log.Error("bookings not read", "error", err)
 	}
 	status := s.status(r)
-	var waits *device.Employee // for a new badge
+	var waits *roster.EnrollState // for a new badge
 	if e := status.Enrollment; e.Waiting {
-		waits = &e.For
+		waits = &e
 	}
 	s.show(w, r, "now", struct {
 		Status  admin.Status
 		Punches []admin.Punch
-		Waits   *device.Employee
+		Waits   *roster.EnrollState
 	}{status, punches, waits})
 }
 

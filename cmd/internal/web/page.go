@@ -218,7 +218,10 @@ var tabs = []Tab{
 		{"unclaimed", "/unclaimed", nil},
 	}},
 	{"bookings", "/bookings", []Tab{
-		{"bookings", "/bookings", nil}, {"days", "/days", nil}, {"corrections", "/corrections", nil},
+		{"bookings", "/bookings", nil},
+		{"days", "/days", nil},
+		{"hints", "/hints", nil},
+		{"corrections", "/corrections", nil},
 	}},
 	{"data", "/data", []Tab{{"data", "/data", nil}, {"council", "/data/council", nil}}},
 	{"device", "/device", nil},
@@ -245,7 +248,8 @@ func (v view) Section() []Tab {
 	for _, t := range v.Tabs() {
 		if t.Has(v.Page) {
 			return slices.DeleteFunc(slices.Clone(t.Below), func(b Tab) bool {
-				return !v.Admin() && (b.Name == "give" || b.Name == "import")
+				return !v.Admin() && (b.Name == "give" || b.Name == "import") ||
+					b.Name == "hints" && !v.admin.GivesHints()
 			})
 		}
 	}

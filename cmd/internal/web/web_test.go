@@ -82,7 +82,7 @@ func TestLanguagesAreComplete(t *testing.T) {
 		}
 	}
 	computed := regexp.MustCompile(`^(tab|title|role|state|intent|source|origin|sort|way|weak|verdict|action|by|` +
-		`remedy|hint|c_names)_|^badge_(un)?blocked$`)
+		`remedy|hint|function|project|c_names)_|^badge_(un)?blocked$`)
 	for key := range english.Texts {
 		if !used[key] && !computed.MatchString(key) {
 			t.Errorf("nobody asks for %q", key)

@@ -116,20 +116,29 @@ func (s *Server) addTimes(w http.ResponseWriter, body []byte) {
 }
 
 func (s *Server) assignProject(w http.ResponseWriter, sp *span, body []byte) {
+	if s.MayNotAssign {
+		detail(w, http.StatusForbidden, authTexts[http.StatusForbidden])
+		return
+	}
 	f := newForm(body)
 	code, _ := f.in["project_code"].(string)
 	id, _ := f.in["project_id"].(string)
-	switch {
+	switch at := slices.IndexFunc(s.Projects, func(p Project) bool { return p.Code == code && code != "" }); {
 	case code == "" && id == "":
 		f.fault("non_field_errors", "Either project_code or project_id is required.")
 	case utf8.RuneCountInString(code) > 8:
 		f.fault("project_code", "Ensure this field has no more than 8 characters.")
 	case id != "" && !uuid.MatchString(id):
 		f.fault("project_id", "Must be a valid UUID.")
+	case code != "" && s.Projects != nil && (at < 0 || s.Projects[at].Archived):
+		f.fault("project_code", `Project with code "`+code+`" does not exist.`)
+	case at >= 0:
+		id = s.Projects[at].ID
 	}
 	if f.refused(w) {
 		return
 	}
+	s.assigned = append(s.assigned, sp.id)
 	if id == "" {
 		id = fmt.Sprintf("1a2b3c4d-5e6f-4890-abcd-%012x", code)[:36]
 	}

@@ -38,6 +38,10 @@ type Server struct {
 	Employees []string
 	// People are the employees that are listed; they say nothing about who exists.
 	People []Employee
+	// Projects are those that there are; nil: any code is one. MayNotAssign makes the token one that may
+	// not assign them, MayNotPlan one that may neither list them nor read workmonths (403).
+	Projects                 []Project
+	MayNotAssign, MayNotPlan bool
 	// Strict refuses a check-in while the employee is in, and a check-out while
 	// not, as the API may or may not do.
 	Strict bool
@@ -53,6 +57,7 @@ type Server struct {
 	requests   int
 	questions  int
 	made       int // timespans so far
+	assigned   []string
 }
 
 // Employee is an employee as they are listed.
@@ -62,6 +67,12 @@ type Employee struct {
 	External                string // external_id
 	Token                   string // physical_token_id
 	Archived                bool
+}
+
+// Project is a project as it is listed.
+type Project struct {
+	ID, Name, Code string
+	Archived       bool
 }
 
 // Timestamps returns the timestamps that the server has accepted, in order.
@@ -194,6 +205,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte) {
 		s.timespans(w, r, strings.TrimPrefix(path, "timestamps/"), body)
 	case ok && path == "employees/employees/" && r.Method == http.MethodGet:
 		s.getEmployees(w, r)
+	case ok && path == "projects/projects/" && r.Method == http.MethodGet:
+		s.getProjects(w, r)
 	case !ok || path != "devices/app-timestamps/":
 		detail(w, http.StatusNotFound, "Not found.")
 	case r.Method != http.MethodPost:

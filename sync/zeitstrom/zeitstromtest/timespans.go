@@ -114,8 +114,12 @@ func (s *Server) timespans(w http.ResponseWriter, r *http.Request, path string, 
 		detail(w, http.StatusForbidden, authTexts[http.StatusForbidden])
 		return
 	}
-	if path == "workdays/" && reads {
+	switch {
+	case path == "workdays/" && reads:
 		s.getWorkdays(w, r)
+		return
+	case path == "workmonths/" && reads:
+		s.getWorkmonths(w, r)
 		return
 	}
 	rest, ok := strings.CutPrefix(path, "timespans/")
