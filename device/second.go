@@ -22,7 +22,7 @@ const (
 // startSecondThought begins to count, if what was answered can be turned round.
 func (t *Terminal) startSecondThought(o *Outcome) {
 	wait := t.Rules.SecondThoughts
-	if wait == 0 || !o.Booked() {
+	if wait == 0 || !o.Booked() || o.Function != "" {
 		return
 	}
 	o.Turns = seconds(wait)
@@ -81,6 +81,7 @@ func (t *Terminal) turn() {
 	}
 	t.Log.Info("direction turned round", "employee", o.Employee.ID, "punch", o.Punch.ID, "by", punch.ID)
 	o.booked(punch, o.Offline)
+	o.Project, o.Returned, o.Missed, o.Worked = "", false, false, Worked{} // were of the other direction
 	o.Turns, o.Update = 0, false
 	t.second.turned = true
 	t.Screen.Show(*o)

@@ -289,7 +289,7 @@ func (t *Terminal) follow(tap Tap, o *Outcome, last Punch, pending bool) {
 // book stores a punch, or a switch, which is the punch and one the other way at the same second.
 func (t *Terminal) book(tap Tap, o *Outcome, last, p Punch) {
 	e := o.Employee.ID
-	thinks := t.Rules.SecondThoughts > 0 && p.Function == "" && !o.TakenBack
+	thinks := t.Rules.SecondThoughts > 0 && o.Function == ""
 	t.Queue.Wait(e, thinks)
 	sends := t.Elsewhere.Sends()
 	p.Employee, p.Time, p.Stamp = e, tap.Time, tap.Stamp

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,12 +18,11 @@ import (
 )
 
 // decisions are all ways of changing a queue, on one that prepare made.
-var decisions = []struct {
-	name   string
-	change func(*Store) error
-}{
-	{"append", func(s *Store) error { return appended(s, punch(1, device.CheckOut, eight.Add(9*time.Hour))) }},
-	{"append that moves the tail", func(s *Store) error {
+var decisions = []decision{
+	{name: "append", change: func(s *Store) error {
+		return appended(s, punch(1, device.CheckOut, eight.Add(9*time.Hour)))
+	}},
+	{name: "append that moves the tail", change: func(s *Store) error {
 		for s.inTail < tailSize {
 			if err := appended(s, punch(7, device.CheckIn, eight)); err != nil {
 				return err
@@ -31,43 +31,93 @@ var decisions = []struct {
 		fmt.Println(beginMark) // the ones before are not meant
 		return appended(s, punch(1, device.CheckOut, eight.Add(9*time.Hour)))
 	}},
-	{"append with a repaired time", func(s *Store) error {
+	{name: "append with a repaired time", change: func(s *Store) error {
 		p := punch(1, device.CheckOut, eight.Add(9*time.Hour))
 		p.Raw = eight.Add(8 * time.Hour)
 		return appended(s, p)
 	}},
-	{"attempt", func(s *Store) error { return s.Attempt(find(s, 1)) }},
-	{"quarantine", func(s *Store) error { return s.Quarantine(find(s, 1), "no") }},
-	{"retry", func(s *Store) error { return s.Retry("", 2) }},
-	{"drop", func(s *Store) error { return s.Drop("", 2, "because") }},
-	{"reopen", func(s *Store) error { return s.MarkAmbiguous(find(s, 4)) }},
-	{"turn", func(s *Store) error {
+	{name: "attempt", change: func(s *Store) error { return s.Attempt(find(s, 1)) }},
+	{name: "quarantine", change: func(s *Store) error { return s.Quarantine(find(s, 1), "no") }},
+	{name: "retry", change: func(s *Store) error { return s.Retry("", 2) }},
+	{name: "drop", change: func(s *Store) error { return s.Drop("", 2, "because") }},
+	{name: "reopen", change: func(s *Store) error { return s.MarkAmbiguous(find(s, 4)) }},
+	{name: "turn", change: func(s *Store) error {
 		s.Wait(employee(1), true)
 		_, err := s.Turn(find(s, 1))
 		s.Wait(employee(1), false)
 		return err
 	}},
-	{"keep", func(s *Store) error {
+	{name: "keep", change: func(s *Store) error {
 		uid, err := device.ParseUID("04A1B2C3D4E5F6")
 		if err == nil {
 			_, err = s.Keep(device.Tap{UID: uid, Time: eight}, 0, false)
 		}
 		return err
 	}},
-	{"claim", func(s *Store) error {
+	{name: "claim", change: func(s *Store) error {
 		_, err := s.Claim(device.Claim{Badge: s.unclaimed[0].UID, Employee: employee(8), Rules: rules})
 		return err
 	}},
-	{"time", func(s *Store) error {
+	{name: "time", change: func(s *Store) error {
 		fix := device.Fix{Punches: []device.Punch{find(s, 5).WithTime(eight.Add(time.Hour))}, Kind: device.EventTimeSet}
 		_, err := s.SetTimes(fix)
 		return err
 	}},
-	{"prune", func(s *Store) error {
+	{name: "prune", change: func(s *Store) error {
 		_, err := s.Prune(0)
 		return err
 	}},
 }
+
+// decision is a change, and what is there before it.
+type decision struct {
+	name          string
+	first, change func(*Store) error
+}
+
+// chosenDecisions are those about what employees choose.
+var chosenDecisions = func() []decision {
+	p101 := device.Detail{Function: "project=P-101", Project: "P-101"}
+	comes := func(s *Store) error {
+		p := punch(6, device.CheckIn, eight)
+		p.Detail = p101
+		return appended(s, p)
+	}
+	assigning := func(s *Store) error {
+		return errors.Join(comes(s), s.Deliver(find(s, 6)), s.save(nil), s.Assigning(6, "span-1", "other"))
+	}
+	nothing := func(*Store) error { return nil }
+	return []decision{
+		{"the first function", nothing, comes},
+		{"switch", comes, func(s *Store) error {
+			out, in := punch(6, device.CheckOut, eight.Add(time.Hour)), punch(6, device.CheckIn, eight.Add(time.Hour))
+			in.Detail = p101
+			_, err := s.Switch(out, in, true)
+			return err
+		}},
+		{"the first switch", nothing, func(s *Store) error {
+			out, in := punch(1, device.CheckOut, eight.Add(time.Hour)), punch(1, device.CheckIn, eight.Add(time.Hour))
+			in.Detail = p101
+			_, err := s.Switch(out, in, true)
+			return err
+		}},
+		{"take back", comes, func(s *Store) error {
+			_, err := s.TakeBack(find(s, 6))
+			return err
+		}},
+		{"assigning", func(s *Store) error { return errors.Join(comes(s), s.Deliver(find(s, 6)), s.save(nil)) },
+			func(s *Store) error { return s.Assigning(6, "span-1", "other") }},
+		{"assigned", assigning, func(s *Store) error { return s.Assigned(6, device.AssignmentDone, "span-1") }},
+		{"project refused", assigning, func(s *Store) error { return s.Assigned(6, device.AssignmentRefused, "no") }},
+		{"drop with a project", func(s *Store) error {
+			return errors.Join(comes(s), s.Quarantine(find(s, 6), "no"))
+		}, func(s *Store) error { return s.Drop("", 6, "because") }},
+		{"prune with projects", assigning, func(s *Store) error {
+			_, err := s.Prune(0)
+			return err
+		}},
+	}
+}()
 
 func appended(s *Store, p device.Punch) error {
 	_, err := s.Append(p, false)
@@ -139,6 +189,9 @@ func whole(s *Store) string {
 	var b strings.Builder
 	for _, e := range entries {
 		fmt.Fprintln(&b, e.ID, e.Employee, e.Intent, e.Time.UTC(), e.Raw.IsZero(), e.Stamp.Uncertain, e.State, e.Reason)
+		if a := must1(s.Assignment(e.Punch)); e.Detail != (device.Detail{}) {
+			fmt.Fprintln(&b, "chosen", e.Detail, a.State, a.Timespan, a.Before, a.Reason)
+		}
 	}
 	for _, h := range s.Heads() {
 		fmt.Fprintln(&b, "head", h.ID, h.Intent, h.Ambiguous)
@@ -158,9 +211,17 @@ func changeAndTell(dir, name string) {
 	runtime.LockOSThread() // strace counts each thread's system calls
 	path := filepath.Join(dir, "queue.db")
 	s := prepare(path)
-	before := whole(s)
 	var err error
-	for _, d := range decisions {
+	for _, d := range chosenDecisions {
+		if d.name == name {
+			err = d.first(s)
+		}
+	}
+	if err != nil {
+		panic(err)
+	}
+	before := whole(s)
+	for _, d := range slices.Concat(decisions, chosenDecisions) {
 		if d.name == name {
 			fmt.Println(beginMark)
 			err = d.change(s)
@@ -239,7 +300,7 @@ func TestFailingWrites(t *testing.T) {
 		}
 		t.Skip("SKIPPED: there is no strace on this computer, so no write has failed")
 	}
-	for _, d := range decisions {
+	for _, d := range slices.Concat(decisions, chosenDecisions) {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
 			for _, call := range []string{"fdatasync", "pwrite64"} {

@@ -81,6 +81,7 @@ type assignment struct {
 // Times of an Assigner.
 const (
 	assignEvery  = 2 * time.Second // how soon a delivered check-in is noticed
+	assignSettle = time.Minute     // how long a request without a clear answer may take to land
 	assignAgain  = time.Hour       // after a refusal, by Zeitstrom or of all tokens
 	assignAtOnce = 100
 )
@@ -235,10 +236,7 @@ func (a *Assigner) step(
 			return device.AssignmentWaits, "", nil
 		}
 	}
-	if err := api.TryProject(ctx, t.ID, x.Project); err != nil {
-		if isGone(err) {
-			return device.AssignmentLeft, "the timespan is not there any more", nil
-		}
+	if err := api.TryProject(ctx, t.ID, x.Project); err != nil { // the next look tells what it means
 		return "", "", err
 	}
 	return device.AssignmentDone, done, nil
@@ -289,10 +287,12 @@ func (a *Assigner) failed(x device.Assignment, err error) (goOn bool) {
 		return a.stored(x, device.AssignmentRefused, words)
 	}
 	a.note(func(s *AssignStatus) { s.Problem = e.Error() })
+	if a.items[x.ID].fail(0); e.Ambiguous() { // it may still land
+		a.items[x.ID].wait(assignSettle)
+	}
 	if e.Kind == zeitstrom.Unreachable || e.Kind == zeitstrom.Throttled || e.RetryAfter > 0 {
 		a.pause.fail(e.RetryAfter)
 		return false
 	}
-	a.items[x.ID].fail(0) // it may be its own trouble: others go on
-	return true
+	return true // it may be its own trouble: others go on
 }
