@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,7 +38,11 @@ func TestWholeClockModel(t *testing.T) {
 			w := newWorld(t, filepath.Join(dir, fmt.Sprint(n)))
 			defer w.stop()
 			t.Repeat(map[string]func(*rapid.T){
-				"tap": func(t *rapid.T) { w.tap(t, rapid.IntRange(0, 4).Draw(t, "employee")) },
+				"tap": func(t *rapid.T) { w.tap(t, rapid.IntRange(0, 4).Draw(t, "employee"), "") },
+				"function": func(t *rapid.T) {
+					w.tap(t, rapid.IntRange(0, 4).Draw(t, "employee"), rapid.SampledFrom(modelFunctions).Draw(t, "function"))
+				},
+				"admin": func(t *rapid.T) { w.assign(rapid.IntRange(0, 4).Draw(t, "employee")) },
 				"wait": func(t *rapid.T) {
 					time.Sleep(time.Duration(rapid.IntRange(1, 200).Draw(t, "seconds")) * time.Second)
 				},
@@ -114,7 +119,11 @@ type world struct {
 	done      chan struct{}
 	lives     int
 	confirmed map[device.EmployeeID][]device.Punch
+	projects  *roster.Projects
+	wanted    map[device.PunchID]device.Punch      // check-ins on a project
+	foreign   map[string]bool                      // timespans to which an admin gave a project, and whether ours had come before
 	deleted   map[device.EmployeeID]time.Time      // when a booking of theirs was deleted
+	failed    map[device.EmployeeID]time.Time      // when a question about them may have failed that booked nothing
 	others    map[device.EmployeeID][]device.Basis // what other clocks and the app have booked
 }
 
@@ -209,8 +218,9 @@ func (w *world) known(t *rapid.T, id device.EmployeeID) []device.Basis {
 	}
 	intent, at := w.there(t, id)
 	there := device.Basis{Source: device.Zeitstrom, Intent: intent, Time: at}
-	// Just after a booking was deleted the answer may be taken for one that lags.
-	certain := time.Since(w.deleted[id]) > 6*time.Minute
+	// Just after a booking was deleted the answer may be taken for one that lags; and after a question that failed,
+	// and that no booking followed, they are not asked about for a while.
+	certain := time.Since(w.deleted[id]) > 6*time.Minute && time.Since(w.failed[id]) > 6*time.Minute
 	if w.uplink.Status().Asks && !pending && w.server.well() && certain {
 		return []device.Basis{there}
 	}
@@ -239,10 +249,14 @@ func newWorld(t *rapid.T, dir string) *world {
 		dir:       dir,
 		server:    &fickle{},
 		confirmed: map[device.EmployeeID][]device.Punch{},
+		wanted:    map[device.PunchID]device.Punch{},
+		foreign:   map[string]bool{},
 		deleted:   map[device.EmployeeID]time.Time{},
+		failed:    map[device.EmployeeID]time.Time{},
 		others:    map[device.EmployeeID][]device.Basis{},
 	}
 	w.server.Fault = w.server.fault
+	w.server.Projects = modelProjects
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -250,6 +264,11 @@ func newWorld(t *rapid.T, dir string) *world {
 		t.Fatal(err)
 	}
 	w.roster = roster.Open(filepath.Join(dir, "roster.csv"))
+	for n, f := range modelFunctions {
+		if err := w.roster.SetFunction(badgeOf(90+n), f); err != nil {
+			t.Fatal(err)
+		}
+	}
 	w.start(t)
 	return w
 }
@@ -268,18 +287,25 @@ func (w *world) start(t *rapid.T) {
 	log := slog.New(slog.DiscardHandler)
 	w.uplink = uplink.New(w.queue, api, uplink.Options{Settle: time.Minute, Watch: true}, log)
 	up := w.uplink
+	w.projects = roster.OpenProjects(filepath.Join(w.dir, "projects.json"), api)
+	assigner := uplink.NewAssigner(w.queue, w.projects, up.Online, log, api)
 	w.terminal = &device.Terminal{
 		Roster: w.roster, Queue: w.queue, Clock: clock.New(bubble{}, w.queue, true, log), Elsewhere: up,
-		Office: roster.NewEnrollment(w.roster), Screen: audience{},
+		Projects: w.projects,
+		Office:   roster.NewEnrollment(w.roster), Screen: audience{},
 		Rules: device.Rules{
-			Zone: time.UTC, Lockout: 30 * time.Second, LongestShift: shift, Ask: 200 * time.Millisecond,
+			Zone: time.UTC, Lockout: 30 * time.Second, LongestShift: shift, Ask: 200 * time.Millisecond, Hours: true,
+			Hints: true,
 		}, Log: log,
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel, w.done = cancel, make(chan struct{})
 	go func(done chan struct{}) {
 		defer close(done)
-		up.Run(ctx)
+		var both sync.WaitGroup
+		both.Go(func() { up.Run(ctx) })
+		both.Go(func() { assigner.Run(ctx) })
+		both.Wait()
 	}(w.done)
 }
 
@@ -308,7 +334,32 @@ func (w *world) crash(t *rapid.T) {
 
 const shift = 14 * time.Hour
 
-func (w *world) tap(t *rapid.T, n int) {
+// modelFunctions are those that employees choose, and modelProjects the projects.
+var (
+	modelFunctions = []device.Function{
+		device.TakeBreak, device.ShowHours, device.ComeIn, device.GoOut, "project=P-1", "project=P-2",
+	}
+	modelProjects = []zeitstromtest.Project{
+		{ID: "1a2b3c4d-5e6f-7890-abcd-000000000001", Code: "P-1"},
+		{ID: "1a2b3c4d-5e6f-7890-abcd-000000000002", Code: "P-2"},
+	}
+)
+
+const adminsProject = "99999999-5e6f-7890-abcd-000000000009"
+
+// assign is an admin who gives an employee's newest timespan a project of theirs.
+func (w *world) assign(n int) {
+	worked := w.server.Worked(string(employeeOf(n)))
+	if len(worked) == 0 {
+		return
+	}
+	newest := worked[len(worked)-1]
+	w.foreign[newest.ID] = newest.Project != ""
+	w.server.Assign(newest.Employee, newest.CheckIn, adminsProject)
+}
+
+// tap brings a function badge to the reader, if there is a function, and then an employee's badge.
+func (w *world) tap(t *rapid.T, n int, f device.Function) {
 	now := time.Now().Truncate(time.Second)
 	if slices.ContainsFunc(w.others[employeeOf(n)], func(b device.Basis) bool { return b.Time.Equal(now) }) {
 		// Nobody could tell the two from each other.
@@ -316,23 +367,72 @@ func (w *world) tap(t *rapid.T, n int) {
 	}
 	synctest.Wait()
 	may := w.known(t, employeeOf(n))
+	if i := slices.Index(modelFunctions, f); i >= 0 {
+		w.terminal.Answer(device.Tap{UID: badgeOf(90 + i), Time: time.Now()})
+	}
+	well := w.server.well()
 	o := w.terminal.Answer(device.Tap{UID: badgeOf(n), Time: time.Now()})
 	_, known := w.roster.Lookup(badgeOf(n))
+	if !well && !o.Booked() {
+		w.failed[employeeOf(n)] = time.Now()
+	}
 	switch {
-	case o.Booked() && known:
-		id := o.Employee.ID
-		b := o.Punch.Basis
-		b.Silent = false
-		want := device.Next(b.Intent, o.Punch.Time.Sub(b.Time), true, shift)
-		if o.Punch.Intent != want || !slices.ContainsFunc(may, func(x device.Basis) bool {
-			return x.Source == b.Source && x.Intent == b.Intent && x.Time.Equal(b.Time)
-		}) {
-			t.Fatalf("%s decided by %+v; it must be one of %+v", o.Punch.Intent, b, may)
+	case o.TakenBack && known:
+		delete(w.wanted, o.Punch.ID)
+		if made := w.confirmed[o.Employee.ID]; made[len(made)-1].ID != o.Punch.ID { // of a switch
+			delete(w.wanted, made[len(made)-1].ID)
+			w.confirmed[o.Employee.ID] = append(made, o.Punch)
 		}
-		w.confirmed[id] = append(w.confirmed[id], o.Punch)
+	case o.Booked() && known:
+		w.booked(t, o, may)
 	case o.Kind == device.Repeated && known, o.Kind == device.Unknown && !known:
+	case o.Kind == device.HoursShown && known && f == device.ShowHours:
 	default:
-		t.Fatalf("a tap was answered %s: %v", o.Kind, o.Err)
+		t.Fatalf("a tap with %q was answered %s: %v", f, o.Kind, o.Err)
+	}
+}
+
+// booked sees that a booking is right: by what was known, and by the function.
+func (w *world) booked(t *rapid.T, o device.Outcome, may []device.Basis) {
+	id := o.Employee.ID
+	made := w.confirmed[id]
+	p := o.Punch
+	first := p
+	if o.Switched {
+		e, err := w.queue.Find(p.ID - 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first = e.Punch; first.Intent != device.CheckOut || p.Intent != device.CheckIn || !first.Time.Equal(p.Time) {
+			t.Fatalf("switched by %+v and %+v", first, p)
+		}
+		w.confirmed[id] = append(w.confirmed[id], first)
+	}
+	w.confirmed[id] = append(w.confirmed[id], p)
+	b := first.Basis
+	b.Silent = false
+	want := device.Next(b.Intent, first.Time.Sub(b.Time), true, shift)
+	switch f := o.Function; {
+	case f == device.GoOut, f == device.TakeBreak:
+		want = device.CheckOut
+	case f == device.ComeIn:
+		want = device.CheckIn
+	}
+	if first.Intent != want || !slices.ContainsFunc(may, func(x device.Basis) bool {
+		return x.Source == b.Source && x.Intent == b.Intent && x.Time.Equal(b.Time)
+	}) {
+		t.Fatalf("%s by %q decided by %+v; it must be one of %+v", first.Intent, o.Function, b, may)
+	}
+	if first.Intent == device.CheckIn && b.Intent == device.CheckIn && first.Time.Sub(b.Time) <= shift {
+		t.Fatalf("two check-ins in a row: %+v", first)
+	}
+	if n := len(made); n > 0 && made[n-1].OnBreak() && b.Time.Equal(made[n-1].Time.Truncate(time.Second)) &&
+		p.Intent == device.CheckIn && first.Time.Sub(b.Time) <= shift && o.Function.Project() == "" &&
+		(!o.Returned || p.Project != made[n-1].Project) {
+		t.Fatalf("after the break %+v it goes on with %+v", made[n-1], p)
+	}
+	if p.Intent == device.CheckIn && p.Project != "" {
+		w.wanted[p.ID] = p
 	}
 }
 
@@ -363,6 +463,7 @@ func (w *world) check(t *rapid.T) {
 	for _, ts := range w.server.Timestamps() {
 		arrived[device.EmployeeID(ts.Employee)] = append(arrived[device.EmployeeID(ts.Employee)], ts)
 	}
+	w.checkProjects(t)
 	for n := range 5 {
 		id := employeeOf(n)
 		if len(arrived[id]) != len(w.confirmed[id]) {
@@ -372,6 +473,39 @@ func (w *world) check(t *rapid.T) {
 		for i, p := range w.confirmed[id] {
 			if ts := arrived[id][i]; ts.Intent != string(p.Intent) || !ts.Time.Equal(p.Time.Truncate(time.Second)) {
 				t.Fatalf("employee %d: booking %d is %+v at Zeitstrom, %+v here", n, i+1, ts, p)
+			}
+		}
+	}
+}
+
+// checkProjects sees that each project is at its timespan, and at no other, and came there once.
+func (w *world) checkProjects(t *rapid.T) {
+	if st := w.queue.Stats(); st.Assigning > 0 {
+		t.Fatalf("in the end %+v", st)
+	}
+	ids := map[string]string{}
+	for _, p := range modelProjects {
+		ids[p.Code] = p.ID
+	}
+	ours := map[string]string{} // project ids by the beginning of the employee's timespan
+	key := func(e string, at time.Time) string { return e + at.UTC().Format(time.RFC3339) }
+	for _, p := range w.wanted {
+		ours[key(string(p.Employee), p.Time)] = ids[p.Project]
+	}
+	given := w.server.Assigned()
+	for n := range 5 {
+		for _, span := range w.server.Worked(string(employeeOf(n))) {
+			want := ours[key(span.Employee, span.CheckIn)]
+			if span.CheckOut.Equal(span.CheckIn) { // the check-out of a switch, which found none that was open
+				want = ""
+			}
+			came, byAdmin := w.foreign[span.ID]
+			switch {
+			case given[span.ID] > 1:
+				t.Fatalf("timespan %+v was given a project %d times", span, given[span.ID])
+			case byAdmin && (came || want == "") && span.Project != adminsProject,
+				byAdmin && span.Project != adminsProject && span.Project != want, !byAdmin && span.Project != want:
+				t.Fatalf("timespan %+v; this clock's is %q, an admin's %v", span, want, byAdmin)
 			}
 		}
 	}

@@ -42,8 +42,13 @@ func TestMain(m *testing.M) {
 // the real program, as its users call it, against a Zeitstrom over TCP.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, testscript.Params{
-		Dir: filepath.Join("testdata", "script"),
+	testscript.Run(t, scriptParams(t, "script"))
+}
+
+// scriptParams are those of the scripts in a folder of testdata.
+func scriptParams(t *testing.T, folder string) testscript.Params {
+	return testscript.Params{
+		Dir: filepath.Join("testdata", folder),
 		Setup: func(env *testscript.Env) error {
 			a, err := newAPI()
 			if err != nil {
@@ -62,12 +67,13 @@ func TestScripts(t *testing.T) {
 			"employees":  cmdEmployees,
 			"books":      cmdBooks,
 			"people":     cmdPeople,
+			"projects":   cmdProjects,
 			"spans":      cmdSpans,
 			"exits":      cmdExits,
 			"hears":      cmdHears,
 			"envsubst":   cmdEnvsubst,
 		},
-	})
+	}
 }
 
 // What scripts share: their Zeitstrom, and when they give up waiting.
@@ -165,6 +171,18 @@ func cmdPeople(ts *testscript.TestScript, _ bool, args []string) {
 		})
 	}
 	ts.Value(apiKey{}).(*api).server.SetPeople(people)
+}
+
+// projects CODE=NAME... says which projects there are; _ is a space in a name.
+func cmdProjects(ts *testscript.TestScript, _ bool, args []string) {
+	var projects []zeitstromtest.Project
+	for i, arg := range args {
+		code, name, _ := strings.Cut(arg, "=")
+		projects = append(projects, zeitstromtest.Project{
+			ID: fmt.Sprintf("1a2b3c4d-5e6f-7890-abcd-%012d", i), Code: code, Name: strings.ReplaceAll(name, "_", " "),
+		})
+	}
+	ts.Value(apiKey{}).(*api).server.SetProjects(projects)
 }
 
 // spans ID EMPLOYEE CHECKIN CHECKOUT puts a timespan there; - leaves it open.

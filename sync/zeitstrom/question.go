@@ -24,8 +24,16 @@ func at(i device.Intent, in, out time.Time) time.Time {
 // is reports whether a time of an answer is that of a punch: to the second, as the API keeps them.
 func is(t time.Time, p device.Punch) bool { return !t.IsZero() && sameInstant(t, p.Time) }
 
-func (t Timespan) has(p device.Punch) bool { return is(at(p.Intent, t.CheckIn, t.CheckOut), p) }
-func (c Change) has(p device.Punch) bool   { return is(at(p.Intent, c.CheckIn, c.CheckOut), p) }
+func (t Timespan) has(p device.Punch) bool { return has(t.CheckIn, t.CheckOut, p) }
+func (c Change) has(p device.Punch) bool   { return has(c.CheckIn, c.CheckOut, p) }
+
+// has reports whether a timespan with these times begins or ends with a punch. One that ends when it begins is a
+// check-out alone, which found none that was open: it is no proof of the check-in that follows a check-out at
+// the same second, when somebody switches projects.
+func has(in, out time.Time, p device.Punch) bool {
+	alone := p.Intent == device.CheckIn && !out.IsZero() && sameInstant(in, out)
+	return !alone && is(at(p.Intent, in, out), p)
+}
 
 // incomparable says that times of an answer cannot be compared with those of punches.
 func incomparable(why string) error {

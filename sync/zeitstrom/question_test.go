@@ -115,3 +115,30 @@ func TestAhead(t *testing.T) {
 		}
 	}
 }
+
+// The check-out of a switch that found nothing open is no proof of the check-in at the same second, and does not
+// get its project.
+func TestQuestionOfASwitch(t *testing.T) {
+	server := &zeitstromtest.Server{}
+	out, in := punch, punch
+	out.Intent, in.Intent = device.CheckOut, device.CheckIn
+	book := func(p device.Punch) {
+		server.Book(zeitstromtest.Timestamp{Intent: string(p.Intent), Employee: string(p.Employee), Time: p.Time})
+	}
+	client := dial(t, server)
+	book(out)
+	for range 2 {
+		if found, err := client.Question(out).Ask(t.Context()); !found || err != nil {
+			t.Errorf("the check-out: %v, %v", found, err)
+		}
+		if found, err := client.Question(in).Ask(t.Context()); found || err != nil {
+			t.Errorf("the check-in that is not there: %v, %v", found, err)
+		}
+		server.Correct(string(out.Employee), time.Minute) // then by its history
+	}
+	book(in)
+	span, found, err := client.Question(in).Timespan(t.Context())
+	if !found || err != nil || !span.CheckOut.IsZero() {
+		t.Errorf("the check-in: %+v, %v, %v", span, found, err)
+	}
+}
