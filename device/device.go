@@ -162,6 +162,8 @@ type Outcome struct {
 	Missed    bool          // booked: the end of the last break was forgotten
 	Worked    Worked
 	Awaits    bool // the month's hours are still to come, as an Update
+
+	plain Detail // what an ordinary tap would have chosen
 }
 
 // Forgotten returns what a booking leaves open, as far as is known: the check-in that no check-out

@@ -121,10 +121,14 @@ func (d *fakes) Name(code string) string { return "project " + code }
 
 func (d *fakes) Code(id string) string { return strings.TrimPrefix(id, "id of ") }
 
-func (d *fakes) Recent(e EmployeeID) (punches []Punch) {
+func (d *fakes) Recent(e EmployeeID) (punches []Entry) {
 	for _, p := range d.stored {
 		if p.Employee == e {
-			punches = append(punches, p)
+			e := Entry{Punch: p, State: Delivered}
+			if d.pending {
+				e.State = Pending
+			}
+			punches = append(punches, e)
 		}
 	}
 	return punches
@@ -137,13 +141,13 @@ func (d *fakes) Switch(out, in Punch, soon bool) (Punch, error) {
 	return d.Append(in, soon)
 }
 
-func (d *fakes) TakeBack(p Punch) (Punch, error) {
+func (d *fakes) TakeBack(p Punch, plain Detail) (Punch, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.broken != nil {
 		return p, d.broken
 	}
-	p.Function, p.Project = "", ""
+	p.Detail = plain
 	d.stored[p.ID-1] = p
 	return p, nil
 }

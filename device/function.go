@@ -1,6 +1,7 @@
 package device
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -85,11 +86,19 @@ type Projects interface {
 	Code(id string) string
 }
 
+// Press is a key that was pressed.
+type Press struct {
+	Function Function
+	Time     time.Time
+}
+
 // Choice is a function that was chosen for the next tap.
 type Choice struct {
 	Function Function // empty: none
 	Project  string   // the project's name, if it is one's
 	Until    time.Time
+
+	since time.Time // a tap from before was not meant
 }
 
 // Times of a choice.
@@ -106,15 +115,23 @@ const TakeBackTime = takeBackTime + choiceTime
 
 // at is the choice as it counts at an instant.
 func (c Choice) at(now time.Time) Choice {
-	if c.Function == "" || !now.Before(c.Until) {
+	if c.Function == "" || now.Before(c.since) || !now.Before(c.Until) {
 		return Choice{}
 	}
 	return c
 }
 
+// next is the choice for the tap after one that was made at an instant.
+func (c Choice) next(now time.Time) Choice {
+	if now.Before(c.since) {
+		return c
+	}
+	return c.at(now)
+}
+
 // choose takes a function for the next tap. The one that is chosen already is taken back.
 func (t *Terminal) choose(f Function, now time.Time) {
-	c := Choice{Function: f, Until: now.Add(choiceTime)}
+	c := Choice{Function: f, Until: now.Add(choiceTime), since: now}
 	if code := f.Project(); code != "" {
 		c.Project = t.Projects.Name(code)
 	}
@@ -124,12 +141,26 @@ func (t *Terminal) choose(f Function, now time.Time) {
 	t.choice = c
 }
 
-// Press is what a key does: it chooses a function.
-func (t *Terminal) Press(f Function, now time.Time) {
+// press is what a key does: it chooses a function.
+func (t *Terminal) press(p Press) {
 	t.endSecondThought()
-	t.choose(f, now)
-	t.Screen.Show(Outcome{Kind: Chosen, Next: t.choice, Punch: Punch{Time: now.Round(0), Stamp: t.Clock.Stamp(now)}})
-	t.Log.Info("key pressed", "function", string(f))
+	t.choose(p.Function, p.Time)
+	at := Punch{Time: p.Time.Round(0), Stamp: t.Clock.Stamp(p.Time)}
+	t.Screen.Show(Outcome{Kind: Chosen, Next: t.choice, Punch: at})
+	t.Log.Info("key pressed", "function", string(p.Function))
+}
+
+// takePresses takes the keys that were pressed while the terminal was busy: before the badge that is next, or
+// after it, which Choice.at tells.
+func (t *Terminal) takePresses() {
+	for {
+		select {
+		case p := <-t.Keys:
+			t.press(p)
+		default:
+			return
+		}
+	}
 }
 
 // plan says what a function books: nothing, a punch, or two at the same second.
@@ -154,26 +185,38 @@ func (f Function) plan(k knowledge) []Intent {
 type used struct {
 	function Function
 	punch    Punch
-	switched bool // it was a switch of projects: a check-out and the punch
+	plain    Detail // what an ordinary tap would have chosen
+	switched bool   // it was a switch of projects: a check-out and the punch
 	until    time.Time
 }
 
-// takesBack reports whether a tap takes back the function of the badge's last booking.
+// takesBack reports whether a tap takes back the function of the badge's last booking. What takes the place of
+// a switch cannot be at the same second: Zeitstrom keeps whole ones.
 func (t *Terminal) takesBack(tap Tap, c Choice) bool {
 	u, booked := t.used[tap.UID]
-	return booked && u.function == c.Function && c.Until.Add(-choiceTime).Before(u.until)
+	return booked && u.function == c.Function && c.since.Before(u.until) && !sameSecond(tap.Time, u.punch.Time)
 }
+
+func sameSecond(a, b time.Time) bool { return a.Truncate(time.Second).Equal(b.Truncate(time.Second)) }
+
+// ErrTooLate says that the function of a punch cannot be taken back any more.
+var ErrTooLate = errors.New("the function of the booking cannot be taken back any more")
 
 // takeBack takes the function of a booking back: what it was without stays. Whoever had switched projects
 // wanted to go. False: it cannot be taken back any more.
 func (t *Terminal) takeBack(tap Tap, o *Outcome) bool {
 	was := t.used[tap.UID]
-	p, err := t.Queue.TakeBack(was.punch)
-	if err != nil {
-		t.Log.Warn("function not taken back", "punch", was.punch.ID, "error", err)
+	p, err := t.Queue.TakeBack(was.punch, was.plain)
+	switch {
+	case errors.Is(err, ErrTooLate):
 		return false
+	case err != nil:
+		o.Kind, o.Err = Failed, err
+		return true
 	}
-	o.TakenBack = true
+	if o.TakenBack = true; p.Project != "" {
+		o.Project = t.Projects.Name(p.Project)
+	}
 	if !was.switched {
 		o.booked(p, !t.Elsewhere.Sends())
 		return true

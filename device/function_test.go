@@ -306,7 +306,8 @@ func TestFunctionsHaveNoSecondThoughts(t *testing.T) {
 func TestKeysAndHours(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		term, d := newTerminal(t)
-		keys := make(chan Function)
+		keys := make(chan Press)
+		press := func() { keys <- Press{ShowHours, time.Now()}; synctest.Wait() }
 		term.Keys, term.Rules.Hours = keys, true
 		d.online = true
 		d.latest = func(context.Context) (Intent, time.Time, error) { return CheckIn, time.Now().Add(-time.Hour), nil }
@@ -322,8 +323,7 @@ func TestKeysAndHours(t *testing.T) {
 		var shown []Outcome
 		term.Screen = screen(func(o Outcome) { d.with(func() { shown = append(shown, o) }) })
 		tap := live(t, term)
-		keys <- ShowHours
-		synctest.Wait()
+		press()
 		tap(annas)
 		began := time.Now()
 		tap(bens)
@@ -350,8 +350,7 @@ func TestKeysAndHours(t *testing.T) {
 			<-ctx.Done()
 			return Month{}, ctx.Err()
 		}
-		keys <- ShowHours
-		synctest.Wait()
+		press()
 		tap(annas)
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
@@ -367,3 +366,18 @@ func TestKeysAndHours(t *testing.T) {
 type screen func(Outcome)
 
 func (s screen) Show(o Outcome) { s(o) }
+
+func FuzzParseFunction(f *testing.F) {
+	for _, s := range []string{"break", "project=P-101", "project=", " in ", "project=\xff"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		g, err := ParseFunction(s)
+		if err != nil {
+			return
+		}
+		if again, err := ParseFunction(string(g)); err != nil || again != g || len([]rune(g.Project())) > MaxProjectCode {
+			t.Errorf("%q is %q, and that %q, %v", s, g, again, err)
+		}
+	})
+}

@@ -62,8 +62,8 @@ var breaks = []struct {
 	hint        Hints
 }{{9 * time.Hour, 45 * time.Minute, Break45}, {6 * time.Hour, 30 * time.Minute, Break30}}
 
-// HintsOut are those of a day's work that ends at an instant.
-func HintsOut(spans []Span, end time.Time, zone *time.Location) (h Hints) {
+// HintsOut are those of a day's work that ends at an instant, or is interrupted by a break then.
+func HintsOut(spans []Span, end time.Time, zone *time.Location, interrupted bool) (h Hints) {
 	day := shift(spans, end, zone)
 	var work, paused, stretch, longest time.Duration
 	for i, s := range day {
@@ -78,7 +78,7 @@ func HintsOut(spans []Span, end time.Time, zone *time.Location) (h Hints) {
 		longest = max(longest, stretch)
 	}
 	for _, b := range breaks {
-		if work > b.work && paused < b.pause {
+		if work > b.work && paused < b.pause && !interrupted {
 			h |= b.hint
 			break
 		}
@@ -141,7 +141,7 @@ func (t *Terminal) hint(tap Tap, p *Punch, k knowledge, switched bool) {
 	switch {
 	case switched:
 	case p.Intent == CheckOut:
-		p.Hints = HintsOut(addPunch(k.spans, out), at, t.Rules.Zone)
+		p.Hints = HintsOut(addPunch(k.spans, out), at, t.Rules.Zone, p.OnBreak())
 	case k.next == CheckIn:
 		p.Hints = HintsIn(k.spans, at, t.Rules.Zone)
 	}

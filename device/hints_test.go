@@ -37,7 +37,7 @@ func TestHints(t *testing.T) {
 		"a forgotten check-out is no work":          {"2026-11-23 05:00-, 08:00-13:00", 0},
 	} {
 		spans := spansAt(t, zone, tc.spans)
-		if got := HintsOut(spans, spans[len(spans)-1].Out, zone); got != tc.want {
+		if got := HintsOut(spans, spans[len(spans)-1].Out, zone, false); got != tc.want {
 			t.Errorf("%s: %v, want %v", name, got, tc.want)
 		}
 	}

@@ -1,6 +1,7 @@
 package device
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -30,13 +31,14 @@ type Roster interface {
 //
 // Wait keeps an employee's punches here, or lets them go: while somebody may
 // still change their mind. Turn replaces a punch by one in the other direction. TakeBack
-// takes the function of a punch away, and its project.
+// puts another choice in the place of a punch's function; its error is ErrTooLate if that is not
+// possible any more.
 type Queue interface {
 	Last(EmployeeID) (p Punch, pending bool, err error)
-	Recent(EmployeeID) []Punch
+	Recent(EmployeeID) []Entry
 	Append(p Punch, soon bool) (Punch, error)
 	Switch(out, in Punch, soon bool) (Punch, error)
-	TakeBack(Punch) (Punch, error)
+	TakeBack(p Punch, plain Detail) (Punch, error)
 	Keep(tap Tap, lockout time.Duration, orphan bool) (claim int, err error)
 	Wait(e EmployeeID, yes bool)
 	Turn(Punch) (Punch, error)
@@ -111,7 +113,7 @@ type Terminal struct {
 	Rules     Rules
 	Log       *slog.Logger
 	Taps      <-chan Tap
-	Keys      <-chan Function // nil: there are none
+	Keys      <-chan Press // nil: there are none
 
 	choice Choice
 	used   map[UID]used // by the badge; those whose time is over go with the next one
@@ -127,9 +129,10 @@ func (t *Terminal) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case tap := <-t.Taps:
+			t.takePresses()
 			t.Answer(tap)
-		case f := <-t.Keys:
-			t.Press(f, time.Now())
+		case p := <-t.Keys:
+			t.press(p)
 		case <-t.second.tick:
 			t.thinkAgain()
 		case <-t.pulse.C():
@@ -151,7 +154,9 @@ func (t *Terminal) Answer(tap Tap) Outcome {
 	came := tap.Time
 	tap.Time = tap.Time.Round(0) // from here on it is what the wall clock showed
 	o, taken := t.Office.Enroll(tap)
-	if !taken {
+	if taken {
+		o.Next = t.choice.next(came)
+	} else {
 		o = t.decide(tap, choice)
 		t.finish(&o, choice, came)
 		t.startSecondThought(&o)
@@ -185,19 +190,21 @@ func (t *Terminal) finish(o *Outcome, c Choice, came time.Time) {
 	case o.Kind == Chosen:
 		f, _ := t.Roster.Function(o.Tap.UID)
 		t.choose(f, came)
-	case o.Booked(), o.Kind == Repeated, o.Kind == HoursShown:
-		t.choice = Choice{}
+	case o.Booked():
 		maps.DeleteFunc(t.used, func(uid UID, u used) bool {
 			return uid == o.Tap.UID || !came.Before(u.until.Add(choiceTime))
 		})
-		if o.Booked() && !o.TakenBack && c.Function != "" {
+		if !o.TakenBack && c.Function != "" {
 			if t.used == nil {
 				t.used = map[UID]used{}
 			}
-			t.used[o.Tap.UID] = used{c.Function, o.Punch, o.Switched, came.Add(takeBackTime)}
+			t.used[o.Tap.UID] = used{c.Function, o.Punch, o.plain, o.Switched, came.Add(takeBackTime)}
 		}
 	}
-	o.Next = t.choice.at(came)
+	if usedUp := o.Booked() || o.Kind == Repeated || o.Kind == HoursShown; usedUp && c.Function != "" {
+		t.choice = Choice{}
+	}
+	o.Next = t.choice.next(came)
 }
 
 func (t *Terminal) decide(tap Tap, c Choice) Outcome {
@@ -243,7 +250,7 @@ func (t *Terminal) lockedOut(tap Tap, last Punch, f Function) bool {
 	lockout := t.Rules.Lockout
 	if f != "" && f != last.Function {
 		lockout = min(lockout, time.Second)
-		if tap.Time.Truncate(time.Second).Equal(last.Time.Truncate(time.Second)) {
+		if sameSecond(tap.Time, last.Time) {
 			lockout = time.Second
 		}
 	}
@@ -269,9 +276,8 @@ func (t *Terminal) follow(tap Tap, o *Outcome, last Punch, pending bool) {
 		o.Switched = true
 	case p.Intent == CheckIn && k.rests:
 		o.Returned, o.Paused = true, k.paused
-		if p.Project == "" {
-			p.Project = k.project
-		}
+		p.Project = cmp.Or(p.Project, k.project)
+		o.plain.Project = k.project
 	case p.OnBreak():
 		p.Project = k.project
 	}

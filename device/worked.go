@@ -95,8 +95,9 @@ func (t *Terminal) spansOf(e EmployeeID, k knowledge) []Span {
 	heard := t.Elsewhere.Heard(e)
 	spans := heard.Spans
 	for _, p := range t.Queue.Recent(e) {
-		if !p.Stamp.Uncertain && !p.Time.Before(heard.Asked.Truncate(time.Second)) {
-			spans = addPunch(spans, p)
+		lacks := p.State == Pending || !p.Time.Before(heard.Asked.Truncate(time.Second))
+		if lacks && !p.Stamp.Uncertain {
+			spans = addPunch(spans, p.Punch)
 		}
 	}
 	return spans

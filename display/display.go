@@ -100,7 +100,7 @@ func (d *Display) Show(o device.Outcome) {
 	switch was := d.answer.Tap; {
 	case o.Update && (was.UID != o.Tap.UID || !was.Time.Equal(o.Tap.Time)):
 		// Somebody else was answered since.
-	case o.Kind == device.Chosen: // its own picture stays for as long as it counts
+	case o.Kind == device.Chosen && o.Next.Function != "": // its own picture stays for as long as it counts
 		d.answer, d.until, d.choice = o, now, o.Next
 	default:
 		d.answer, d.until = o, now.Add(d.care.AnswerTime)

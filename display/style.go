@@ -198,11 +198,11 @@ func (s Style) hours(o device.Outcome, name string) text {
 	switch m := o.Worked.Month; {
 	case o.Worked.Off:
 		return text{big: l.Function.Hours, name: name, more: l.Hours.Hidden}
-	case today == "":
-		return text{big: l.Function.Hours, name: name, more: l.Hours.Unknown}
 	case m.Known:
 		more := fmt.Sprintf(l.Hours.Month, hoursAndMinutes(m.Worked), hoursAndMinutes(m.Target))
-		return text{big: today, name: name, more: more}
+		return text{big: cmp.Or(today, l.Function.Hours), name: name, more: more}
+	case today == "":
+		return text{big: l.Function.Hours, name: name, more: l.Hours.Unknown}
 	}
 	return text{big: today, name: name}
 }

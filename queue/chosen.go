@@ -2,8 +2,8 @@ package queue
 
 import (
 	"bytes"
-	"encoding/hex"
-	"encoding/json"
+	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -18,20 +18,66 @@ import (
 // a file without it is whole.
 var chosenBucket = []byte("chosen")
 
-// chosen is what was chosen for a punch, and what became of its project. Its first field is what a salvage
-// looks for.
+// chosen is what was chosen for a punch, and what became of its project.
 type chosen struct {
 	// Of is the checksum of the punch's record: a punch that another version has made under this
 	// number has none of it.
-	Of       string                 `json:"of"`
-	Revision int                    `json:"revision"` // the highest one counts
-	Function device.Function        `json:"function,omitempty"`
-	Project  string                 `json:"project,omitempty"`
-	Hints    string                 `json:"hints,omitempty"`
-	State    device.AssignmentState `json:"state,omitempty"`
-	Timespan string                 `json:"timespan,omitempty"` // that is to get the project
-	Before   string                 `json:"before,omitempty"`   // id of the project that it had
-	Reason   string                 `json:"why,omitempty"`      // the server's words, when it was refused
+	Of       uint32
+	Revision uint64 // the highest one counts
+	Function device.Function
+	Project  string
+	Hints    string
+	State    device.AssignmentState
+	Timespan string // that is to get the project
+	Before   string // id of the project that it had
+	Reason   string // the server's words, when it was refused
+}
+
+// chosenMark is how a record begins, so that a salvage finds it: there may be many, so they are no JSON.
+const chosenMark = "chosen:1"
+
+// texts are the fields of a record that are texts, in their order.
+func (c *chosen) texts() []*string {
+	return []*string{
+		(*string)(&c.Function), &c.Project, &c.Hints, (*string)(&c.State), &c.Timespan, &c.Before, &c.Reason,
+	}
+}
+
+func (c *chosen) encode() []byte {
+	b := binary.BigEndian.AppendUint32([]byte(chosenMark), c.Of)
+	b = binary.AppendUvarint(b, c.Revision)
+	for _, text := range c.texts() {
+		b = binary.AppendUvarint(b, uint64(len(*text)))
+		b = append(b, *text...)
+	}
+	return b
+}
+
+// decodeChosen reads a record; what a later version has put behind it is left alone.
+func decodeChosen(b []byte) (c chosen, ok bool) {
+	b, ok = bytes.CutPrefix(b, []byte(chosenMark))
+	if !ok || len(b) < 4 {
+		return c, false
+	}
+	c.Of, b = binary.BigEndian.Uint32(b), b[4:]
+	number := func() (n uint64) {
+		n, size := binary.Uvarint(b)
+		if size <= 0 {
+			ok = false
+			return 0
+		}
+		b = b[size:]
+		return n
+	}
+	c.Revision = number()
+	for _, text := range c.texts() {
+		n := number()
+		if !ok || n > uint64(len(b)) {
+			return chosen{}, false
+		}
+		*text, b = string(b[:n]), b[n:]
+	}
+	return c, true
 }
 
 // open reports whether the timespan is still to get its project.
@@ -43,8 +89,8 @@ func (c chosen) detail() device.Detail {
 	return device.Detail{Function: c.Function, Project: c.Project, Hints: device.ParseHints(c.Hints)}
 }
 
-// fingerprint is what tells a punch's record from others of its number.
-func fingerprint(stored []byte) string { return hex.EncodeToString(stored[:4]) }
+// fingerprint is what tells a punch's record from others of its number: its checksum.
+func fingerprint(stored []byte) uint32 { return binary.BigEndian.Uint32(stored) }
 
 // getChosen returns what was chosen for a punch that is stored like this. What is not readable any more is
 // as if nothing was.
@@ -57,11 +103,14 @@ func getChosen(tx *bolt.Tx, k, stored []byte) (c chosen, found bool) {
 	if v == nil {
 		return c, false
 	}
-	text, err := check(k, v)
-	if err != nil || json.Unmarshal(text, &c) != nil || c.Of != fingerprint(stored) {
+	value, err := check(k, v)
+	if err != nil {
+		return c, false
+	}
+	if c, found = decodeChosen(value); c.Of != fingerprint(stored) {
 		return chosen{}, false
 	}
-	return c, true
+	return c, found
 }
 
 // putChosen stores it.
@@ -69,12 +118,8 @@ func (st *stage) putChosen(id device.PunchID, c chosen) error {
 	if _, err := st.CreateBucketIfNotExists(chosenBucket); err != nil {
 		return err
 	}
-	v, err := json.Marshal(c)
-	if err != nil {
-		return err
-	}
 	st.then(func(x *index) { x.choose(id, c) })
-	return st.put(chosenBucket, key(id), v)
+	return st.put(chosenBucket, key(id), c.encode())
 }
 
 // chooses stores what was chosen for a new punch, whose record is stored like this.
@@ -108,23 +153,20 @@ func (st *stage) noteChosen(p device.Punch) (err error) {
 	return err
 }
 
-// forgetChosen forgets what was chosen for a punch that goes.
-func (st *stage) forgetChosen(id device.PunchID) error {
+// forgetChosen forgets what was chosen for a punch that goes. A project that is still to be assigned is given up.
+func (s *Store) forgetChosen(st *stage, id device.PunchID) (err error) {
 	if bucket := st.Bucket(chosenBucket); bucket == nil || bucket.Get(key(id)) == nil {
 		return nil
 	}
-	st.then(func(x *index) { delete(x.chosen, id) })
-	return st.delete(chosenBucket, key(id))
+	if c, open := s.chosen[id]; open {
+		st.then(func(x *index) { delete(x.chosen, id) })
+		err = st.event(device.Event{Punch: id, Kind: device.EventProjectDropped, Reason: c.Project})
+	}
+	return errors.Join(err, st.delete(chosenBucket, key(id)))
 }
 
-// revise changes what was chosen for a punch; why is for the journal.
-func (s *Store) revise(st *stage, id device.PunchID, e device.Event, change func(*chosen)) error {
-	stored := storedPunch(st.Tx, id)
-	c, found := getChosen(st.Tx, key(id), stored)
-	if !found {
-		return fmt.Errorf("nothing was chosen for punch %d", id)
-	}
-	change(&c)
+// revise stores what became of a choice, and says so in the journal if the event has a kind.
+func (st *stage) revise(id device.PunchID, c chosen, e device.Event) error {
 	c.Revision++
 	if e.Kind != "" {
 		e.Punch = id
@@ -137,51 +179,71 @@ func (s *Store) revise(st *stage, id device.PunchID, e device.Event, change func
 
 // leaveProject gives up the project of a punch that is dropped.
 func (s *Store) leaveProject(st *stage, id device.PunchID) error {
-	if _, open := s.chosen[id]; !open {
+	c, open := s.chosen[id]
+	if !open {
 		return nil
 	}
-	return s.revise(st, id, device.Event{}, func(c *chosen) { c.State = device.AssignmentDropped })
+	c.State = device.AssignmentDropped
+	return st.revise(id, c, device.Event{})
 }
 
-// TakeBack takes the function of an employee's newest punch away, and its project, unless its timespan may
-// have that already. It returns the punch as it is then.
-func (s *Store) TakeBack(p device.Punch) (device.Punch, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.last[p.Employee].ID != p.ID || s.chosen[p.ID].Timespan != "" {
-		return p, fmt.Errorf("the function of punch %d cannot be taken back any more", p.ID)
-	}
-	was := p.Function
-	p.Function, p.Project = "", ""
-	err := s.commitState(func(st *stage) error {
-		st.then(func(x *index) { x.last[p.Employee] = p })
-		e := device.Event{Kind: device.EventFunctionTakenBack, Reason: string(was)}
-		return s.revise(st, p.ID, e, func(c *chosen) {
-			c.Function, c.Project = "", ""
-			if c.State != "" {
-				c.State = device.AssignmentDropped
-			}
-		})
+// choice reads what was chosen for a punch.
+func (s *Store) choice(id device.PunchID) (c chosen, err error) {
+	found := false
+	err = s.view(func(tx *bolt.Tx) error {
+		c, found = getChosen(tx, key(id), storedPunch(tx, id))
+		return nil
 	})
-	return p, err
+	if err == nil && !found {
+		err = fmt.Errorf("nothing was chosen for punch %d", id)
+	}
+	return c, err
 }
 
-// Assignments returns the projects that timespans are still to get whose check-ins Zeitstrom has, oldest
-// first and so many at most: of those that are due.
-func (s *Store) Assignments(due func(device.PunchID) bool, most int) (out []device.Assignment, err error) {
+// TakeBack puts another choice in the place of that of an employee's newest punch: the error is
+// device.ErrTooLate if it is not the newest any more, or its timespan may have the project. It returns the
+// punch as it is then.
+func (s *Store) TakeBack(p device.Punch, plain device.Detail) (device.Punch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ids := slices.Sorted(maps.Keys(s.chosen))
+	last := s.last[p.Employee]
+	c, err := s.choice(p.ID)
+	if last.ID != p.ID || err != nil || c.Timespan != "" {
+		return p, device.ErrTooLate
+	}
+	e := device.Event{Kind: device.EventFunctionTakenBack, Reason: string(last.Function)}
+	last.Function, last.Project = plain.Function, plain.Project
+	if c.Function, c.Project = plain.Function, plain.Project; c.Project == "" && c.State != "" {
+		c.State = device.AssignmentDropped
+	}
+	err = s.commitState(func(st *stage) error {
+		st.then(func(x *index) { x.last[p.Employee] = last })
+		return st.revise(p.ID, c, e)
+	})
+	return last, err
+}
+
+// Assignments returns the projects that timespans are still to get whose check-ins Zeitstrom has, so many at
+// most: of those that are due the ones that were not refused yet first, and then the oldest. Due is asked
+// with the punch's number and project only.
+func (s *Store) Assignments(due func(device.Assignment) bool, most int) (out []device.Assignment, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ids := slices.SortedFunc(maps.Keys(s.chosen), func(a, b device.PunchID) int {
+		refused := func(id device.PunchID) int { return len(s.chosen[id].Reason) }
+		return cmp.Or(cmp.Compare(min(1, refused(a)), min(1, refused(b))), cmp.Compare(a, b))
+	})
 	err = s.view(func(tx *bolt.Tx) error {
 		for _, id := range ids {
-			if s.isPending(id) || s.marks[id].State != "" || !due(id) || len(out) == most {
+			c := s.chosen[id]
+			p := device.Punch{ID: id, Detail: device.Detail{Project: c.Project}}
+			if s.isPending(id) || s.marks[id].State != "" || !due(c.assignment(p)) || len(out) == most {
 				continue
 			}
-			p, err := getPunch(tx, id)
-			if err != nil {
+			if p, err = getPunch(tx, id); err != nil {
 				return err
 			}
-			out = append(out, s.chosen[id].assignment(p))
+			out = append(out, c.assignment(p))
 		}
 		return nil
 	})
@@ -208,13 +270,16 @@ func (s *Store) Assignment(p device.Punch) (a device.Assignment, err error) {
 }
 
 // Assigning stores which timespan is to get a punch's project, and which project it had: before the first
-// try, so that a change by somebody else can be told from ours.
+// try, so that a change by somebody else can be told from ours. An error says that it is not to be tried.
 func (s *Store) Assigning(id device.PunchID, timespan, before string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.commitState(func(st *stage) error {
-		return s.revise(st, id, device.Event{}, func(c *chosen) { c.Timespan, c.Before = timespan, before })
-	})
+	c, open := s.chosen[id]
+	if !open || s.isPending(id) {
+		return fmt.Errorf("the project of punch %d is not to be assigned any more", id)
+	}
+	c.Timespan, c.Before = timespan, before
+	return s.commitState(func(st *stage) error { return st.revise(id, c, device.Event{}) })
 }
 
 // assignmentEvents are what the journal says of what became of a project.
@@ -227,12 +292,13 @@ var assignmentEvents = map[device.AssignmentState]device.EventKind{
 func (s *Store) Assigned(id device.PunchID, state device.AssignmentState, why string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if was, open := s.chosen[id]; !open || was.State == state && was.Reason == why {
+	c, open := s.chosen[id]
+	if !open || c.State == state && c.Reason == why {
 		return nil
 	}
+	c.State, c.Reason = state, why
 	return s.commitState(func(st *stage) error {
-		e := device.Event{Kind: assignmentEvents[state], Reason: why}
-		return s.revise(st, id, e, func(c *chosen) { c.State, c.Reason = state, why })
+		return st.revise(id, c, device.Event{Kind: assignmentEvents[state], Reason: why})
 	})
 }
 
@@ -247,12 +313,13 @@ func (s *Store) loadChosen(tx *bolt.Tx) error {
 		s.last[e] = withDetail(tx, p)
 	}
 	return bucket.ForEach(func(k, v []byte) error {
-		// There may be many, and few are open.
-		if len(k) != keyLen || !bytes.Contains(v, []byte(`"state":"`+device.AssignmentWaits)) &&
-			!bytes.Contains(v, []byte(`"state":"`+device.AssignmentRefused)) {
+		if len(k) != keyLen || len(v) < 4 {
 			return nil
 		}
 		id := idOf(k)
+		if c, ok := decodeChosen(v[4:]); !ok || !c.open() || s.marks[id].State == device.Dropped {
+			return nil // as most: the rest of it need not be looked at
+		}
 		if c, found := getChosen(tx, k, storedPunch(tx, id)); found {
 			s.choose(id, c)
 		}

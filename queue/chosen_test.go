@@ -31,7 +31,7 @@ func chose(t testing.TB, s *Store, n int, i device.Intent, at time.Time, d devic
 // assignments are those that are due.
 func assignments(t testing.TB, s *Store) []device.Assignment {
 	t.Helper()
-	all, err := s.Assignments(func(device.PunchID) bool { return true }, 100)
+	all, err := s.Assignments(func(device.Assignment) bool { return true }, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestAssignments(t *testing.T) {
 	if got := assignments(t, s); len(got) != 1 || got[0].Timespan != "span-1" || got[0].Before != "before" {
 		t.Errorf("after a restart: %+v", got)
 	}
-	if _, err := s.TakeBack(find(s, p.ID)); err == nil {
+	if _, err := s.TakeBack(find(s, p.ID), device.Detail{}); err == nil {
 		t.Error("what was tried was taken back")
 	}
 	must(t, s.Assigned(p.ID, device.AssignmentRefused, "no such project"))
@@ -201,16 +201,16 @@ func TestAssignments(t *testing.T) {
 func TestTakeBack(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "queue.db"))
 	p := chose(t, s, 1, device.CheckOut, eight, device.Detail{Function: device.TakeBreak, Project: "P-1"})
-	back, err := s.TakeBack(p)
+	back, err := s.TakeBack(p, device.Detail{})
 	last, _, _ := s.Last(employee(1))
 	if err != nil || back.OnBreak() || last.OnBreak() || find(s, p.ID).Detail != (device.Detail{}) {
 		t.Errorf("%+v, %+v, %v", back, last, err)
 	}
 	in := chose(t, s, 1, device.CheckIn, eight.Add(time.Hour), onP101)
-	if _, err := s.TakeBack(p); err == nil {
+	if _, err := s.TakeBack(p, device.Detail{}); err == nil {
 		t.Error("that of an older punch was taken back")
 	}
-	if _, err := s.TakeBack(in); err != nil || s.Stats().Assigning != 0 {
+	if _, err := s.TakeBack(in, device.Detail{}); err != nil || s.Stats().Assigning != 0 {
 		t.Errorf("%v, %+v", err, s.Stats())
 	}
 	if got := events(t, s); !slices.Contains(got, "1 function taken back: break") ||
@@ -299,15 +299,16 @@ func TestChosenIsSalvaged(t *testing.T) {
 func TestRecent(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "queue.db")
 	s := open(t, path)
-	for i := range 20 {
+	for i := range 40 {
 		must(t, appended(s, punch(1, []device.Intent{device.CheckIn, device.CheckOut}[i%2],
-			eight.Add(time.Duration(i)*time.Minute))))
+			eight.Add(time.Duration(i)*3*time.Hour))))
 	}
-	must(t, s.Quarantine(find(s, 20), "no"), s.Drop("", 20, "because"))
+	must(t, s.Deliver(find(s, 1)), s.Deliver(find(s, 39)), s.Quarantine(find(s, 40), "no"), s.Drop("", 40, "because"))
 	for range 2 {
 		got := s.Recent(employee(1))
-		if n := len(got); n != mostRecent-1 || got[0].ID != 9 || got[n-1].ID != 19 ||
-			!got[n-1].Time.Equal(eight.Add(18*time.Minute)) || got[n-1].Intent != device.CheckIn {
+		if n := len(got); n != 24 || got[0].ID != 16 || got[n-1].ID != 39 || got[n-1].State != device.Delivered ||
+			!got[n-1].Time.Equal(eight.Add(38*3*time.Hour)) || got[n-1].Intent != device.CheckIn ||
+			got[n-2].State != device.Pending {
 			t.Errorf("%d: %+v", n, got)
 		}
 		must(t, s.Close())

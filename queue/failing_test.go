@@ -102,11 +102,13 @@ var chosenDecisions = func() []decision {
 			return err
 		}},
 		{"take back", comes, func(s *Store) error {
-			_, err := s.TakeBack(find(s, 6))
+			_, err := s.TakeBack(find(s, 6), device.Detail{})
 			return err
 		}},
-		{"assigning", func(s *Store) error { return errors.Join(comes(s), s.Deliver(find(s, 6)), s.save(nil)) },
-			func(s *Store) error { return s.Assigning(6, "span-1", "other") }},
+		{
+			"assigning", func(s *Store) error { return errors.Join(comes(s), s.Deliver(find(s, 6)), s.save(nil)) },
+			func(s *Store) error { return s.Assigning(6, "span-1", "other") },
+		},
 		{"assigned", assigning, func(s *Store) error { return s.Assigned(6, device.AssignmentDone, "span-1") }},
 		{"project refused", assigning, func(s *Store) error { return s.Assigned(6, device.AssignmentRefused, "no") }},
 		{"drop with a project", func(s *Store) error {

@@ -85,15 +85,20 @@ func (x *index) append(p device.Punch) {
 		x.lanes[p.Employee] = append(x.lanes[p.Employee], newPending(p))
 	}
 	recent := append(x.recent[p.Employee], newPending(p))
-	if len(recent) > mostRecent {
-		recent = slices.Delete(recent, 0, len(recent)-mostRecent)
+	old := max(0, len(recent)-mostRecent)
+	for recent[old].time < p.Time.Add(-recentTime).UnixNano() {
+		old++
 	}
-	x.recent[p.Employee] = recent
+	x.recent[p.Employee] = slices.Delete(recent, 0, old)
 	x.time(p)
 }
 
-// mostRecent is how many punches of each employee are kept in memory, for the hours of a day.
-const mostRecent = 12
+// The newest punches of each employee are kept in memory, for the hours of a day: those of so long, and so many
+// at most.
+const (
+	recentTime = 72 * time.Hour
+	mostRecent = 64
+)
 
 // older takes a punch in that was there before those that it knows. Loaded must follow the
 // oldest.
@@ -111,7 +116,8 @@ func (x *index) older(p device.Punch) {
 		e.ambiguous = x.attempted.has(p.ID) && !p.Stamp.Uncertain // that one was not sent
 		x.lanes[p.Employee] = append(x.lanes[p.Employee], e)
 	}
-	if recent := x.recent[p.Employee]; len(recent) < mostRecent {
+	if recent := x.recent[p.Employee]; len(recent) == 0 || len(recent) < mostRecent &&
+		p.Time.Add(recentTime).UnixNano() >= recent[0].time {
 		x.recent[p.Employee] = append(recent, newPending(p))
 	}
 	x.time(p)

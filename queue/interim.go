@@ -137,6 +137,7 @@ func (s *Store) copyTo(st *stage, older *Store) error {
 			p := *e.Punch
 			failed = st.punch(historyBucket, p)
 			if c, found := getChosen(tx, key(p.ID), storedPunch(tx, p.ID)); found { // with what became of it
+				c.Of = fingerprint(storedPunch(st.Tx, p.ID)) // a time that was set has changed the record
 				failed = errors.Join(failed, st.putChosen(p.ID, c))
 			}
 			if before := older.last[p.Employee]; failed == nil && !joined[p.Employee] && before.Contradicts(p) {

@@ -76,7 +76,7 @@ func (s *Store) prune(st *stage, cutoff time.Time) (forgotten int, err error) {
 		base.punch, base.n = p.ID, 0
 		if state := s.entry(p).State; state == device.Delivered || state == device.Dropped {
 			forgotten++
-			err = errors.Join(st.putMark(p.ID, mark{}), st.delete(timesBucket, k), st.forgetChosen(p.ID))
+			err = errors.Join(st.putMark(p.ID, mark{}), st.delete(timesBucket, k), s.forgetChosen(st, p.ID))
 		} else {
 			err = st.set(asideBucket, k, append(stored, base.head[:]...))
 		}

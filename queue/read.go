@@ -23,19 +23,22 @@ func (s *Store) Last(e device.EmployeeID) (p device.Punch, lacks bool, err error
 	return p, s.lacks(e), nil
 }
 
-// Recent returns the newest punches that this clock made for an employee and that count, by their times;
-// those for a day's hours.
-func (s *Store) Recent(e device.EmployeeID) (punches []device.Punch) {
+// Recent returns the newest punches that this clock made for an employee and that count, by their times; those
+// for a day's hours. They are Pending or Delivered.
+func (s *Store) Recent(e device.EmployeeID) (punches []device.Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.recent[e] {
-		p := r.punch(e)
+		p := device.Entry{Punch: r.punch(e), State: device.Delivered}
 		p.Stamp.Uncertain = s.untimed.has(r.id)
+		if s.isPending(r.id) || s.marks[r.id].State == device.Quarantined {
+			p.State = device.Pending
+		}
 		if s.marks[r.id].State != device.Dropped {
 			punches = append(punches, p)
 		}
 	}
-	slices.SortStableFunc(punches, func(a, b device.Punch) int { return a.Time.Compare(b.Time) })
+	slices.SortStableFunc(punches, func(a, b device.Entry) int { return a.Time.Compare(b.Time) })
 	return punches
 }
 

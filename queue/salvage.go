@@ -60,6 +60,9 @@ func Scan(alive func(), files ...string) (next device.PunchID, last []device.Und
 	}
 	for _, id := range newest {
 		p, _ := w.punch(id)
+		if c, found := w.chosenFor(id); found {
+			p.Detail = c.detail()
+		}
 		last = append(last, device.Undelivered{Punch: p, Ambiguous: !w.settled.has(id)})
 	}
 	return w.next, last, nil
@@ -166,9 +169,13 @@ func (w *wreck) judge(found *Salvaged) {
 			w.settled = w.settled.minus(id)
 		}
 	}
-	if proven := w.provenWhere(w.newest); proven > 0 && w.newest > proven && !w.settled.has(w.newest) {
-		w.contradictory[w.newest] = "whether this booking was confirmed at the door is not known: " +
-			"the damaged file ends with it"
+	if proven := w.provenWhere(w.newest); proven > 0 {
+		for id := range w.ids() { // a commit may have several
+			if id > proven && !w.settled.has(id) {
+				w.contradictory[id] = "whether this booking was confirmed at the door is not known: " +
+					"the damaged file ends with it"
+			}
+		}
 	}
 	for id, why := range w.contradictory {
 		if !w.settled.has(id) {

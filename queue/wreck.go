@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"iter"
 	"maps"
+	"math"
 	"os"
 	"slices"
 	"time"
@@ -33,13 +34,15 @@ type wreck struct {
 	settled       ranges
 	times         map[device.PunchID][]byte // repaired ones, as they were stored
 	unclaimed     map[tapKey]device.UnclaimedTap
-	chosen        map[chosenKey]chosen
+	chosen        map[device.PunchID]*chosenBlock // by the punch's number divided by blockSize
 }
 
-// chosenKey is the punch for which something was chosen: its number, and the fingerprint of its record.
-type chosenKey struct {
-	id device.PunchID
-	of string
+// chosenBlock is where choices were found.
+type chosenBlock [blockSize]struct {
+	at       uint64 // file and offset, 0: none
+	of       uint32
+	revision uint32
+	size     uint16
 }
 
 // block is where punches were found: that of a million takes a few megabytes.
@@ -62,7 +65,7 @@ func newWreck(alive func(), files []string) (*wreck, error) {
 		alive: alive, blocks: map[device.PunchID]*block{}, next: 1, contradictory: map[device.PunchID]string{},
 		marks: map[device.PunchID]mark{}, times: map[device.PunchID][]byte{},
 		unclaimed: map[tapKey]device.UnclaimedTap{},
-		reopened:  map[device.PunchID]device.Event{}, chosen: map[chosenKey]chosen{},
+		reopened:  map[device.PunchID]device.Event{}, chosen: map[device.PunchID]*chosenBlock{},
 	}
 	for _, file := range files {
 		if err := w.add(file); err != nil {
@@ -161,14 +164,9 @@ func (w *wreck) search(content []byte, file int, at int64) {
 			}
 		}
 	}
-	for key, value := range texts(content, `{"of":"`) {
-		var c chosen
-		if json.Unmarshal(value, &c) == nil {
-			k := chosenKey{idOf(key), c.Of}
-			if c.Revision >= w.chosen[k].Revision {
-				w.chosen[k] = c
-			}
-		}
+	for key, value := range texts(content, chosenMark) {
+		// Both are parts of the content, which ends where they could.
+		w.foundChosen(idOf(key), value, uint64(file)<<fileShift|uint64(at+int64(cap(content)-cap(key))+1))
 	}
 	for _, value := range eventsIn(content) {
 		var e device.Event
@@ -249,11 +247,39 @@ func (w *wreck) punch(id device.PunchID) (device.Punch, bool) {
 	return w.read(w.blocks[id/blockSize][id%blockSize].at)
 }
 
+// foundChosen notes where a choice is. If there are several of one punch the newest counts.
+func (w *wreck) foundChosen(id device.PunchID, value []byte, at uint64) {
+	c, ok := decodeChosen(value)
+	if !ok || len(value) > math.MaxUint16 {
+		return
+	}
+	b := w.chosen[id/blockSize]
+	if b == nil {
+		b = &chosenBlock{}
+		w.chosen[id/blockSize] = b
+	}
+	slot := &b[id%blockSize]
+	if slot.at == 0 || slot.of != c.Of || uint64(slot.revision) <= c.Revision {
+		slot.at, slot.of, slot.revision, slot.size = at, c.Of, uint32(c.Revision), uint16(len(value))
+	}
+}
+
 // chosenFor returns what was chosen for a punch that was found.
 func (w *wreck) chosenFor(id device.PunchID) (c chosen, found bool) {
-	sum := binary.BigEndian.AppendUint32(nil, w.blocks[id/blockSize][id%blockSize].sum)
-	c, found = w.chosen[chosenKey{id, fingerprint(sum)}]
-	return c, found
+	b := w.chosen[id/blockSize]
+	if b == nil || b[id%blockSize].at == 0 {
+		return c, false
+	}
+	slot := b[id%blockSize]
+	record := make([]byte, keyLen+4+int(slot.size))
+	if _, err := w.files[slot.at>>fileShift].ReadAt(record, int64(slot.at&(1<<fileShift-1))-1); err != nil {
+		return c, false
+	}
+	value, err := check(record[:keyLen], record[keyLen:])
+	if err != nil || slot.of != w.blocks[id/blockSize][id%blockSize].sum {
+		return c, false
+	}
+	return decodeChosen(value)
 }
 
 // texts yields the whole records whose value is JSON that begins like this, with

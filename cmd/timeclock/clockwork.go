@@ -65,7 +65,7 @@ func newClock(k clock.Kernel, cfg config.Config, d *disk, log *slog.Logger, x ex
 	r.Examine = check.whole
 
 	taps := make(chan device.Tap, 64) // a shift's start while the disk is slow
-	pressed := make(chan device.Function, 1)
+	pressed := make(chan device.Press, 8)
 	r.Keys = keysOf(cfg, pressed, log)
 	source, chip := readerSource(cfg)
 	c.chip = chip

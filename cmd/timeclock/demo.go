@@ -178,6 +178,7 @@ func newDemo(
 		zeitstrom: &zeitstromtest.Server{Token: demoToken},
 	}
 	d.zeitstrom.SetPeople(d.company.people)
+	d.zeitstrom.SetProjects([]zeitstromtest.Project{demoProject})
 	d.zeitstrom.SetEmployees(d.company.known())
 	d.network.handler, d.network.address = d.zeitstrom, api
 	if err := d.network.up(); err != nil {
@@ -260,6 +261,12 @@ func (c *sample) fill(d *daemon) error {
 	if _, err := d.rooms.Roster.Import(&list, o); err != nil {
 		return err
 	}
+	for _, f := range demoFunctions {
+		uid, err := device.ParseUID(f.uid)
+		if err := errors.Join(err, d.rooms.Roster.SetFunction(uid, f.function)); err != nil {
+			return err
+		}
+	}
 	for _, p := range c.past {
 		if _, err := d.queue.Append(p, false); err != nil {
 			return err
@@ -293,9 +300,9 @@ func (d *demo) tap(uid device.UID) {
 	}
 }
 
-// Show implements device.Screen: a line per tap.
+// Show implements device.Screen: a line per tap. The hours come with the month's.
 func (d *demo) Show(o device.Outcome) {
-	if o.Update {
+	if o.Awaits || o.Update && o.Kind != device.HoursShown {
 		return
 	}
 	d.mu.Lock()

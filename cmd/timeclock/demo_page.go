@@ -49,7 +49,24 @@ func (d *demo) badges(words map[string]string) []demoBadge {
 	for _, b := range d.company.badges[:atTheDoor] {
 		all = append(all, demoBadge{b.UID.Hex(), b.Employee.Name, fmt.Sprintf(words["bytes"], b.UID.Size())})
 	}
+	for _, f := range demoFunctions {
+		all = append(all, demoBadge{f.uid, words[f.word], words["function"]})
+	}
 	return append(all, demoBadge{"9C44E201", words["nobody"], words["unknown"]})
+}
+
+// demoFunctions are the demo's function badges, with the keys of what they are called.
+var demoFunctions = []struct {
+	uid, word string
+	function  device.Function
+}{
+	{"5AF00001", "break", device.TakeBreak},
+	{"5AF00002", "hours", device.ShowHours},
+	{"5AF00003", "project", "project=P-101"},
+}
+
+var demoProject = zeitstromtest.Project{
+	ID: "5e6f7a8b-9c0d-4e1f-8a2b-3c4d5e6f7a8b", Name: "Fit-out north", Code: "P-101",
 }
 
 // handler serves the device at /demo, and beside it the admin's page. Whoever types the bare address

@@ -213,6 +213,11 @@ func TestDemoInBrowser(t *testing.T) {
 			gone(joergIn),
 		}},
 		{"mend the network", []step{click(`[data-switch="network"]`), see(joergIn)}},
+		{"choose a break", []step{click(`[data-uid="5AF00001"]`), shows("Break: your badge, please")}},
+		{"take it", []step{
+			see(`[data-uid="04A100015D6E80"]:not(.held)`), click(`[data-uid="04A100015D6E80"]`),
+			shows("Break, Jörg Weiß: since"),
+		}},
 		{"kill the reader", []step{click(`[data-switch="reader"]`), see(`#reader.dead`)}},
 	})
 	tap := func() { // each has its line, also without an answer; a badge on its way could be missed by the click

@@ -143,7 +143,7 @@ func signalPins(cfg config.Config) (pins display.Pins, missing error) {
 }
 
 // keysOf are the push-buttons that are wired. The clock goes on without those whose pins are not there.
-func keysOf(cfg config.Config, to chan<- device.Function, log *slog.Logger) *keys.Keys {
+func keysOf(cfg config.Config, to chan<- device.Press, log *slog.Logger) *keys.Keys {
 	var wired []keys.Key
 	var missing error
 	for _, k := range cfg.Keys {

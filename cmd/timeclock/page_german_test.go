@@ -46,13 +46,14 @@ func speaksGerman(t *testing.T, where, page string, allowed ...string) {
 func TestPageIsGerman(t *testing.T) {
 	t.Parallel()
 	d, address, company, p := startCompany(t, 40, 20)
+	choose(t, d, company)
 	admin := visit(t, address)
 	admin.pair(d.page.Code())
 	csrf := admin.csrf()
 	admin.post("/language/de", url.Values{"back": {"/"}})
 	pages := []string{
 		"/", "/in", "/in/roll", "/badges", "/badges?q=nobody+at+all", "/badges/give", "/badges/import", "/unclaimed",
-		"/bookings", "/bookings?state=quarantined", "/days", "/corrections", "/corrections?who=xyz",
+		"/bookings", "/bookings?state=quarantined", "/days", "/hints", "/corrections", "/corrections?who=xyz",
 		"/corrections?e=" + string(company.badges[forgetful].Employee.ID), "/device", "/data", "/data/council",
 		"/data/person?e=" + string(company.badges[3].Employee.ID),
 	}
@@ -92,6 +93,12 @@ func TestPageIsGerman(t *testing.T) {
 	wrong("/badges/add", url.Values{"uid": {uid}, "who": {""}}, "ein Feld des Formulars ist leer")
 	wrong("/badges/add", url.Values{"uid": {badgeOf(9).Hex()}, "who": {"müller"}, "until": {"soon"}}, "ist kein Tag")
 	wrong("/badges/add", url.Values{"uid": {badgeOf(9).Hex()}, "who": {"xyzzy"}}, "Kein Mitarbeiter heißt „xyzzy“")
+	wrong("/badges/function", url.Values{"function": {"break"}, "uid": {uid}}, "ein Funktionsausweis gehört niemandem")
+	wrong("/badges/function", url.Values{"function": {"project"}, "project": {"P-999"}, "uid": {badgeOf(98).Hex()}},
+		"kein Projekt bei Zeitstrom hat den Code P-999: es gibt P-101")
+	wrong("/badges/function", url.Values{"function": {"project"}, "uid": {badgeOf(98).Hex()}}, "ein Projekt hat einen Code")
+	wrong("/badges/function/end", url.Values{"uid": {badgeOf(98).Hex()}}, "ist kein Funktionsausweis")
+	wrong("/badges/add", url.Values{"uid": {demoFunctions[0].uid}, "who": {"1002"}}, "ist ein Funktionsausweis")
 	wrong("/badges/remove", url.Values{"uid": {badgeOf(99).Hex()}}, "steht nicht in der Ausweisliste")
 	wrong("/badges/undo", url.Values{}, "rückgängig")
 	wrong("/badges/sync", url.Values{}, "0 nicht übernommen")

@@ -39,11 +39,34 @@ func startCompany(t *testing.T, n, withBadges int) (d *daemon, address string, c
 	}
 	p.cfg.Door.Name, p.cfg.Door.Company = sampleDoor, sampleCompany
 	p.cfg.Zeitstrom.AdminTokenFile = p.cfg.Zeitstrom.TokenFile
+	p.cfg.Terminal.Hints = "de"
+	p.api.server.SetProjects([]zeitstromtest.Project{demoProject})
 	d, address = startPage(t, p)
 	if err := company.fill(d); err != nil {
 		t.Fatal(err)
 	}
 	return d, address, company, p
+}
+
+// choose makes bookings of the company's last employee for which something was chosen.
+func choose(t *testing.T, d *daemon, company *sample) {
+	t.Helper()
+	e := company.badges[len(company.badges)-2].Employee.ID
+	at := time.Now().Add(-4 * time.Hour)
+	for i, detail := range []device.Detail{
+		{Function: "project=P-101", Project: "P-101", Hints: device.ShortRest},
+		{Function: device.TakeBreak, Project: "P-101", Hints: device.SixAtOnce},
+		{Function: "project=P-999", Project: "P-999"},
+		{Hints: device.TenHours | device.Break45 | device.Break30},
+	} {
+		p := device.Punch{
+			Employee: e, Intent: []device.Intent{device.CheckIn, device.CheckOut}[i%2],
+			Time: at.Add(time.Duration(i) * time.Hour), Detail: detail,
+		}
+		if _, err := d.queue.Append(p, false); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // look is how a page is looked at.
@@ -112,6 +135,7 @@ func TestPageWalk(t *testing.T) {
 	ctx := browser(t)
 	axe := axeCore(t)
 	d, address, company, p := startCompany(t, 300, 280)
+	choose(t, d, company)
 	p.tap(t, d, 0)
 	if _, err := d.rooms.Bring(t.Context(), badgeOf(77)); err != nil {
 		t.Fatal(err)
@@ -130,7 +154,8 @@ func TestPageWalk(t *testing.T) {
 	}
 	pages := []string{
 		"/", "/in", "/in/roll", "/badges", "/badges?q=muller&sort=badge", "/badges/give", "/badges/import",
-		"/unclaimed", "/bookings", "/bookings?state=quarantined", "/days", "/corrections", "/corrections?who=anna",
+		"/unclaimed", "/bookings", "/bookings?state=quarantined", "/days", "/hints", "/corrections",
+		"/corrections?who=anna",
 		"/corrections?e=" + string(forgot), "/device", "/data", "/data/council", "/data/person?e=" + string(forgot),
 	}
 	click := chromedp.Click[string]

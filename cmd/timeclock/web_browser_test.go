@@ -35,6 +35,7 @@ func TestPageInBrowser(t *testing.T) {
 		";Cem Kaya\n")
 	p.api.server.SetEmployees([]string{string(employeeOf(0)), string(employeeOf(11)), string(employeeOf(13))})
 	p.api.server.SetPeople([]zeitstromtest.Employee{{ID: string(employeeOf(13)), FirstName: "Dana", LastName: "Lang"}})
+	p.api.server.SetProjects([]zeitstromtest.Project{demoProject})
 	bring := func(hex string) step {
 		return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 			uid, err := device.ParseUID(hex)
@@ -101,6 +102,26 @@ func TestPageInBrowser(t *testing.T) {
 			says("Hold the new badge for Dana Lang"), bring("0E0E0E0E"),
 			says("Badge 0E0E0E0E belongs to Dana Lang now."),
 		}},
+		{"a function badge, by its number", []step{
+			open("/badges"), set(`#functions select`, "project"), keys(`#functions input[name=project]`, "P-999"),
+			keys(`#functions input[name=uid]`, "F0000001"), click(`#functions button.main`),
+			says("no project at Zeitstrom has the code P-999: there are P-101"),
+			see(`#functions input[name=uid][value="F0000001"]`), set(`#functions input[name=project]`, "P-101"),
+			click(`#functions button.main`), says("Badge F0000001 is a function badge now: project Fit-out north (P-101)"),
+			see(`#functions button[aria-label="Remove F0000001"]`),
+		}},
+		{"another one, at the reader", []step{
+			set(`#functions select`, "break"), click(`#functions button[formaction]`),
+			says("Hold the new badge for break to the reader"), bring("F0000002"),
+			says("Badge F0000002 is a function badge now: break"),
+		}},
+		{"used at the door, and seen on the page", []step{
+			open("/"), bring("F0000001"), bring("0E0E0E0E"), see(`//td[contains(., "Fit-out north (P-101)")]`),
+		}},
+		{"and an ordinary badge again", []step{
+			open("/badges"), click(`#functions button[aria-label="Remove F0000002"]`),
+			says("Badge F0000002 is an ordinary badge again."),
+		}},
 		{
 			"a lost badge is blocked",
 			[]step{
@@ -159,7 +180,8 @@ func TestPageInBrowser(t *testing.T) {
 	accessible(ctx, t, axe, "/login")
 
 	devicetest.Eventually(t, func() error {
-		return journalSays(d, "paired: admin set", "badges imported", "badge enrolled", "badge blocked",
-			"badge removed", "badge added", "badge added", "claimed", "taps claimed", "released")
+		return journalSays(d, "paired: admin set", "badges imported", "badge enrolled", "function badge",
+			"function badge", "function badge removed", "badge blocked", "badge removed", "badge added", "badge added",
+			"claimed", "taps claimed", "released")
 	})
 }

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"timeclock/device"
 	"timeclock/device/durable"
@@ -29,16 +29,20 @@ type FunctionBadge struct {
 	Function device.Function
 }
 
-// readFunctions reads the file; lost is how many of its lines are not what was written.
-func readFunctions(path string) (functions map[device.UID]device.Function, lost int) {
+// readFunctions reads the file; lost is how many of its lines are not what was written. An error says that it is
+// there, and cannot be read.
+func readFunctions(path string) (functions map[device.UID]device.Function, lost int, err error) {
 	functions = map[device.UID]device.Function{}
 	content, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return functions, 0
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return functions, 0, nil
+	case err != nil:
+		return functions, 0, err
 	}
-	rows, readErr := readTable(content)
-	if err != nil || readErr != nil || len(rows) == 0 {
-		return functions, 1
+	rows, noTable := readTable(content)
+	if noTable != nil || len(rows) == 0 || !slices.Equal(rows[0].fields, functionColumns) {
+		return functions, 1, nil //nolint:nilerr // it is said
 	}
 	for _, row := range rows[1:] {
 		if !matches(row.fields, len(functionColumns)-1) {
@@ -53,7 +57,7 @@ func readFunctions(path string) (functions map[device.UID]device.Function, lost 
 		}
 		functions[uid] = f
 	}
-	return functions, lost
+	return functions, lost, nil
 }
 
 func encodeFunctions(functions map[device.UID]device.Function) []byte {
@@ -101,7 +105,10 @@ func (r *Roster) SetFunction(uid device.UID, f device.Function) error {
 			Remedy: device.RemoveFirst,
 		}
 	}
-	next := maps.Clone(*r.functions.Load())
+	next, err := r.functionsOnDisk()
+	if err != nil {
+		return fmt.Errorf("function badge not changed: %w", err)
+	}
 	if _, is := next[uid]; !is && f == "" {
 		return fmt.Errorf("badge %s is no function badge", uid.Hex())
 	}
@@ -113,6 +120,17 @@ func (r *Roster) SetFunction(uid device.UID, f device.Function) error {
 	}
 	r.functions.Store(&next)
 	return nil
+}
+
+// functionsOnDisk reads the file anew before it is replaced: it may not have been readable at the start. One that is
+// damaged is set aside.
+func (r *Roster) functionsOnDisk() (map[device.UID]device.Function, error) {
+	path := functionsPath(r.path)
+	functions, lost, err := readFunctions(path)
+	if err == nil && lost > 0 {
+		err = os.Rename(path, path+damagedSuffix+time.Now().UTC().Format("20060102T150405.000000Z"))
+	}
+	return functions, err
 }
 
 // notFunction refuses a function badge where one that belongs to somebody is wanted.

@@ -81,7 +81,7 @@ func (p *Projects) find(is func(device.Project) bool) (x device.Project) {
 }
 
 func (p *Projects) byCode(code string) device.Project {
-	return p.find(func(x device.Project) bool { return code != "" && strings.EqualFold(x.Code, code) })
+	return p.find(func(x device.Project) bool { return code != "" && x.Code == code })
 }
 
 // Name implements device.Projects.
@@ -97,8 +97,8 @@ func (p *Projects) Code(id string) string {
 	return p.find(func(x device.Project) bool { return strings.EqualFold(x.ID, id) }).Code
 }
 
-// ID is that of the project with a code; empty: not known.
-func (p *Projects) ID(code string) string { return p.byCode(code).ID }
+// ID is that of the project with a code, empty if there is none; listed says whether any project is known.
+func (p *Projects) ID(code string) (id string, listed bool) { return p.byCode(code).ID, p.known() }
 
 // Check refuses a code that no project has, if that is known.
 func (p *Projects) Check(code string) error {
@@ -135,12 +135,14 @@ func (p *Projects) Fresh(ctx context.Context) error {
 	}
 	all, err := p.ask(ctx)
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.failed, p.tried = err, time.Now()
+	if err == nil {
+		p.all, p.at = all, time.Now()
+	}
+	p.mu.Unlock() // taps do not wait for the disk
 	if err != nil {
 		return err
 	}
-	p.all, p.at = all, time.Now()
 	content, err := json.Marshal(all)
 	if err == nil {
 		err = durable.WriteFile(p.path, content)

@@ -55,9 +55,12 @@ func Open(path string) *Roster {
 // read reads both files.
 func (r *Roster) read() {
 	badges, damage := r.load()
-	functions, lost := readFunctions(functionsPath(r.path))
+	functions, lost, err := readFunctions(functionsPath(r.path))
+	if err != nil {
+		lost = 1
+	}
 	if lost > 0 {
-		problem := fmt.Sprintf("%d function badges could not be read in %s: make them anew", lost,
+		problem := fmt.Sprintf("%d lines with function badges could not be read in %s: make them anew", lost,
 			functionsPath(r.path))
 		damage.Problem = strings.TrimPrefix(damage.Problem+"; "+problem, "; ")
 	}
@@ -118,12 +121,12 @@ func sortBadges(badges []device.Badge) {
 // Add gives a badge to an employee. A badge that belongs to somebody else is
 // refused, unless it is to be moved.
 func (r *Roster) Add(b device.Badge, move bool) (Action, error) {
+	r.writing.Lock()
+	defer r.writing.Unlock()
 	b, err := r.byHand(b)
 	if err != nil {
 		return Refused, err
 	}
-	r.writing.Lock()
-	defer r.writing.Unlock()
 	was, known := r.all()[b.UID]
 	switch owner := was.Employee; {
 	case known && owner.ID != b.Employee.ID && !move:
@@ -147,7 +150,8 @@ func (r *Roster) Add(b device.Badge, move bool) (Action, error) {
 	return action, r.replace(next, r.Damage())
 }
 
-// byHand is a badge that somebody gives out here, checked.
+// byHand is a badge that somebody gives out here, checked. The map must be locked: nobody makes it a function badge
+// meanwhile.
 func (r *Roster) byHand(b device.Badge) (_ device.Badge, err error) {
 	b.Origin = device.ByHand
 	if b.From, err = parseDay(b.From); err != nil {
@@ -162,11 +166,11 @@ func (r *Roster) byHand(b device.Badge) (_ device.Badge, err error) {
 // Renew gives an employee a new badge and blocks the old ones, in one step: the
 // way a lost badge is replaced.
 func (r *Roster) Renew(b device.Badge) (blocked []device.Badge, err error) {
+	r.writing.Lock()
+	defer r.writing.Unlock()
 	if b, err = r.byHand(b); err != nil {
 		return nil, err
 	}
-	r.writing.Lock()
-	defer r.writing.Unlock()
 	if was, known := r.all()[b.UID]; known {
 		return nil, fmt.Errorf("badge %s belongs to %s (%s) already: a new one is needed", b.UID.Hex(),
 			was.Employee.Name, was.Employee.ID)

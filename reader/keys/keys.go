@@ -28,8 +28,11 @@ type Key struct {
 type Keys struct {
 	keys  []Key
 	found error
-	to    chan<- device.Function
+	to    chan<- device.Press
 	log   *slog.Logger
+
+	mu     sync.Mutex
+	failed error // why keys that are there cannot be read
 }
 
 // Times of a key.
@@ -41,7 +44,7 @@ const (
 )
 
 // New makes the task. Found says why a key that should be there is missing; the others work without it.
-func New(keys []Key, found error, to chan<- device.Function, log *slog.Logger) *Keys {
+func New(keys []Key, found error, to chan<- device.Press, log *slog.Logger) *Keys {
 	return &Keys{keys: keys, found: found, to: to, log: log}
 }
 
@@ -49,8 +52,10 @@ func (k *Keys) String() string { return "keys" }
 
 // Problem says why a key does not work; empty if all do, or there is none.
 func (k *Keys) Problem() string {
-	if k.found != nil {
-		return k.found.Error()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := errors.Join(k.found, k.failed); err != nil {
+		return err.Error()
 	}
 	return ""
 }
@@ -62,6 +67,9 @@ func (k *Keys) Run(ctx context.Context) error {
 		watching.Go(func() {
 			if err := k.watch(ctx, key); !errors.Is(err, context.Canceled) {
 				k.log.Error("a key does not work, the clock goes on without", "key", key.Pin.String(), "error", err)
+				k.mu.Lock()
+				defer k.mu.Unlock()
+				k.failed = errors.Join(k.failed, err)
 			}
 		})
 	}
@@ -82,7 +90,7 @@ func (k *Keys) watch(ctx context.Context, key Key) error {
 			return err
 		}
 		select {
-		case k.to <- key.Function:
+		case k.to <- device.Press{Function: key.Function, Time: time.Now()}:
 		default: // the clock is busy, and whoever presses sees that nothing happens
 		}
 	}

@@ -87,7 +87,7 @@ func (b *button) press(held time.Duration) {
 func watched(t *testing.T, f func(brk, out *button, chosen func() string)) {
 	synctest.Test(t, func(t *testing.T) {
 		brk, out := newButton(), newButton()
-		to := make(chan device.Function, 16)
+		to := make(chan device.Press, 16)
 		k := New([]Key{{brk, device.TakeBreak}, {out, device.GoOut}}, nil, to, slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
@@ -104,7 +104,7 @@ func watched(t *testing.T, f func(brk, out *button, chosen func() string)) {
 			synctest.Wait()
 			var all []string
 			for len(to) > 0 {
-				all = append(all, string(<-to))
+				all = append(all, string((<-to).Function))
 			}
 			return strings.Join(all, " ")
 		})
@@ -153,7 +153,7 @@ func TestHeldAtTheStartAndWithoutEdges(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newButton()
 			b.level, b.blind = gpio.Low, blind
-			to := make(chan device.Function, 16)
+			to := make(chan device.Press, 16)
 			k := New([]Key{{b, device.ComeIn}}, nil, to, slog.New(slog.DiscardHandler))
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error)
@@ -182,7 +182,7 @@ func TestTrouble(t *testing.T) {
 		bad, good := newButton(), newButton()
 		bad.fault = errors.New("busy")
 		var log strings.Builder
-		to := make(chan device.Function, 1)
+		to := make(chan device.Press, 1)
 		k := New([]Key{{bad, device.TakeBreak}, {good, device.ComeIn}}, errors.New("no pin GPIO99"), to,
 			slog.New(slog.NewTextHandler(&log, nil)))
 		ctx, cancel := context.WithCancel(t.Context())
@@ -192,7 +192,7 @@ func TestTrouble(t *testing.T) {
 		good.press(80 * time.Millisecond)
 		good.press(80 * time.Millisecond)
 		synctest.Wait()
-		if len(to) != 1 || k.Problem() != "no pin GPIO99" {
+		if len(to) != 1 || k.Problem() != "no pin GPIO99\n(0) cannot be read: busy" {
 			t.Errorf("%d presses, %q", len(to), k.Problem())
 		}
 		cancel()

@@ -16,9 +16,9 @@ import (
 
 // Assignments are the projects that timespans are still to get.
 type Assignments interface {
-	// Assignments returns those that are due, oldest first and so many at most. Zeitstrom has their
-	// check-ins.
-	Assignments(due func(device.PunchID) bool, most int) ([]device.Assignment, error)
+	// Assignments returns those that are due, so many at most, and those first that were not refused yet.
+	// Zeitstrom has their check-ins.
+	Assignments(due func(device.Assignment) bool, most int) ([]device.Assignment, error)
 	Assigning(id device.PunchID, timespan, before string) error // on disk before the first try
 	Assigned(id device.PunchID, state device.AssignmentState, why string) error
 }
@@ -35,7 +35,9 @@ var _ AssignAPI = (*zeitstrom.Client)(nil)
 
 // ProjectIDs knows the ids of projects.
 type ProjectIDs interface {
-	ID(code string) string       // empty: not known
+	// ID is that of the project with a code, empty if there is none; listed says whether any project
+	// is known.
+	ID(code string) (id string, listed bool)
 	Fresh(context.Context) error // asks Zeitstrom for them, if that was not a short while ago
 }
 
@@ -63,6 +65,7 @@ type Assigner struct {
 	off    time.Time
 	pause  pause
 	items  map[device.PunchID]*assignment
+	codes  map[string]time.Time // that were refused: until when one of them is not tried again
 }
 
 // AssignStatus is how assigning goes.
@@ -80,7 +83,7 @@ type assignment struct {
 
 // Times of an Assigner.
 const (
-	assignEvery  = 2 * time.Second // how soon a delivered check-in is noticed
+	assignEvery  = 5 * time.Second // how soon a delivered check-in is noticed
 	assignSettle = time.Minute     // how long a request without a clear answer may take to land
 	assignAgain  = time.Hour       // after a refusal, by Zeitstrom or of all tokens
 	assignAtOnce = 100
@@ -92,7 +95,7 @@ func NewAssigner(
 ) *Assigner {
 	return &Assigner{
 		queue: q, apis: apis, projects: projects, online: online, log: log,
-		items: map[device.PunchID]*assignment{},
+		items: map[device.PunchID]*assignment{}, codes: map[string]time.Time{},
 	}
 }
 
@@ -129,6 +132,7 @@ func (a *Assigner) Run(ctx context.Context) error {
 func (a *Assigner) mayTry() bool {
 	if a.tokens != "" && (a.allTokens() != a.tokens || time.Since(a.off) >= assignAgain) {
 		a.tokens, a.by, a.pause = "", 0, pause{}
+		a.note(func(s *AssignStatus) { *s = AssignStatus{} })
 	}
 	return a.tokens == "" && time.Until(a.pause.until) <= 0 && a.online()
 }
@@ -147,14 +151,14 @@ func (a *Assigner) allTokens() string {
 func (a *Assigner) round(ctx context.Context) {
 	open := map[device.PunchID]*assignment{}
 	now := time.Now()
-	due, err := a.queue.Assignments(func(id device.PunchID) bool {
-		x := a.items[id]
-		if x == nil { // its function may still be taken back
-			x = &assignment{}
-			x.wait(device.TakeBackTime)
+	due, err := a.queue.Assignments(func(x device.Assignment) bool {
+		i := a.items[x.ID]
+		if i == nil { // its function may still be taken back
+			i = &assignment{}
+			i.wait(device.TakeBackTime)
 		}
-		open[id] = x
-		return !now.Before(x.until)
+		open[x.ID] = i
+		return !now.Before(i.until) && !now.Before(a.codes[x.Project])
 	}, assignAtOnce)
 	if err != nil {
 		a.log.Error("projects cannot be read", "error", err)
@@ -162,10 +166,16 @@ func (a *Assigner) round(ctx context.Context) {
 		return
 	}
 	a.items = open // those that are done are forgotten
+	if len(open) == 0 {
+		a.note(func(s *AssignStatus) { *s = AssignStatus{} })
+	}
 	if len(due) > 0 {
 		a.projects.Fresh(ctx) // without them the codes do, too
 	}
 	for _, x := range due {
+		if time.Now().Before(a.codes[x.Project]) { // refused for another one just now
+			continue
+		}
 		if ctx.Err() != nil || !a.assign(ctx, x) {
 			return
 		}
@@ -178,9 +188,14 @@ func (a *Assigner) assign(ctx context.Context, x device.Assignment) (goOn bool) 
 	switch {
 	case ctx.Err() != nil:
 		return false
+	case errors.Is(err, errNotStored):
+		a.log.Error("no project is assigned while that cannot be stored", "punch", x.ID, "error", err)
+		a.pause.wait(storePause)
+		return false
 	case err != nil:
 		return a.failed(x, err)
 	}
+	delete(a.codes, x.Project)
 	a.pause = pause{}
 	a.note(func(s *AssignStatus) { *s = AssignStatus{} })
 	if state == device.AssignmentWaits {
@@ -221,25 +236,39 @@ func (a *Assigner) step(
 	if err != nil {
 		return "", "", err
 	}
-	ours := a.projects.ID(x.Project)
+	ours, listed := a.projects.ID(x.Project)
 	done := fmt.Sprintf("%s: timespan %s", x.Project, t.ID)
 	switch other := x.Timespan != "" && t.ProjectID != x.Before; {
-	case ours != "" && t.ProjectID == ours, ours == "" && other:
+	case ours != "" && t.ProjectID == ours, !listed && other:
 		return device.AssignmentDone, done, nil
 	case other:
 		return device.AssignmentLeft, fmt.Sprintf("somebody has given timespan %s another project", t.ID), nil
 	}
 	if x.Timespan == "" {
 		if err := a.queue.Assigning(x.ID, t.ID, t.ProjectID); err != nil {
-			a.log.Error("no project is assigned while the disk takes no writes", "error", err)
-			a.pause.wait(storePause)
-			return device.AssignmentWaits, "", nil
+			return "", "", fmt.Errorf("%w: %w", errNotStored, err)
 		}
 	}
-	if err := api.TryProject(ctx, t.ID, x.Project); err != nil { // the next look tells what it means
+	err = api.TryProject(ctx, t.ID, x.Project)
+	if isGone(err) { // the timespan, or the project
+		if _, look := api.Timespan(ctx, t.ID); look == nil {
+			return "", "", refusal(err)
+		}
+	}
+	if err != nil { // the next look tells what it means
 		return "", "", err
 	}
 	return device.AssignmentDone, done, nil
+}
+
+// errNotStored says that the queue does not take what is to be on disk before the first try.
+var errNotStored = errors.New("not stored which timespan it is")
+
+// refusal makes of an answer one that refuses for good.
+func refusal(err error) error {
+	e := *asError(err)
+	e.Kind = zeitstrom.Refused
+	return &e
 }
 
 // isGone reports whether Zeitstrom itself says that there is no such timespan.
@@ -280,6 +309,9 @@ func (a *Assigner) failed(x device.Assignment, err error) (goOn bool) {
 		return false
 	case zeitstrom.Refused, zeitstrom.Incomparable:
 		a.items[x.ID].wait(assignAgain)
+		if e.Kind == zeitstrom.Refused { // one of a code an hour is enough to see that there is such a project
+			a.codes[x.Project] = time.Now().Add(assignAgain)
+		}
 		words := e.Words()
 		if words == "" {
 			words = e.Error()
@@ -287,10 +319,11 @@ func (a *Assigner) failed(x device.Assignment, err error) (goOn bool) {
 		return a.stored(x, device.AssignmentRefused, words)
 	}
 	a.note(func(s *AssignStatus) { s.Problem = e.Error() })
-	if a.items[x.ID].fail(0); e.Ambiguous() { // it may still land
-		a.items[x.ID].wait(assignSettle)
+	a.items[x.ID].fail(0)
+	if e.Ambiguous() { // it may still land
+		a.items[x.ID].until = time.Now().Add(max(assignSettle, time.Until(a.items[x.ID].until)))
 	}
-	if e.Kind == zeitstrom.Unreachable || e.Kind == zeitstrom.Throttled || e.RetryAfter > 0 {
+	if e.Kind == zeitstrom.Unreachable && !e.Sent || e.Kind == zeitstrom.Throttled || e.RetryAfter > 0 {
 		a.pause.fail(e.RetryAfter)
 		return false
 	}

@@ -196,7 +196,7 @@ func (a *Admin) Punches(_ context.Context, _ string, w Which) ([]Punch, error) {
 	var err error
 	if w.Projects {
 		var open []device.Assignment
-		open, err = a.rooms.Queue.Assignments(func(device.PunchID) bool { return true }, manyPunches)
+		open, err = a.rooms.Queue.Assignments(func(device.Assignment) bool { return true }, manyPunches)
 		for _, x := range open {
 			entries = append(entries, device.Entry{Punch: x.Punch, State: device.Delivered})
 		}

@@ -65,18 +65,13 @@ func (s *Server) SetMayNotAssign(yes bool) {
 	s.MayNotAssign = yes
 }
 
-// Assign gives the timespan of an employee that begins at an instant, to the second, another project, as an
-// admin might. It reports whether there is one.
-func (s *Server) Assign(employee string, at time.Time, project string) bool {
+// Assign gives a timespan another project, as an admin might.
+func (s *Server) Assign(id, project string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, sp := range s.spans {
-		if sp.employee == employee && sp.checkin.Equal(at.Truncate(time.Second)) {
-			sp.project = project
-			return true
-		}
+	if sp := s.find(id); sp != nil {
+		sp.project = project
 	}
-	return false
 }
 
 // Worked is a timespan as the server has it.
