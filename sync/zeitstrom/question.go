@@ -204,8 +204,17 @@ func (q *Question) rounded(spans []Timespan) time.Duration {
 	return 0
 }
 
-// around lists the employee's timespans of the days around a punch. A compact timespan does not
-// say whose it is, so one employee is asked for.
+// around lists the employee's timespans of the days around a punch: those that began in them; and for a
+// check-out those that ended in them or had not ended, for it may end one that began long before. A compact timespan
+// does not say whose it is, so one employee is asked for.
 func (c *Client) around(ctx context.Context, p device.Punch) ([]Timespan, error) {
-	return list[Timespan](ctx, c, timespans, Between(p.Time, p.Time, p.Employee).query())
+	f := Between(p.Time, p.Time, p.Employee)
+	since := f.From.Truncate(24 * time.Hour)
+	if p.Intent == device.CheckOut {
+		f.From = f.From.AddDate(0, 0, -daysBack)
+	}
+	spans, err := list[Timespan](ctx, c, timespans, f.query())
+	return slices.DeleteFunc(spans, func(t Timespan) bool {
+		return !t.vague && t.CheckIn.Before(since) && !t.CheckOut.IsZero() && t.CheckOut.Before(since)
+	}), err
 }

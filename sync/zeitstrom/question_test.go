@@ -142,3 +142,38 @@ func TestQuestionOfASwitch(t *testing.T) {
 		t.Errorf("the check-in: %+v, %v, %v", span, found, err)
 	}
 }
+
+// A check-out is found where it ended what began long before: somebody had forgotten to go. What ended days
+// before it is not asked about.
+func TestQuestionOfALateCheckOut(t *testing.T) {
+	server := &zeitstromtest.Server{}
+	histories := 0
+	server.Fault = func(r *http.Request) zeitstromtest.Fault {
+		if strings.HasSuffix(r.URL.Path, "/history/") {
+			histories++
+		}
+		return zeitstromtest.Fault{}
+	}
+	book := func(intent device.Intent, ago time.Duration) device.Punch {
+		p := punch
+		p.Intent, p.Time = intent, p.Time.Add(-ago)
+		server.Book(zeitstromtest.Timestamp{Intent: string(intent), Employee: string(p.Employee), Time: p.Time})
+		return p
+	}
+	for day := 20; day > 10; day-- {
+		book(device.CheckIn, time.Duration(day)*24*time.Hour)
+		book(device.CheckOut, time.Duration(day)*24*time.Hour-8*time.Hour)
+	}
+	book(device.CheckIn, 7*24*time.Hour-7*time.Second)
+	out := book(device.CheckOut, 0)
+	if found, err := dial(t, server).Question(out).Ask(t.Context()); !found || err != nil {
+		t.Errorf("%v, %v", found, err)
+	}
+	out.Time = out.Time.Add(time.Second)
+	if found, err := dial(t, server).Question(out).Ask(t.Context()); found || err != nil {
+		t.Errorf("one that is not there: %v, %v", found, err)
+	}
+	if histories != 1 {
+		t.Errorf("%d histories were asked for, want that of the last timespan", histories)
+	}
+}
