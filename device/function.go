@@ -107,6 +107,8 @@ const (
 	// takeBackTime is how long after a booking its function can be taken back, by choosing the same
 	// one again: somebody else may have used it by mistake.
 	takeBackTime = 10 * time.Second
+	// flickerTime is less than a person takes to bring the same badge again on purpose.
+	flickerTime = time.Second
 )
 
 // TakeBackTime is how long after a booking its function may still be taken back: the choice is kept for
@@ -129,8 +131,13 @@ func (c Choice) next(now time.Time) Choice {
 	return c.at(now)
 }
 
-// choose takes a function for the next tap. The one that is chosen already is taken back.
+// choose takes a function for the next tap. The one that is chosen already is taken back. A badge that is held
+// badly is read several times in a moment, and chooses once.
 func (t *Terminal) choose(f Function, now time.Time) {
+	flickers := t.chose.Function == f && now.Sub(t.chose.Time) < flickerTime
+	if t.chose = (Press{f, now}); flickers {
+		return
+	}
 	c := Choice{Function: f, Until: now.Add(choiceTime), since: now}
 	if code := f.Project(); code != "" {
 		c.Project = t.Projects.Name(code)

@@ -233,3 +233,23 @@ func TestTakeBackAtTheSameSecond(t *testing.T) {
 		t.Errorf("%d punches, the last two: %+v, %+v", n, c.stored[n-2], c.stored[n-1])
 	}
 }
+
+// A function badge that is held badly is read several times in a moment: it is chosen, or taken back, once.
+func TestFunctionBadgeFlickers(t *testing.T) {
+	c := newChoosing(t)
+	c.tap(annas)
+	flicker := func(want string) {
+		t.Helper()
+		c.now = c.now.Add(2 * time.Second)
+		for range 8 {
+			c.is("a badge that flickers", c.Answer(Tap{UID: uid(t, brk), Time: c.now}), want)
+			c.now = c.now.Add(150 * time.Millisecond)
+		}
+	}
+	flicker("function next=break")
+	flicker("function")
+	flicker("function next=break")
+	c.is("used", c.later(time.Hour).tap(brk, annas), "checkout break")
+	c.now = c.now.Add(-800 * time.Millisecond) // the next one in the queue is quick
+	c.is("chosen again", c.tap(brk), "function next=break")
+}

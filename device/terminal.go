@@ -116,6 +116,7 @@ type Terminal struct {
 	Keys      <-chan Press // nil: there are none
 
 	choice Choice
+	chose  Press // what chose last, if no badge has come since
 	used   map[UID]used // by the badge; those whose time is over go with the next one
 	second secondThought
 	pulse  Pulse
@@ -186,11 +187,13 @@ func (t *Terminal) Answer(tap Tap) Outcome {
 // finish does with the function that was chosen what the answer says: it is used up, or kept for whom it
 // was meant.
 func (t *Terminal) finish(o *Outcome, c Choice, came time.Time) {
-	switch {
-	case o.Kind == Chosen:
+	if o.Kind == Chosen {
 		f, _ := t.Roster.Function(o.Tap.UID)
 		t.choose(f, came)
-	case o.Booked():
+	} else {
+		t.chose = Press{}
+	}
+	if o.Booked() {
 		maps.DeleteFunc(t.used, func(uid UID, u used) bool {
 			return uid == o.Tap.UID || !came.Before(u.until.Add(choiceTime))
 		})
