@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"timeclock/device"
 	"timeclock/sync/zeitstrom/zeitstromtest"
@@ -17,6 +18,7 @@ type fickle struct {
 	next     []zeitstromtest.Fault
 	troubled device.EmployeeID
 	fate     zeitstromtest.Fault
+	fated    time.Time // when it last met a booking
 }
 
 // trouble lets the bookings of one employee fail from now on.
@@ -35,6 +37,14 @@ func (f *fickle) plan(faults ...zeitstromtest.Fault) {
 	}
 }
 
+// plain reports whether no booking had trouble of its own for a while: one that an odd answer delivers counts
+// only until Zeitstrom is looked at.
+func (f *fickle) plain() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return time.Since(f.fated) > 6*time.Minute
+}
+
 // well reports whether the next request will not fail.
 func (f *fickle) well() bool {
 	f.mu.Lock()
@@ -50,6 +60,7 @@ func (f *fickle) fault(r *http.Request) zeitstromtest.Fault {
 		if err == nil {
 			text, _ := io.ReadAll(body)
 			if strings.Contains(string(text), string(f.troubled)) {
+				f.fated = time.Now()
 				return f.fate
 			}
 		}
