@@ -53,6 +53,13 @@ func (x examination) here(s admin.Status) []doctor.Finding {
 	}
 	zone := x.cfg.Clock.Zone
 	all = append(all, systemTime(s, zone), doctor.Zone(zone, time.Now()), holders(s), bookings(s))
+	if len(x.cfg.Keys) > 0 {
+		all = append(all, judge("keys", s.Keys.Problem, fmt.Sprintf("%d are listened to", len(x.cfg.Keys)),
+			"compare [keys] with how they are wired"))
+	}
+	if s.Projects.Waiting > 0 {
+		all = append(all, projects(s.Projects))
+	}
 	if x.cfg.Update.URL != "" {
 		all = append(all, updates(update.ReadChannel(shownDir), s))
 	}
@@ -223,6 +230,22 @@ func bookings(s admin.Status) doctor.Finding {
 			s.OldestPending.Local().Format(time.DateTime)))
 	}
 	return doctor.Good("bookings", "%s", found)
+}
+
+// projects judges those that are still to be assigned.
+func projects(p admin.ProjectStatus) doctor.Finding {
+	warn := func(found, do string) doctor.Finding {
+		return doctor.Finding{Check: "projects", Verdict: doctor.Warn, Found: found, Do: do}
+	}
+	switch {
+	case p.Off != "":
+		return warn(fmt.Sprintf("%d are still to be assigned to timespans, and the token may not: %s", p.Waiting, p.Off),
+			"give it the permission at Zeitstrom, or set zeitstrom.admin_token_file")
+	case p.Refused > 0:
+		return warn(fmt.Sprintf("Zeitstrom refuses %d of the %d that are still to be assigned to timespans",
+			p.Refused, p.Waiting), "`timeclock queue list -projects` says why")
+	}
+	return doctor.Good("projects", "%d are still to be assigned to timespans", p.Waiting)
 }
 
 // uplink looks at the way to Zeitstrom, and asks what the token may do.

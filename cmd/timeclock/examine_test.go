@@ -9,7 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"timeclock/cmd/internal/admin"
+	"timeclock/device"
 	"timeclock/device/clock"
+	"timeclock/device/config"
 	"timeclock/device/devicetest"
 	"timeclock/device/doctor"
 )
@@ -35,6 +38,31 @@ func TestTokenRights(t *testing.T) {
 	if f.Verdict != doctor.Warn ||
 		!strings.Contains(f.Found, "may not read timespans, so that ambiguous bookings wait") || f.Do == "" {
 		t.Errorf("%+v", f)
+	}
+}
+
+// A key that cannot be listened to, and projects that nobody may assign, are told with what to do.
+func TestKeysAndProjects(t *testing.T) {
+	p := newPlace(t)
+	p.cfg.Keys = []config.Key{{Pin: "GPIO5", Function: device.TakeBreak}}
+	d, _ := p.start(t)
+	devicetest.Eventually(t, func() error {
+		for _, f := range d.examine(t).Findings {
+			if f.Check == "keys" && f.Verdict == doctor.Fail && strings.Contains(f.Do, "[keys]") {
+				return nil
+			}
+		}
+		return errors.New("nothing is said of a key that this computer does not have")
+	})
+	for want, s := range map[doctor.Finding]admin.ProjectStatus{
+		{Verdict: doctor.OK, Found: "2 are still to be assigned to timespans"}:          {Waiting: 2},
+		{Verdict: doctor.Warn, Found: "the token may not: HTTP 403", Do: "admin_token"}: {Waiting: 2, Off: "HTTP 403"},
+		{Verdict: doctor.Warn, Found: "refuses 1 of the 2", Do: "-projects"}:            {Waiting: 2, Refused: 1},
+	} {
+		if f := projects(s); f.Verdict != want.Verdict || !strings.Contains(f.Found, want.Found) ||
+			!strings.Contains(f.Do, want.Do) {
+			t.Errorf("%+v: %+v", s, f)
+		}
 	}
 }
 
