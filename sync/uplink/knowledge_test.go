@@ -150,3 +150,64 @@ func TestRemembered(t *testing.T) {
 		}
 	})
 }
+
+// A token that may not read workmonths is not asked for them all the time; one that may is, and a server in
+// trouble is asked again.
+func TestMonthIsNotAskedInVain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked, now := 0, &fault{}
+		server := &zeitstromtest.Server{MayNotPlan: true}
+		server.Fault = func(r *http.Request) zeitstromtest.Fault {
+			if !strings.Contains(r.URL.Path, "workmonths") {
+				return zeitstromtest.Fault{}
+			}
+			asked++
+			return now.get()
+		}
+		c := start(t, server)
+		ask := func(known bool, want int) {
+			t.Helper()
+			m, err := c.Month(t.Context(), employee(1), time.Now())
+			if m.Known != known || known != (err == nil) || asked != want {
+				t.Errorf("%+v, %v; asked %d times, want %d", m, err, asked, want)
+			}
+		}
+		ask(false, 1)
+		ask(false, 1)
+		time.Sleep(59 * time.Minute)
+		ask(false, 1)
+		time.Sleep(2 * time.Minute)
+		ask(false, 2)
+		server.MayNotPlan = false
+		time.Sleep(61 * time.Minute)
+		ask(true, 3)
+		now.set(zeitstromtest.HTML(502))
+		ask(false, 4)
+		now.set(zeitstromtest.Fault{})
+		ask(true, 5)
+	})
+}
+
+// What was heard last stays, whatever was booked since: hours are told from it.
+func TestHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &zeitstromtest.Server{}
+		c := start(t, server)
+		c.run()
+		began := time.Now().Add(-4 * time.Hour)
+		server.Book(zeitstromtest.Timestamp{Intent: "checkin", Employee: string(employee(1)), Time: began})
+		if h := c.Heard(employee(1)); !h.Asked.IsZero() {
+			t.Errorf("before anything was asked: %+v", h)
+		}
+		if _, err := c.Latest(t.Context(), employee(1), device.Punch{}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		c.tap(1)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		h := c.Heard(employee(1))
+		if len(h.Spans) != 1 || !h.Spans[0].In.Equal(began) || h.Asked.IsZero() {
+			t.Errorf("%+v", h)
+		}
+	})
+}

@@ -2,7 +2,9 @@ package zeitstrom
 
 import (
 	"context"
+	"fmt"
 	"iter"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -61,9 +63,12 @@ func (c *Client) Month(ctx context.Context, e device.EmployeeID, year int, month
 // seconds is a duration as the API counts it: with or without a fraction.
 type seconds time.Duration
 
-// UnmarshalJSON reads a number of seconds.
+// UnmarshalJSON reads a number of seconds, of which nobody has worked more than a few years.
 func (s *seconds) UnmarshalJSON(raw []byte) error {
 	n, err := strconv.ParseFloat(string(raw), 64)
+	if err == nil && math.Abs(n) > 1e8 {
+		err = fmt.Errorf("%s seconds are too many", raw)
+	}
 	*s = seconds(n * float64(time.Second))
 	return err
 }
