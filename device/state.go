@@ -22,6 +22,10 @@ type Entry struct {
 	State  State
 	Reason string    // the server's words, or a person's
 	Since  time.Time // when it came into that state; zero while it is simply pending or delivered
+
+	// ProjectState is what became of its project, ProjectReason why.
+	ProjectState  AssignmentState
+	ProjectReason string
 }
 
 // Undelivered is a punch that Zeitstrom may not have yet.

@@ -254,21 +254,6 @@ func (c chosen) assignment(p device.Punch) device.Assignment {
 	return device.Assignment{Punch: p, State: c.State, Timespan: c.Timespan, Before: c.Before, Reason: c.Reason}
 }
 
-// Assignment returns what became of a punch's project; its State is empty if it has none.
-func (s *Store) Assignment(p device.Punch) (a device.Assignment, err error) {
-	if p.Detail == (device.Detail{}) {
-		return a, nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	err = s.view(func(tx *bolt.Tx) error {
-		c, _ := getChosen(tx, key(p.ID), storedPunch(tx, p.ID))
-		a = c.assignment(p)
-		return nil
-	})
-	return a, err
-}
-
 // Assigning stores which timespan is to get a punch's project, and which project it had: before the first
 // try, so that a change by somebody else can be told from ours. An error says that it is not to be tried.
 func (s *Store) Assigning(id device.PunchID, timespan, before string) error {

@@ -178,14 +178,14 @@ func TestAssignments(t *testing.T) {
 		t.Errorf("refused: %+v", got)
 	}
 	must(t, s.Assigned(p.ID, device.AssignmentDone, "span-1"))
-	a, err := s.Assignment(find(s, p.ID))
-	if err != nil || a.State != device.AssignmentDone || len(assignments(t, s)) > 0 || s.Stats().Assigning != 1 {
-		t.Errorf("done: %+v, %v, %+v", a, err, s.Stats())
+	a := assignment(s, find(s, p.ID))
+	if a.State != device.AssignmentDone || len(assignments(t, s)) > 0 || s.Stats().Assigning != 1 {
+		t.Errorf("done: %+v, %+v", a, s.Stats())
 	}
 	must(t, s.Drop("", other.ID, "because"))
-	if a, err := s.Assignment(find(s, other.ID)); err != nil || a.State != device.AssignmentDropped ||
+	if a := assignment(s, find(s, other.ID)); a.State != device.AssignmentDropped ||
 		s.Stats().Assigning != 0 {
-		t.Errorf("a punch that is dropped takes its project along: %+v, %v", a, err)
+		t.Errorf("a punch that is dropped takes its project along: %+v", a)
 	}
 	refusals := 0
 	for _, e := range events(t, s) {
@@ -282,9 +282,8 @@ func TestChosenIsSalvaged(t *testing.T) {
 			d.ID: {},
 		} {
 			want.Punch = find(interim, id)
-			got, err := interim.Assignment(want.Punch)
-			if err != nil || got != want {
-				t.Errorf("punch %d: %+v, %v; want %+v", id, got, err, want)
+			if got := assignment(interim, want.Punch); got != want {
+				t.Errorf("punch %d: %+v; want %+v", id, got, want)
 			}
 		}
 		if last, _, _ := interim.Last(employee(4)); !last.OnBreak() || interim.Stats().Assigning != 2 {
@@ -331,4 +330,19 @@ func txid(t *testing.T, s *Store) (id int) {
 	t.Helper()
 	must(t, s.db.View(func(tx *bolt.Tx) error { id = tx.ID(); return nil }))
 	return id
+}
+
+// assignment is what became of a punch's project.
+func assignment(s *Store, p device.Punch) (a device.Assignment) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.view(func(tx *bolt.Tx) error {
+		c, _ := getChosen(tx, key(p.ID), storedPunch(tx, p.ID))
+		a = c.assignment(p)
+		return nil
+	})
+	if err != nil {
+		panic(err)
+	}
+	return a
 }

@@ -191,7 +191,7 @@ func whole(s *Store) string {
 	var b strings.Builder
 	for _, e := range entries {
 		fmt.Fprintln(&b, e.ID, e.Employee, e.Intent, e.Time.UTC(), e.Raw.IsZero(), e.Stamp.Uncertain, e.State, e.Reason)
-		if a := must1(s.Assignment(e.Punch)); e.Detail != (device.Detail{}) {
+		if a := assignment(s, e.Punch); e.Detail != (device.Detail{}) {
 			fmt.Fprintln(&b, "chosen", e.Detail, a.State, a.Timespan, a.Before, a.Reason)
 		}
 	}

@@ -78,7 +78,7 @@ func (s *Store) Undelivered() ([]device.Entry, error) {
 			if err != nil {
 				return err
 			}
-			out = append(out, s.entry(p))
+			out = append(out, s.entryIn(tx, p))
 		}
 		return nil
 	})
@@ -91,16 +91,33 @@ func (s *Store) Backward(f func(device.Entry) bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.view(func(tx *bolt.Tx) error {
-		return newestFirst(tx, func(p device.Punch) bool { return f(s.entry(p)) })
+		return newestFirst(tx, func(p device.Punch) bool { return f(s.entryIn(tx, p)) })
 	})
 }
 
 // Find returns one punch.
-func (s *Store) Find(id device.PunchID) (device.Entry, error) {
+func (s *Store) Find(id device.PunchID) (e device.Entry, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p, err := s.read(id)
-	return s.entry(p), err
+	if err != nil {
+		return e, err
+	}
+	err = s.view(func(tx *bolt.Tx) error {
+		e = s.entryIn(tx, p)
+		return nil
+	})
+	return e, err
+}
+
+// entryIn says where a punch stands, and its project.
+func (s *Store) entryIn(tx *bolt.Tx, p device.Punch) device.Entry {
+	e := s.entry(p)
+	if p.Project != "" {
+		c, _ := getChosen(tx, key(p.ID), storedPunch(tx, p.ID))
+		e.ProjectState, e.ProjectReason = c.State, c.Reason
+	}
+	return e
 }
 
 // read returns a punch from the file.

@@ -155,11 +155,11 @@ func (a *assigning) span(p device.Punch) string {
 
 func (a *assigning) state(p device.Punch) device.AssignmentState {
 	a.Helper()
-	x, err := a.Assignment(p)
+	e, err := a.Find(p.ID)
 	if err != nil {
 		a.Fatal(err)
 	}
-	return x.State
+	return e.ProjectState
 }
 
 // delivers sees that nobody's booking waits, whatever goes wrong with projects.
@@ -267,8 +267,9 @@ func TestUnknownProject(t *testing.T) {
 		p := a.comes(1, "P-999")
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		x, err := a.Assignment(p)
-		if err != nil || x.State != device.AssignmentRefused || !strings.Contains(x.Reason, `"P-999" does not exist`) {
+		x, err := a.Find(p.ID)
+		if err != nil || x.ProjectState != device.AssignmentRefused ||
+			!strings.Contains(x.ProjectReason, `"P-999" does not exist`) {
 			t.Errorf("%+v, %v", x, err)
 		}
 		a.server.SetProjects([]zeitstromtest.Project{north, {ID: south.ID, Code: "P-999"}})

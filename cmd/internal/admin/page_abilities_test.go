@@ -45,6 +45,18 @@ var pageAbilities = map[string]func(*world){
 		now := time.Now()
 		w.equal("error", w.admin.Bookings(now.Add(-4*time.Hour), now.Add(-2*time.Hour), count), nil)
 		w.equal("in between", n, 1)
+		w.append(anna, device.CheckOut, 30*time.Minute)
+		p, err := w.rooms.Queue.Append(device.Punch{
+			Employee: anna.ID, Intent: device.CheckIn, Time: now.Add(-time.Minute),
+			Detail: device.Detail{Function: "project=P-101", Project: "P-101"},
+		}, false)
+		w.equal("error", err, nil)
+		var last Punch
+		w.equal("error", w.admin.Bookings(now.Add(-2*time.Minute), now, func(p Punch) error {
+			last = p
+			return nil
+		}), nil)
+		w.equal("with its project", last.ID == p.ID && last.ProjectState == device.AssignmentWaits, true)
 		w.equal("stops", errors.Is(w.admin.Bookings(time.Time{}, now, func(Punch) error { return stop }), stop), true)
 	},
 	"Personal": func(w *world) {

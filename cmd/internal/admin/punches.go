@@ -151,9 +151,7 @@ func (a *Admin) punch(e device.Entry, names map[device.EmployeeID]device.Employe
 		Basis: newBasis(e.Punch), Times: Times{Uncertain: e.Stamp.Uncertain, Raw: optional(e.Raw)},
 	}
 	p.Detail = newDetail(e.Punch)
-	if x, err := a.rooms.Queue.Assignment(e.Punch); err == nil { // what cannot be read shows elsewhere
-		p.ProjectState, p.ProjectReason = x.State, x.Reason
-	}
+	p.ProjectState, p.ProjectReason = e.ProjectState, e.ProjectReason
 	if from, to, err := a.rooms.Clock.Bounds(e.Punch); err == nil && e.Stamp.Uncertain {
 		p.NotBefore, p.NotAfter = optional(from), optional(to)
 	}
@@ -198,7 +196,9 @@ func (a *Admin) Punches(_ context.Context, _ string, w Which) ([]Punch, error) {
 		var open []device.Assignment
 		open, err = a.rooms.Queue.Assignments(func(device.Assignment) bool { return true }, manyPunches)
 		for _, x := range open {
-			entries = append(entries, device.Entry{Punch: x.Punch, State: device.Delivered})
+			entries = append(entries, device.Entry{
+				Punch: x.Punch, State: device.Delivered, ProjectState: x.State, ProjectReason: x.Reason,
+			})
 		}
 	} else if w.All {
 		most := cmp.Or(w.Most, recent)
