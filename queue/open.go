@@ -171,7 +171,7 @@ func (s *Store) load(tx *bolt.Tx) error {
 		return err
 	}
 	// What was chosen is looked up for those few of which it matters.
-	if err := backward(tx, timedAt, func(p device.Punch) bool { s.older(p); return true }); err != nil {
+	if err := backward(tx, 0, timedAt, func(p device.Punch) bool { s.older(p); return true }); err != nil {
 		return err
 	}
 	s.loaded()

@@ -208,3 +208,32 @@ func appendForEver(path string) {
 		os.Stdout.WriteString(strconv.Itoa(int(p.ID)) + "\n")
 	}
 }
+
+// Whoever reads backward holds nobody up, however slow they are: they may book meanwhile, and still get each
+// punch once.
+func TestBackwardHoldsNobodyUp(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "queue.db"))
+	at := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	const n = 1100 // two batches and a part
+	for i := range n {
+		if _, err := s.Append(punch(i%7, device.CheckIn, at.Add(time.Duration(i)*time.Minute)), false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := device.PunchID(n)
+	err := s.Backward(func(e device.Entry) bool {
+		if e.ID != next {
+			t.Fatalf("punch %d, want %d", e.ID, next)
+		}
+		next--
+		if e.ID%100 == 0 {
+			if _, err := s.Append(punch(1, device.CheckOut, at), false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return true
+	})
+	if next != 0 || err != nil {
+		t.Errorf("%d were not told, %v", next, err)
+	}
+}

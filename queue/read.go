@@ -85,14 +85,36 @@ func (s *Store) Undelivered() ([]device.Entry, error) {
 	return out, err
 }
 
-// Backward calls f for each punch, newest first, until f returns false. F must not use the
-// store.
+// Backward calls f for each punch, newest first, until f returns false. It reads a batch at a time and
+// holds nothing while f works, however long that takes.
 func (s *Store) Backward(f func(device.Entry) bool) error {
+	var before device.PunchID // 0: the newest punch is next
+	for {
+		batch, err := s.batch(before)
+		for _, e := range batch {
+			if !f(e) {
+				return nil
+			}
+			before = e.ID
+		}
+		if err != nil || len(batch) == 0 {
+			return err
+		}
+	}
+}
+
+// batch reads the punches before one.
+func (s *Store) batch(before device.PunchID) (batch []device.Entry, err error) {
+	const most = 500
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.view(func(tx *bolt.Tx) error {
-		return newestFirst(tx, func(p device.Punch) bool { return f(s.entryIn(tx, p)) })
+	err = s.view(func(tx *bolt.Tx) error {
+		return backward(tx, before, punchAt, func(p device.Punch) bool {
+			batch = append(batch, s.entryIn(tx, p))
+			return len(batch) < most
+		})
 	})
+	return batch, err
 }
 
 // Find returns one punch.

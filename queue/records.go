@@ -265,15 +265,23 @@ func getPunch(tx *bolt.Tx, id device.PunchID) (device.Punch, error) {
 }
 
 // newestFirst calls f for each punch until f returns false.
-func newestFirst(tx *bolt.Tx, f func(device.Punch) bool) error { return backward(tx, punchAt, f) }
+func newestFirst(tx *bolt.Tx, f func(device.Punch) bool) error { return backward(tx, 0, punchAt, f) }
 
-// backward calls f for each punch, newest first, as it is decoded, until f returns false.
+// backward calls f for each punch before one, or for all with 0, newest first, as it is decoded, until f
+// returns false.
 func backward(
-	tx *bolt.Tx, decode func(tx *bolt.Tx, k, stored []byte) (device.Punch, error), f func(device.Punch) bool,
+	tx *bolt.Tx, before device.PunchID, decode func(tx *bolt.Tx, k, stored []byte) (device.Punch, error),
+	f func(device.Punch) bool,
 ) error {
 	for _, bucket := range punchBuckets {
 		c := tx.Bucket(bucket).Cursor()
-		for k, v := c.Last(); k != nil; k, v = c.Prev() {
+		k, v := c.Seek(key(before))
+		if before == 0 || k == nil {
+			k, v = c.Last()
+		} else {
+			k, v = c.Prev()
+		}
+		for ; k != nil; k, v = c.Prev() {
 			p, err := decode(tx, k, withoutHash(bucket, v))
 			if err != nil {
 				return err
