@@ -116,7 +116,7 @@ type Terminal struct {
 	Keys      <-chan Press // nil: there are none
 
 	choice Choice
-	chose  Press // what chose last, if no badge has come since
+	chose  Press        // what chose last, if no badge has come since
 	used   map[UID]used // by the badge; those whose time is over go with the next one
 	second secondThought
 	pulse  Pulse

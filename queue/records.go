@@ -275,13 +275,11 @@ func backward(
 ) error {
 	for _, bucket := range punchBuckets {
 		c := tx.Bucket(bucket).Cursor()
-		k, v := c.Seek(key(before))
-		if before == 0 || k == nil {
-			k, v = c.Last()
-		} else {
-			k, v = c.Prev()
+		start := c.Prev
+		if at, _ := c.Seek(key(before)); before == 0 || at == nil {
+			start = c.Last
 		}
-		for ; k != nil; k, v = c.Prev() {
+		for k, v := start(); k != nil; k, v = c.Prev() {
 			p, err := decode(tx, k, withoutHash(bucket, v))
 			if err != nil {
 				return err

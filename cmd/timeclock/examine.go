@@ -239,8 +239,8 @@ func projects(p admin.ProjectStatus) doctor.Finding {
 	}
 	switch {
 	case p.Off != "":
-		return warn(fmt.Sprintf("%d are still to be assigned to timespans, and the token may not: %s", p.Waiting, p.Off),
-			"give it the permission at Zeitstrom, or set zeitstrom.admin_token_file")
+		return warn(fmt.Sprintf("%d are still to be assigned to timespans, and the token may not: %s",
+			p.Waiting, p.Off), "give it the permission at Zeitstrom, or set zeitstrom.admin_token_file")
 	case p.Refused > 0:
 		return warn(fmt.Sprintf("Zeitstrom refuses %d of the %d that are still to be assigned to timespans",
 			p.Refused, p.Waiting), "`timeclock queue list -projects` says why")
