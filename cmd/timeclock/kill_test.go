@@ -29,7 +29,7 @@ var kills = flag.Int("kills", 50, "how often TestKills kills the clock; a soak: 
 //	go test -v -run TestKills ./cmd/timeclock -kills 2000 -timeout 3h
 //
 // In the end Zeitstrom has every booking that was confirmed at the door, each
-// once, and each employee's in order.
+// once, and each employee's in order; and those for a project are on it.
 func TestKills(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: it takes a while")
@@ -52,6 +52,9 @@ func TestKills(t *testing.T) {
 // that no two of their bookings share a second.
 const people = 60
 
+// killFunctions are chosen now and then, another one in each round: the same again would take it back.
+var killFunctions = []device.Function{"project=P-1", device.TakeBreak, "project=P-2"}
+
 type killHarness struct {
 	t         *testing.T
 	api       *api
@@ -68,6 +71,7 @@ func newKillHarness(t *testing.T) *killHarness {
 	h.api = &api{}
 	h.api.server.Token = "good"
 	h.api.server.Fault = h.fault
+	h.api.server.Projects = []zeitstromtest.Project{{ID: "1", Code: "P-1"}, {ID: "2", Code: "P-2"}}
 	h.api.handler = &h.api.server
 	if err := h.api.up(); err != nil {
 		t.Fatal(err)
@@ -89,6 +93,12 @@ func newKillHarness(t *testing.T) *killHarness {
 	load := exec.Command("timeclock", "badge", "import", "-config", h.settings, filepath.Join(dir, "badges.csv"))
 	if out, err := load.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
+	}
+	for n, f := range killFunctions {
+		choose := exec.Command("timeclock", "badge", "function", "-config", h.settings, badgeOf(people+n).Hex(), string(f))
+		if out, err := choose.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
 	}
 	return h
 }
@@ -155,10 +165,12 @@ func (h *killHarness) life(lasting time.Duration, tapped bool) {
 			return
 		default:
 		}
-		a, err := client.Tap(badgeOf(h.next % people))
+		a, err := h.tap(client)
 		switch {
 		case err != nil:
 			time.Sleep(5 * time.Millisecond) // it is starting, or dead
+		case a.Outcome == device.Repeated && a.Function != "": // a break of somebody who is not in
+			h.next++
 		case a.Outcome == device.CheckedIn || a.Outcome == device.CheckedOut:
 			h.confirmed = append(h.confirmed, a)
 			h.next++
@@ -167,6 +179,17 @@ func (h *killHarness) life(lasting time.Duration, tapped bool) {
 			h.t.Fatalf("a tap was answered %q: %+v", a.Outcome, a)
 		}
 	}
+}
+
+// tap is that of whoever comes next. Now and then they choose a function before.
+func (h *killHarness) tap(client running) (a admin.Answer, err error) {
+	if h.next%5 == 0 {
+		f := h.next / people % len(killFunctions)
+		if a, err = client.Tap(badgeOf(people + f)); err != nil || a.Outcome != device.Chosen {
+			return a, err
+		}
+	}
+	return client.Tap(badgeOf(h.next % people))
 }
 
 func (h *killHarness) start() (*exec.Cmd, *output) {
@@ -187,7 +210,7 @@ func (h *killHarness) settle() {
 	client := dial(h.t.Context(), h.state)
 	err := devicetest.Until(devicetest.Deadline(h.t), func() error {
 		s, err := client.Status()
-		if err == nil && s.Pending > 0 {
+		if err == nil && s.Pending+s.Projects.Waiting > 0 {
 			err = fmt.Errorf("not all delivered: %+v", s)
 		}
 		return err
@@ -225,7 +248,36 @@ func (h *killHarness) check() {
 	h.t.Logf("%d kills, %d confirmed, %d arrived in %d requests and %d questions: %d lost, %d doubled",
 		*kills, len(h.confirmed), len(h.api.server.Timestamps()), h.api.server.Requests(), h.api.server.Questions(),
 		lost, doubled)
+	h.checkProjects()
 	if lost+doubled > 0 || len(h.confirmed) < *kills/5 {
 		h.t.Error("that is not nothing lost and nothing doubled, or too few taps to tell")
+	}
+}
+
+// checkProjects compares what the timespans are for with what was confirmed.
+func (h *killHarness) checkProjects() {
+	wanted, right := 0, 0
+	for _, a := range h.confirmed {
+		if a.Outcome != device.CheckedIn {
+			continue
+		}
+		id := strings.TrimPrefix(a.Project, "P-")
+		if id != "" {
+			wanted++
+		}
+		for _, span := range h.api.server.Worked(string(a.Employee)) {
+			if !span.CheckIn.Equal(a.Time) || span.CheckOut.Equal(span.CheckIn) {
+				continue
+			}
+			if span.Project != id {
+				h.t.Errorf("%+v is for %q", a, span.Project)
+			} else if id != "" {
+				right++
+			}
+		}
+	}
+	h.t.Logf("%d bookings for a project, %d of them are on it", wanted, right)
+	if right != wanted || wanted < *kills/20 {
+		h.t.Error("not all projects were assigned, or too few to tell")
 	}
 }
