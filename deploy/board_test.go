@@ -70,13 +70,16 @@ done
 echo early >&3; read_badge A1B2C301 $(($(reads) + 1))
 echo "== early"; timeclock status -json
 echo "== bookings"; timeclock queue list -all -json
+echo "== a key is to be pressed"
+for n in $(seq 150); do grep -q "key pressed" /run/log && break; sleep 0.2; done
+echo "== keys"; grep "key pressed" /run/log | head -n 1; timeclock status -json
 echo "== end"; cat /run/log /run/chip; echo "== off"
 poweroff -f
 `
 
 // The clock on a real kernel with real buses: it may open its devices, finds no chip where
-// there is none, drives its pin, and reads every badge through the kernel's spidev, however
-// fast the bus really is.
+// there is none, drives its pin, reads every badge through the kernel's spidev, however
+// fast the bus really is, and hears a key. QEMU's power button is the key.
 func TestBoard(t *testing.T) {
 	if !*boardToo {
 		t.Skip("SKIPPED: no board was booted: go test -v -run TestBoard ./deploy -board")
@@ -91,7 +94,7 @@ func TestBoard(t *testing.T) {
 			"04010203050607080903,a1b2c3d4-e5f6-7890-abcd-000000000003,C\n",
 		"etc/timeclock/timeclock.toml": "zeitstrom.url = \"http://127.0.0.1:9/\"\n" +
 			"terminal.lockout = \"0s\"\nterminal.ask = \"0s\"\nclock.trust = \"always\"\n" +
-			"display.i2c = \"/dev/i2c-0\"\nsignal.buzzer_pin = \"GPIO17\"\n",
+			"display.i2c = \"/dev/i2c-0\"\nsignal.buzzer_pin = \"GPIO17\"\nkeys.POWER = \"hours\"\n",
 	} {
 		path := filepath.Join(root, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -115,9 +118,16 @@ func TestBoard(t *testing.T) {
 		done
 		cd "$root" && find . | cpio --quiet -o -H newc | gzip -1 >"$root.gz"`, root, kit, devicetest.Program(t, "GOARCH=arm64", "CGO_ENABLED=0"))
 	started := time.Now()
-	out := sh(t, `timeout 400 qemu-system-aarch64 -M virt,gic-version=2 -cpu cortex-a53 -m 1024 -smp 2 -nic none -nographic -no-reboot \
-		-kernel "$1"/kernel/boot/vmlinuz-* -dtb "$1/board.dtb" -initrd "$2" \
-		-append "console=ttyAMA0 quiet panic=-1" </dev/null`, kit, root+".gz")
+	out := sh(t, `console=$3
+		press() { # until QEMU has gone
+			until grep -q '^== a key' "$console"; do echo || return 0; sleep 1; done
+			while echo system_powerdown; do sleep 1; done
+		}
+		touch "$console"; press 2>/dev/null | timeout 400 qemu-system-aarch64 -M virt,gic-version=2 -cpu cortex-a53 -m 1024 -smp 2 \
+			-nic none -display none -serial "file:$console" -monitor stdio -no-reboot \
+			-kernel "$1"/kernel/boot/vmlinuz-* -dtb "$1/board.dtb" -initrd "$2" \
+			-append "console=ttyAMA0 quiet panic=-1" >/dev/null
+		cat "$console"`, kit, root+".gz", filepath.Join(t.TempDir(), "console"))
 	t.Logf("from power on to power off: %v", time.Since(started).Round(time.Second))
 	says := marks(out)
 	log := says["end"]
@@ -155,6 +165,10 @@ func TestBoard(t *testing.T) {
 	}
 	if strings.Contains(out, "operation not permitted") || strings.Contains(out, "forbidden") {
 		t.Errorf("something is forbidden:\n%s", out)
+	}
+	if !strings.Contains(says["keys"], `msg="key pressed" function=hours`) ||
+		!strings.Contains(says["keys"], `"keys":{"healthy":true`) {
+		t.Errorf("the key: %s", says["keys"])
 	}
 	// With one: every badge, however fast the bus.
 	for _, clock := range clocks {
