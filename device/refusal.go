@@ -26,5 +26,6 @@ const (
 	RemoveFirst    Remedy = "remove"  // a badge is somebody's: it is to be taken from them
 	// NoFunctionFirst: a badge is a function badge, and is to be none any more.
 	NoFunctionFirst Remedy = "ordinary"
-	SeePunches      Remedy = "punches" // which there are
+	SeeFunctions    Remedy = "functions" // which function badges there are
+	SeePunches      Remedy = "punches"   // which there are
 )

@@ -44,7 +44,7 @@ func TestTokenRights(t *testing.T) {
 // A key that cannot be listened to, and projects that nobody may assign, are told with what to do.
 func TestKeysAndProjects(t *testing.T) {
 	p := newPlace(t)
-	p.cfg.Keys = []config.Key{{Pin: "GPIO5", Function: device.TakeBreak}}
+	p.cfg.Keys = []config.Key{{Pin: "GPIO999", Function: device.TakeBreak}}
 	d, _ := p.start(t)
 	devicetest.Eventually(t, func() error {
 		for _, f := range d.examine(t).Findings {

@@ -124,6 +124,7 @@ var remedies = map[device.Remedy]string{
 		"(`timeclock badge explain NUMBER` shows both)",
 	device.RemoveFirst:     "`timeclock badge remove` takes it from them",
 	device.NoFunctionFirst: "`timeclock badge function UID none` makes it an ordinary one",
+	device.SeeFunctions:    "`timeclock badge function` shows those that are",
 	device.SeeBadges:       "`timeclock badge list` shows those that are",
 	device.SeePunches:      "`timeclock queue list -all` shows those that are there",
 	device.SetTimeInstead:  "`timeclock queue time` gives it one",

@@ -110,7 +110,9 @@ func (r *Roster) SetFunction(uid device.UID, f device.Function) error {
 		return fmt.Errorf("function badge not changed: %w", err)
 	}
 	if _, is := next[uid]; !is && f == "" {
-		return fmt.Errorf("badge %s is no function badge", uid.Hex())
+		return &device.Refusal{
+			Cause: fmt.Sprintf("badge %s is no function badge", uid.Hex()), Remedy: device.SeeFunctions,
+		}
 	}
 	if next[uid] = f; f == "" {
 		delete(next, uid)
@@ -133,8 +135,8 @@ func (r *Roster) functionsOnDisk() (map[device.UID]device.Function, error) {
 	return functions, err
 }
 
-// notFunction refuses a function badge where one that belongs to somebody is wanted.
-func (r *Roster) notFunction(uid device.UID) error {
+// NotFunction refuses a function badge where one that belongs to somebody is wanted; nil: it is none.
+func (r *Roster) NotFunction(uid device.UID) error {
 	f, is := r.Function(uid)
 	if !is {
 		return nil

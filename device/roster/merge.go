@@ -145,7 +145,7 @@ func (r *Roster) theirs(with []device.Person, m *Merged) map[device.UID]device.B
 			continue
 		}
 		b := device.Badge{UID: uid, Employee: p.Employee, Origin: device.FromZeitstrom}
-		if err := errors.Join(check(b), uid.Check(), r.notFunction(uid)); err != nil {
+		if err := errors.Join(check(b), uid.Check(), r.NotFunction(uid)); err != nil {
 			conflict(err)
 			continue
 		}

@@ -160,7 +160,7 @@ func (r *Roster) byHand(b device.Badge) (_ device.Badge, err error) {
 	if b.Until, err = parseDay(b.Until); err != nil {
 		return b, err
 	}
-	return b, errors.Join(check(b), b.UID.Check(), r.notFunction(b.UID))
+	return b, errors.Join(check(b), b.UID.Check(), r.NotFunction(b.UID))
 }
 
 // Renew gives an employee a new badge and blocks the old ones, in one step: the
@@ -214,7 +214,7 @@ func (r *Roster) PutBack(b device.Badge) error {
 	if was, known := r.all()[b.UID]; known {
 		return fmt.Errorf("badge %s belongs to %s (%s) by now", b.UID.Hex(), was.Employee.Name, was.Employee.ID)
 	}
-	if err := r.notFunction(b.UID); err != nil {
+	if err := r.NotFunction(b.UID); err != nil {
 		return err
 	}
 	next := maps.Clone(r.all())
@@ -253,7 +253,7 @@ func (r *Roster) Import(file io.Reader, o Options) (Report, error) {
 	named := map[device.UID]device.Badge{}
 	for i := range report.Lines {
 		l := &report.Lines[i]
-		if err := r.notFunction(l.Badge.UID); err != nil && l.Reason == "" {
+		if err := r.NotFunction(l.Badge.UID); err != nil && l.Reason == "" {
 			l.Reason, l.Text = err.Error(), l.Badge.UID.Hex()
 			report.Refused++
 		}

@@ -237,8 +237,8 @@ func (a *Admin) Claim(ctx context.Context, by string, c Claim) ([]Punch, error) 
 	if was, known := a.rooms.Roster.Lookup(b.UID); known && was.Employee.ID != b.Employee.ID {
 		return nil, fmt.Errorf("badge %s belongs to %s (%s) by now", b.UID.Hex(), was.Employee.Name, was.Employee.ID)
 	}
-	if f, is := a.rooms.Roster.Function(b.UID); is {
-		return nil, fmt.Errorf("badge %s is a function badge (%s) and belongs to nobody", b.UID.Hex(), f)
+	if err := a.rooms.Roster.NotFunction(b.UID); err != nil {
+		return nil, err
 	}
 	claim := device.Claim{
 		Badge: b.UID, Employee: b.Employee.ID, Rules: a.rooms.Rules, Force: c.Force, Dry: true,
