@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime"
 	"strings"
 
 	"timeclock/device/config"
@@ -69,6 +70,9 @@ func (cmd command) declared() (f *flags, settings *string, do action) {
 // use runs a command. Its flags may stand before, between and behind arguments.
 func (cmd command) use(ctx context.Context, e env, args []string) error {
 	f, settings, do := cmd.declared()
+	if err := cmd.runsOn(runtime.GOOS); err != nil {
+		return err
+	}
 	c := &call{env: e}
 	c.args = nil
 	for {

@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -10,9 +11,10 @@ import (
 	"timeclock/device/config"
 )
 
-// forPeople are the commands that help lists.
+// forPeople are the commands that help lists: those of this operating system.
 func forPeople() []command {
-	return slices.DeleteFunc(commands(), func(c command) bool { return c.help == "" })
+	return slices.DeleteFunc(commands(),
+		func(c command) bool { return c.help == "" || c.runsOn(runtime.GOOS) != nil })
 }
 
 // flagsOf lists a command's flags.

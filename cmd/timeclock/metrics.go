@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"timeclock/cmd/internal/admin"
@@ -16,6 +15,7 @@ import (
 	"timeclock/device"
 	"timeclock/device/config"
 	"timeclock/device/doctor"
+	"timeclock/device/durable"
 	"timeclock/sync/zeitstrom"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -258,14 +258,10 @@ func (c present) mayLack(s admin.Status) (all []gauge) {
 			prometheus.Labels{"verdict": string(v)},
 		})
 	}
-	var disk syscall.Statfs_t
-	if syscall.Statfs(c.cfg.StateDir, &disk) == nil {
+	if disk, err := durable.RoomIn(c.cfg.StateDir); err == nil {
 		all = append(all,
-			gauge{"disk_free_bytes", "Room for bookings.", now, float64(disk.Bavail) * float64(disk.Bsize), nil},
-			gauge{
-				"disk_size_bytes", "Size of the disk that has the bookings.", now,
-				float64(disk.Blocks) * float64(disk.Bsize), nil,
-			})
+			gauge{"disk_free_bytes", "Room for bookings.", now, float64(disk.Free), nil},
+			gauge{"disk_size_bytes", "Size of the disk that has the bookings.", now, float64(disk.Size), nil})
 	}
 	return all
 }

@@ -17,8 +17,6 @@ import (
 	"timeclock/device/config"
 	"timeclock/device/durable"
 	"timeclock/queue"
-
-	"golang.org/x/sys/unix"
 )
 
 // recovery is the salvage of damaged queue files beside the running clock. It is noted in a
@@ -253,8 +251,7 @@ func (r *recovery) salvage(ctx context.Context) (found queue.Salvaged, err error
 // in the way.
 func (r *recovery) forget() {
 	os.Remove(recoveryPath(r.cfg))
-	var disk unix.Statfs_t
-	if err := unix.Statfs(r.cfg.StateDir, &disk); err != nil || disk.Bavail*uint64(disk.Bsize) >= enoughFree {
+	if disk, err := durable.RoomIn(r.cfg.StateDir); err != nil || disk.Free >= enoughFree {
 		return
 	}
 	for _, f := range r.Files {

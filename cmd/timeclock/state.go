@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/user"
-	"strconv"
-	"syscall"
 
 	"timeclock/device/config"
+	"timeclock/device/durable"
 )
 
 // stateDir is the state directory, held against other daemons and tools.
@@ -50,8 +48,8 @@ func holdState(cfg config.Config) (*stateDir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
-	err = syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
+	err = durable.Lock(dir, false)
+	if errors.Is(err, durable.ErrLocked) {
 		err = fmt.Errorf("%w (%s): stop that one first, or give this one a state_dir of its own", errHeld, path)
 	}
 	if err != nil {
@@ -71,40 +69,6 @@ func (s *stateDir) writable() error {
 			"and see that its disk is not full", s.path, errors.Unwrap(err))
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))
-}
-
-// actAsOwner makes root's process one of the directory's owner, with the groups
-// that give the owner its devices.
-func actAsOwner(path string) error {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	owner, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || owner.Uid == 0 {
-		return nil
-	}
-	gid := int(owner.Gid)
-	groups := []int{gid}
-	if u, err := user.LookupId(strconv.Itoa(int(owner.Uid))); err == nil {
-		ids, err := u.GroupIds()
-		if err != nil {
-			return err
-		}
-		groups = nil
-		for _, id := range ids {
-			if n, err := strconv.Atoi(id); err == nil {
-				groups = append(groups, n)
-			}
-		}
-		if gid, err = strconv.Atoi(u.Gid); err != nil {
-			return err
-		}
-	}
-	return errors.Join(syscall.Setgroups(groups), syscall.Setgid(gid), syscall.Setuid(int(owner.Uid)))
 }
 
 // tokenWarning says what is wrong with the token file; empty if nothing is.

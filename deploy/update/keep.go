@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 
 	"timeclock/device/durable"
 )
@@ -19,7 +18,7 @@ func (u *Updater) keep(ctx context.Context) (version string, err error) {
 	if version, err = u.installed(ctx); err != nil {
 		return "", err
 	}
-	defer syscall.Umask(syscall.Umask(0o022)) // dpkg wants its folders readable
+	defer readable()() // dpkg wants its folders so
 	root := u.path("kept")
 	if err := os.RemoveAll(root); err != nil {
 		return "", err

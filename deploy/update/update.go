@@ -21,7 +21,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"timeclock/device/durable"
@@ -104,13 +103,9 @@ func (u *Updater) Lock(wait bool) (unlock func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	how := syscall.LOCK_EX
-	if !wait {
-		how |= syscall.LOCK_NB
-	}
-	if err := syscall.Flock(int(dir.Fd()), how); err != nil {
+	if err := durable.Lock(dir, wait); err != nil {
 		dir.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
+		if errors.Is(err, durable.ErrLocked) {
 			err = ErrBusy
 		}
 		return nil, err
@@ -311,8 +306,8 @@ func (u *Updater) run(ctx context.Context, name string, args ...string) (string,
 	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is for us
-	cmd.WaitDelay = time.Second                           // what it has started may hold on to its output
+	standApart(cmd)
+	cmd.WaitDelay = time.Second // what it has started may hold on to its output
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
 	out, err := cmd.Output()

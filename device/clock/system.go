@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"timeclock/device"
-
-	"golang.org/x/sys/unix"
 )
 
 var _ Kernel = System{}
@@ -24,13 +22,6 @@ type System struct{}
 // Wall implements Kernel: without the monotonic reading by which Go would compare.
 func (System) Wall() time.Time { return time.Now().Round(0) }
 
-// Uptime implements Kernel. A kernel that has no such clock does not exist.
-func (System) Uptime() time.Duration {
-	var t unix.Timespec
-	unix.ClockGettime(unix.CLOCK_BOOTTIME, &t)
-	return time.Duration(t.Nano())
-}
-
 var bootID = sync.OnceValue(func() device.BootID {
 	text, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // none: nothing is concluded from it
 	return device.ParseBootID(string(text))
@@ -38,26 +29,6 @@ var bootID = sync.OnceValue(func() device.BootID {
 
 // BootID implements Kernel.
 func (System) BootID() device.BootID { return bootID() }
-
-// Synchronised implements Kernel.
-func (System) Synchronised() (bool, error) {
-	var t unix.Timex
-	state, err := unix.Adjtimex(&t)
-	return err == nil && state != unix.TIME_ERROR && t.Status&unix.STA_UNSYNC == 0, err
-}
-
-// Offset implements Kernel.
-func (System) Offset() time.Duration {
-	var t unix.Timex
-	if _, err := unix.Adjtimex(&t); err != nil {
-		return 0
-	}
-	unit := time.Microsecond
-	if t.Status&unix.STA_NANO != 0 {
-		unit = time.Nanosecond
-	}
-	return time.Duration(t.Offset) * unit
-}
 
 // ClockChip implements Kernel. A chip that lost its power says so, and cannot be
 // read.

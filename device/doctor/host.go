@@ -8,8 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"timeclock/device/durable"
 )
 
 // Host is the computer that the clock runs on. The zero Host is this one; Root is
@@ -145,12 +146,11 @@ const (
 
 // Disk looks whether bookings find room in a directory.
 func (h Host) Disk(dir string) Finding {
-	var s syscall.Statfs_t
-	if err := syscall.Statfs(filepath.Join("/", h.Root, dir), &s); err != nil {
+	r, err := durable.RoomIn(filepath.Join("/", h.Root, dir))
+	if err != nil {
 		return Finding{"disk", Fail, fmt.Sprintf("%s: %v", dir, err), "make the directory, owned by the clock's user"}
 	}
-	const readOnly = 1 // ST_RDONLY of statfs(2)
-	return room(dir, s.Bavail*uint64(s.Bsize)>>20, s.Files > 0 && s.Ffree < 100, s.Flags&readOnly != 0)
+	return room(dir, r.Free>>20, r.NoFiles, r.ReadOnly)
 }
 
 // room judges what is left where the bookings are, in MB.

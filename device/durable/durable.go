@@ -2,7 +2,7 @@
 // all, and what was replaced is on the disk when the function returns. It also reads files
 // that somebody else may have put where ours are expected.
 //
-// It knows nothing of what is in them, and locks nothing.
+// It knows nothing of what is in them.
 package durable
 
 import (
@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // WriteFile replaces a file that only its owner may read, so that a power cut
@@ -49,9 +50,22 @@ func Rename(from, to string) error {
 // SyncDir returns when the names in a directory are on the disk: which files there are, and
 // which there are not any more.
 func SyncDir(path string) error {
+	if runtime.GOOS == "windows" { // which opens no directories, and needs none of this
+		return nil
+	}
 	dir, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// ErrLocked says that another process has a directory.
+var ErrLocked = errors.New("another process has it")
+
+// Room is what is left of a file system.
+type Room struct {
+	Free, Size uint64 // bytes
+	NoFiles    bool   // there is no room for the names of more files
+	ReadOnly   bool
 }
