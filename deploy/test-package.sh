@@ -101,6 +101,22 @@ is "no secret is left on the boot partition" sh -c "! grep -rq very-secret '$roo
 is "nor prepared for a second one" sh -c "! '$work/timeclock' flash -boot '$root/boot/firmware' -config '$work/door.toml' -token '$work/token' -package '$work/debs' -name door-1"
 is "which is said" says "through its first boot already"
 
+# One card for many boards, of which one is known by its serial number.
+rm -rf "$root/boot/firmware"
+cp -a "$work/card" "$root/boot/firmware"
+sed -i 's/^hostname:.*/preserve_hostname: true/' "$root/boot/firmware/user-data"
+sed -i 's/^name=.*/name=door-SERIAL/' "$root/boot/firmware/timeclock/device"
+echo 10000000deadbeef >"$root/etc/machine-id"
+cp -a "$root/boot/firmware" "$work/by-serial"
+is "a board of many boots" inside sh /boot/firmware/timeclock/first-boot.sh
+is "and is named after its serial number" grep -qx door-deadbeef "$root/etc/hostname"
+is "which it knows itself by" grep -q '^127.0.1.1 door-deadbeef$' "$root/etc/hosts"
+rm -rf "$root/boot/firmware"
+mv "$work/by-serial" "$root/boot/firmware"
+printf 'abadcafe gate\n00deadbeef back-door\n' >"$root/boot/firmware/timeclock/names"
+is "one in the list boots" inside sh /boot/firmware/timeclock/first-boot.sh
+is "and has its name of the list" grep -qx back-door "$root/etc/hostname"
+
 # The same, cut off before each command that changes something, and then run again.
 mkdir -p "$root/cut"
 for program in install dpkg dd rm sync; do

@@ -35,7 +35,7 @@ func commands() []command {
 		queueExport,
 		timespanList, timespanShow, timespanHistory, timespanSetTimes, timespanAdd, timespanProject,
 		timespanTags, timespanComment, timespanSplit, timespanMerge, timespanDelete,
-		resetCommand, doctorCommand, doctorReader, supportCommand, updateCommand, flashCommand,
+		resetCommand, doctorCommand, doctorReader, supportCommand, updateCommand, flashCommand, imageCommand,
 		webPair, webReset, configShow, configDefault, configCheck, completionCommand(), versionCommand,
 		checkStore, scanStore, salvageStore, undeliveredCommand, manPage(),
 	}

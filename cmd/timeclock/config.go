@@ -19,13 +19,16 @@ var configDefault = command{
 	}),
 }
 
+// knownLanguage judges the settings beyond what their package knows.
+var knownLanguage = config.Check{Key: "display.language", Judge: func(name string) error {
+	_, err := display.NewLanguage(name)
+	return err
+}}
+
 // loadConfig reads the settings. Whatever this program shows then as local time is
 // in the zone that they name.
 func loadConfig(path string) (config.Config, error) {
-	cfg, err := config.Load(path, config.Check{Key: "display.language", Judge: func(name string) error {
-		_, err := display.NewLanguage(name)
-		return err
-	}})
+	cfg, err := config.Load(path, knownLanguage)
 	if err == nil {
 		time.Local = cfg.Clock.Zone
 	}

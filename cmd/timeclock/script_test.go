@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"timeclock/deploy/image/imagetest"
 	"timeclock/device/devicetest"
 	"timeclock/reader/mfrc522/mfrc522test/spidevtest"
 	"timeclock/sync/zeitstrom/zeitstromtest"
@@ -72,6 +73,7 @@ func scriptParams(t *testing.T, folder string) testscript.Params {
 			"exits":      cmdExits,
 			"hears":      cmdHears,
 			"envsubst":   cmdEnvsubst,
+			"raspios":    func(ts *testscript.TestScript, _ bool, args []string) { cmdRaspios(t, ts, args) },
 		},
 	}
 }
@@ -255,4 +257,19 @@ func program(ts *testscript.TestScript, args []string) *exec.Cmd {
 func cmdEnvsubst(ts *testscript.TestScript, _ bool, args []string) {
 	text := ts.ReadFile(args[0])
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(os.Expand(text, ts.Getenv)), 0o600))
+}
+
+// raspios IMAGE [FILE=TEXT...] makes an image as that of Raspberry Pi OS Lite, packed if its name says so,
+// with these files in its boot partition; TEXT - means that it lacks that one, and of issue.txt it is the date.
+func cmdRaspios(t *testing.T, ts *testscript.TestScript, args []string) {
+	path, packed := strings.CutSuffix(ts.MkAbs(args[0]), ".xz")
+	i := imagetest.Image{Packed: packed, Files: map[string]string{}}
+	for _, arg := range args[1:] {
+		name, text, _ := strings.Cut(arg, "=")
+		if name == "issue.txt" {
+			text = strings.Replace(imagetest.Usual[name], "2025-11-24", text, 1)
+		}
+		i.Files[name] = text
+	}
+	i.Make(t, filepath.Dir(path), filepath.Base(path))
 }

@@ -7,11 +7,17 @@ import (
 	"slices"
 )
 
+// Fault is what is wrong with a file system.
+type Fault struct {
+	Text     string
+	Harmless bool // all files are whole, and what is written next is
+}
+
 // Check reads the whole file system anew, as somebody who does not know what was written, and lists
 // what is wrong with it: tables that differ, chains that break off, end late or meet, clusters that
 // belong to no file, folders that do not know where they are, names that are there twice, a wrong
 // count of what is free. Nothing is repaired.
-func Check(disk Disk, offset, size int64) (faults []string, err error) {
+func Check(disk Disk, offset, size int64) (faults []Fault, err error) {
 	v, err := Open(disk, offset, size)
 	if err != nil {
 		return nil, err
@@ -36,7 +42,7 @@ func Check(disk Disk, offset, size int64) (faults []string, err error) {
 		}
 	}
 	if lost > 0 {
-		c.fault("%d clusters belong to no file", lost)
+		c.faults = append(c.faults, Fault{fmt.Sprintf("%d clusters belong to no file", lost), true})
 	}
 	for _, at := range []int64{v.infoAt, v.backupAt} {
 		info, err := v.info(at)
@@ -47,7 +53,7 @@ func Check(disk Disk, offset, size int64) (faults []string, err error) {
 			continue
 		}
 		if n := binary.LittleEndian.Uint32(info[infoCount:]); n != v.unused() && n != unknown {
-			c.fault("%d clusters are said to be free, %d are", n, v.unused())
+			c.faults = append(c.faults, Fault{fmt.Sprintf("%d clusters are said to be free, %d are", n, v.unused()), true})
 		}
 	}
 	return c.faults, nil
@@ -57,10 +63,12 @@ func Check(disk Disk, offset, size int64) (faults []string, err error) {
 type check struct {
 	v      *Volume
 	owner  []string // of a cluster
-	faults []string
+	faults []Fault
 }
 
-func (c *check) fault(format string, args ...any) { c.faults = append(c.faults, fmt.Sprintf(format, args...)) }
+func (c *check) fault(format string, args ...any) {
+	c.faults = append(c.faults, Fault{Text: fmt.Sprintf(format, args...)})
+}
 
 // chain takes a file's clusters, and says how many there are.
 func (c *check) chain(name string, cluster uint32) (n int64, whole bool) {

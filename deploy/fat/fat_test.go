@@ -3,6 +3,7 @@ package fat
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -58,7 +59,7 @@ func mtools(t testing.TB, f *os.File, offset int64, args ...string) string {
 func whole(t testing.TB, f *os.File, offset, size int64) {
 	t.Helper()
 	if faults, err := Check(f, offset, size); err != nil || len(faults) > 0 {
-		t.Errorf("our pass: %q, %v", faults, err)
+		t.Errorf("our pass: %v, %v", faults, err)
 	}
 	path := f.Name()
 	if offset > 0 {
@@ -276,8 +277,8 @@ func TestDamage(t *testing.T) {
 		if err := damage(v); err != nil {
 			t.Fatal(err)
 		}
-		if faults, err := Check(f, 0, size); err != nil || !strings.Contains(strings.Join(faults, "\n"), want) {
-			t.Errorf("%q, %v, want %q", faults, err, want)
+		if faults, err := Check(f, 0, size); err != nil || !strings.Contains(fmt.Sprint(faults), want) {
+			t.Errorf("%v, %v, want %q", faults, err, want)
 		}
 		if out, err := exec.Command("fsck.vfat", "-n", f.Name()).CombinedOutput(); err == nil {
 			t.Errorf("%s: fsck.vfat sees nothing:\n%s", want, out)

@@ -4,8 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"path"
 	"reflect"
 	"slices"
 	"strconv"
@@ -105,8 +104,7 @@ func userData(before []byte, d Device) ([]byte, error) {
 			"write the card again, without customisation", n.Line)
 	}
 	forget(root)
-	set(root, "hostname", text(d.Name))
-	set(root, "manage_etc_hosts", truth(true))
+	name(root, d)
 	if d.Zone != "" {
 		set(root, "timezone", text(d.Zone))
 	}
@@ -131,6 +129,19 @@ func userData(before []byte, d Device) ([]byte, error) {
 		return before, nil // comments may stand elsewhere now, for no gain
 	}
 	return out.Bytes(), nil
+}
+
+// name says who the device is. Where the first boot finds that out, cloud-init keeps away from it.
+func name(root *yaml.Node, d Device) {
+	if d.bySerial() {
+		drop(root, "hostname")
+		drop(root, "manage_etc_hosts")
+		set(root, "preserve_hostname", truth(true))
+		return
+	}
+	drop(root, "preserve_hostname")
+	set(root, "hostname", text(d.Name))
+	set(root, "manage_etc_hosts", truth(true))
 }
 
 // aliased reports whether a value stands for another.
@@ -216,8 +227,8 @@ func is(command *yaml.Node, words []string) bool {
 }
 
 // PreparedFor returns the name of the device for which a card waits; empty if for none.
-func PreparedFor(boot string) string {
-	content, err := os.ReadFile(filepath.Join(boot, "user-data"))
+func PreparedFor(boot Partition) string {
+	content, err := boot.ReadFile("user-data")
 	if err != nil {
 		return ""
 	}
@@ -225,12 +236,13 @@ func PreparedFor(boot string) string {
 	if yaml.Unmarshal(content, &root) != nil || len(root.Content) == 0 {
 		return ""
 	}
-	runs, name := value(root.Content[0], "bootcmd"), value(root.Content[0], "hostname")
-	if runs == nil || name == nil ||
-		!slices.ContainsFunc(runs.Content, func(n *yaml.Node) bool { return is(n, start) }) {
+	runs := value(root.Content[0], "bootcmd")
+	if runs == nil || !slices.ContainsFunc(runs.Content, func(n *yaml.Node) bool { return is(n, start) }) {
 		return ""
 	}
-	return name.Value
+	device, _ := boot.ReadFile(path.Join(folder, "device"))
+	first, _, _ := strings.Cut(string(device), "\n")
+	return strings.TrimPrefix(first, "name=")
 }
 
 // value returns what a key of a mapping has; nil if it is not there.
@@ -252,6 +264,15 @@ func set(mapping *yaml.Node, key string, to *yaml.Node) {
 		return
 	}
 	mapping.Content = append(mapping.Content, text(key), to)
+}
+
+func drop(mapping *yaml.Node, key string) {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key {
+			mapping.Content = slices.Delete(mapping.Content, i, i+2)
+			return
+		}
+	}
 }
 
 // sequence returns the list under a key, which is made if it is not there.

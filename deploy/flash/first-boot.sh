@@ -66,10 +66,21 @@ clean() {
 
 name= zone= user=
 . "$from/device"
-
+# One card for many boards: they are known by their serial numbers.
+serial=$(tr -d '\0' </proc/device-tree/serial-number 2>/dev/null || cut -c 1-16 /etc/machine-id)
+name=$(echo "$name" | sed "s/SERIAL/$(echo "$serial" | tail -c 9)/")
+if [ -e "$from/names" ]; then
+	while read -r end known; do
+		case $serial in *"$end") name=$known ;; esac
+	done <"$from/names"
+fi
 log "name $name, user $user"
 echo "$name" >/etc/hostname
 hostname "$name" || true # not in a container
+if grep -q '^preserve_hostname: true' "$boot/user-data" && [ -e /etc/hosts ]; then # else cloud-init does it
+	sed -i "/^127\.0\.1\.1[[:space:]]/d" /etc/hosts
+	echo "127.0.1.1 $name" >>/etc/hosts
+fi
 if [ -e "/usr/share/zoneinfo/$zone" ] && [ -n "$zone" ]; then
 	ln -sf "/usr/share/zoneinfo/$zone" /etc/localtime
 	echo "$zone" >/etc/timezone

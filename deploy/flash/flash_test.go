@@ -52,11 +52,11 @@ func door(t *testing.T) Device {
 
 func prepare(t *testing.T, boot string, d Device) []Change {
 	t.Helper()
-	changes, err := Plan(boot, d)
+	changes, err := Plan(Folder(boot), d)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Apply(boot, changes); err != nil {
+	if err := Apply(Folder(boot), changes); err != nil {
 		t.Fatal(err)
 	}
 	return changes
@@ -123,11 +123,11 @@ func TestFreshCard(t *testing.T) {
 		!reflect.DeepEqual(points, map[string]any{"Büro: 1": map[string]any{"password": "pass: word#1"}}) {
 		t.Errorf("network-config: %v", wlan)
 	}
-	if name := PreparedFor(boot); name != "door-1" {
+	if name := PreparedFor(Folder(boot)); name != "door-1" {
 		t.Errorf("the card waits for %q", name)
 	}
 
-	if again, err := Plan(boot, d); err != nil || len(again) > 0 {
+	if again, err := Plan(Folder(boot), d); err != nil || len(again) > 0 {
 		t.Errorf("doing it again would change %d files, %v", len(again), err)
 	}
 	newer := filepath.Join(t.TempDir(), "timeclock_1.10_arm64.deb")
@@ -141,12 +141,12 @@ func TestFreshCard(t *testing.T) {
 		t.Errorf("another version changes %v", again)
 	}
 	d.Packages = append(older, newer)
-	if _, err := Plan(boot, d); err == nil || !strings.Contains(err.Error(), "are for the same kind of Pi") {
+	if _, err := Plan(Folder(boot), d); err == nil || !strings.Contains(err.Error(), "are for the same kind of Pi") {
 		t.Errorf("two versions: %v", err)
 	}
 	d.Packages = nil // it is there already
 	d.Name = "door-2"
-	if again := prepare(t, boot, d); len(again) != 3 || PreparedFor(boot) != "door-2" {
+	if again := prepare(t, boot, d); len(again) != 3 || PreparedFor(Folder(boot)) != "door-2" {
 		t.Errorf("another name changes %d files", len(again))
 	}
 }

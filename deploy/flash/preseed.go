@@ -25,7 +25,9 @@ func (d Device) preseed() []byte {
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	b.WriteString(preseedHeader)
 	line(`config_version = "1.1"`)
-	line("\n[system]\nhostname = %s", quote(d.Name))
+	if !d.bySerial() {
+		line("\n[system]\nhostname = %s", quote(d.Name))
+	}
 	var names []string
 	for group := range strings.SplitSeq(groups, ",") {
 		names = append(names, quote(group))

@@ -49,7 +49,7 @@ func TestRefused(t *testing.T) {
 		if c.change != nil {
 			c.change(&d)
 		}
-		if changes, err := Plan(boot, d); err == nil || !strings.Contains(err.Error(), want) || changes != nil {
+		if changes, err := Plan(Folder(boot), d); err == nil || !strings.Contains(err.Error(), want) || changes != nil {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
@@ -63,14 +63,14 @@ func TestInterrupted(t *testing.T) {
 	n := len(prepare(t, whole, d))
 	for after := range n {
 		boot := partition(t, fresh)
-		changes, err := Plan(boot, d)
+		changes, err := Plan(Folder(boot), d)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := Apply(boot, changes[:after]); err != nil {
+		if err := Apply(Folder(boot), changes[:after]); err != nil {
 			t.Fatal(err)
 		}
-		if name := PreparedFor(boot); name != "" {
+		if name := PreparedFor(Folder(boot)); name != "" {
 			t.Errorf("after %d of %d files the card is ready for %s", after, n, name)
 		}
 		prepare(t, boot, d)
@@ -84,7 +84,7 @@ func TestInterrupted(t *testing.T) {
 
 // What is shown of a change has no secrets.
 func TestDiff(t *testing.T) {
-	changes, err := Plan(partition(t, fresh), door(t))
+	changes, err := Plan(Folder(partition(t, fresh)), door(t))
 	if err != nil {
 		t.Fatal(err)
 	}

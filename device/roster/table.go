@@ -225,3 +225,13 @@ func cut(text string, most int) string {
 	}
 	return strings.ToValidUTF8(text[:most], "") + "…"
 }
+
+// Table reads a list as people have it, in every form that lists of badges take, line by line. What it
+// says of a line that cannot be read is in broken. An error of f ends it, and is returned.
+func Table(file io.Reader, f func(number int, fields []string, broken string) error) error {
+	content, err := readFile(file)
+	if err != nil {
+		return err
+	}
+	return eachRow(content, func(r row) error { return f(r.number, r.fields, r.broken) })
+}

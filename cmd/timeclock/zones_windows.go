@@ -1,0 +1,3 @@
+package main
+
+import _ "time/tzdata" // Windows has time zones, but not those that settings name
