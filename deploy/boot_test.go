@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -16,8 +17,8 @@ import (
 	"timeclock/sync/zeitstrom/zeitstromtest"
 )
 
-var bootIt = flag.Bool("boot", false, "boot whole Debians in QEMU, driven by what flash wrote; "+
-	"takes root, mmdebstrap, mtools, qemu, and up to an hour and a half the first time")
+var bootIt = flag.Bool("boot", false, "boot whole Debians in QEMU, from card files by `timeclock image`; "+
+	"takes root, mmdebstrap, mtools, fdisk, qemu, and up to an hour and a half the first time")
 
 // needsBoot skips a test that boots a Debian, unless it is asked for.
 func needsBoot(t *testing.T, programs ...string) {
@@ -25,7 +26,7 @@ func needsBoot(t *testing.T, programs ...string) {
 	if !*bootIt {
 		t.Skipf("SKIPPED: booting a Debian takes minutes: go test -v -run %s ./deploy -boot -timeout 2h", t.Name())
 	}
-	needs(t, append(programs, "mmdebstrap", "qemu-img", "mcopy", "mkfs.vfat", "ssh")...)
+	needs(t, append(programs, "mmdebstrap", "sfdisk", "mcopy", "mkfs.vfat", "ssh")...)
 }
 
 // A first boot makes a clock with an SSH key and without, with Wi-Fi and without, on a network
@@ -84,7 +85,12 @@ func TestFirstBoot(t *testing.T) {
 			m.root(patience, "sync")
 			m.powerCut()
 			// Wiped is wiped: not only no file has them.
-			raw, err := os.ReadFile(work + "/boot.img")
+			raw := make([]byte, (bootAt+bootMB)<<20)
+			disk, err := os.Open(work + "/card.img")
+			if err == nil {
+				_, err = io.ReadFull(disk, raw)
+				disk.Close()
+			}
 			if err != nil {
 				t.Fatal(err)
 			}

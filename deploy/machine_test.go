@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"timeclock/deploy/image/imagetest"
 	"timeclock/device/devicetest"
 )
 
@@ -46,7 +47,7 @@ tar=$1 image=$2
 root=$image.d
 rm -rf "$root" && mkdir "$root"
 tar x -C "$root" -f "$tar" --exclude='./dev/*'
-printf 'LABEL=bootfs /boot/firmware vfat defaults 0 2\n/dev/vda / ext4 defaults 0 1\n' >"$root/etc/fstab"
+printf 'LABEL=bootfs /boot/firmware vfat defaults 0 2\nLABEL=rootfs / ext4 defaults 0 1\n' >"$root/etc/fstab"
 mkdir -p "$root/boot/firmware"
 printf 'datasource_list: [NoCloud]\ndatasource: {NoCloud: {seedfrom: /boot/firmware/}}\n' >"$root/etc/cloud/cloud.cfg.d/99-pi.cfg"
 for group in input spi i2c gpio; do chroot "$root" groupadd -f -r $group; done
@@ -71,7 +72,7 @@ systemctl --quiet --root="$root" enable systemd-networkd userconfig
 systemctl --quiet --root="$root" disable ssh ssh.socket sshd-keygen 2>/dev/null || true
 cp "$root"/boot/vmlinuz-* "${image%.img}.vmlinuz"
 cp "$root"/boot/initrd.img-* "${image%.img}.initrd"
-mkfs.ext4 -q -d "$root" "$image.part" 3G
+mkfs.ext4 -q -L rootfs -d "$root" "$image.part" 3G
 rm -rf "$root"
 mv "$image.part" "$image"
 `
@@ -91,7 +92,7 @@ func rootOf(t *testing.T, arch string) string {
 	return image
 }
 
-// card is what a technician gives `timeclock flash`.
+// card is what a technician gives `timeclock image`.
 type card struct {
 	settings string // more of them
 	arch     string
@@ -101,8 +102,11 @@ type card struct {
 
 const wifiFile = "ssid = \"office\"\npassword = \"very-secret-password\"\ncountry = \"DE\"\n"
 
-// write prepares a card in a directory: root partition, boot partition, and what flash
-// writes there. The key that belongs to it is there too.
+// bootMB is the size of a card's boot partition, which begins at bootAt, in MiB.
+const bootAt, bootMB = 8, 128
+
+// write makes a card file in a directory, out of an image in the layout of Raspberry Pi OS. The key that
+// belongs to it is there too.
 func (c card) write(t *testing.T, work string) {
 	t.Helper()
 	for name, text := range map[string]string{
@@ -114,12 +118,15 @@ func (c card) write(t *testing.T, work string) {
 		}
 	}
 	sh(t, `set -eu; cd "$1"; ssh-keygen -q -t ed25519 -N '' -f key; cp "$4" timeclock
-		VERSION=1.0 ARCHS=$3 "$2/deploy/package.sh" "$1/debs" >/dev/null
-		mkdir bootfs; touch bootfs/config.txt bootfs/cmdline.txt
-		echo "instance-id: rpios-image" >bootfs/meta-data; printf '#network:\n' >bootfs/network-config`,
+		VERSION=1.0 ARCHS=$3 "$2/deploy/package.sh" "$1/debs" >/dev/null`,
 		work, must(t)(filepath.Abs("..")), c.arch, devicetest.Program(t))
+	// Its kernel and processor are not a Pi's.
+	files := map[string]string{"kernel8.img": "-", "kernel_2712.img": "-", "config.txt": "", "cmdline.txt": ""}
+	from := imagetest.Image{At: bootAt, BootMB: bootMB, Files: files, Root: rootOf(t, c.arch) + ".img"}.
+		Make(t, work, "os.img")
 	args := []string{
-		"flash", "-boot", "bootfs", "-config", "door.toml", "-token", "token", "-package", "debs", "-name", "door-1",
+		"image", "-from", from, "-out", "card.img", "-config", "door.toml", "-token", "token", "-package", "debs",
+		"-name", "door-1",
 	}
 	if c.key {
 		args = append(args, "-ssh-key", "key.pub")
@@ -127,13 +134,14 @@ func (c card) write(t *testing.T, work string) {
 	if c.wifi {
 		args = append(args, "-wifi", "wifi.toml")
 	}
-	flash := exec.Command("./timeclock", args...)
-	flash.Dir = work
-	if out, err := flash.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("the card is ready")) {
+	image := exec.Command("./timeclock", args...)
+	image.Dir = work
+	if out, err := image.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("the card file is ready")) {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	sh(t, `set -eu; cd "$1"; qemu-img create -q -f qcow2 -F raw -b "$2" root.qcow2
-		mkfs.vfat -C -n bootfs boot.img 131072 >/dev/null; mcopy -s -i boot.img bootfs/* ::`, work, rootOf(t, c.arch)+".img")
+	if err := os.Remove(from); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func sh(t *testing.T, script string, args ...string) string {
@@ -175,12 +183,11 @@ func (m *machine) powerOn() {
 	defer console.Close()
 	root := rootOf(m.t, m.arch)
 	// A kernel that panics starts anew: QEMU 7.2 without KVM lets one do so now and then, early.
-	kernel := "root=/dev/vda rw net.ifnames=0 quiet panic=3 console="
+	kernel := "root=/dev/vda2 rw net.ifnames=0 quiet panic=3 console="
 	args := []string{
 		"-smp", "2", "-m", "1024", "-display", "none", "-serial", "stdio", "-kernel", root + ".vmlinuz", "-initrd",
 		root + ".initrd",
-		"-drive", "file=" + m.work + "/root.qcow2,if=virtio,format=qcow2", "-drive", "file=" + m.work +
-			"/boot.img,if=virtio,format=raw",
+		"-drive", "file=" + m.work + "/card.img,if=virtio,format=raw",
 	}
 	if m.arch == "arm64" {
 		m.qemu = exec.Command("qemu-system-aarch64", append(args, "-M", "virt,gic-version=2", "-cpu", "cortex-a53",

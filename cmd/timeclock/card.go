@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,7 +13,6 @@ import (
 
 	"timeclock/deploy/flash"
 	"timeclock/device/config"
-	"timeclock/device/roster"
 	"timeclock/sync/zeitstrom"
 )
 
@@ -34,17 +32,20 @@ var cardFlags = []struct{ name, usage string }{
 // cards are those that one call prepares.
 type cards struct {
 	*call
+	flags   *flags
 	values  map[string]*string
 	user    *string
 	devices *string
 	dry     *bool
 	verbose *bool
 	tried   map[string]string // what was said of a token, so that each is tried once
+	// sure asks a person, before anything is done; nil: the flags have said it.
+	sure func(r ready, system flash.System, to string, changes []flash.Change) error
 }
 
 // declareCards declares the flags that `flash` and `image` share.
 func declareCards(f *flags) *cards {
-	c := &cards{values: map[string]*string{}, tried: map[string]string{}}
+	c := &cards{flags: f, values: map[string]*string{}, tried: map[string]string{}}
 	for _, v := range cardFlags {
 		c.values[v.name] = f.text(v.name, "", v.usage)
 	}
@@ -93,27 +94,6 @@ func (c *cards) all(ctx context.Context, list []card, look func(i int, r ready) 
 	return out, nil
 }
 
-// warn says what is odd, once, and of which devices.
-func (c *cards) warn(all []ready) {
-	var warnings []string
-	of := map[string][]string{}
-	for _, r := range all {
-		for _, w := range r.odd() {
-			if of[w] == nil {
-				warnings = append(warnings, w)
-			}
-			of[w] = append(of[w], r.card["name"])
-		}
-	}
-	for _, w := range warnings {
-		who := ""
-		if len(of[w]) < len(all) {
-			who = strings.Join(of[w], ", ") + ": "
-		}
-		fmt.Fprintf(c.stderr, "warning: %s%s\n", who, w)
-	}
-}
-
 func where(k card, list string) string {
 	if list == "" {
 		return ""
@@ -131,16 +111,10 @@ func (c *cards) ready(ctx context.Context, k card) (r ready, err error) {
 	r.card = k
 	d := &r.device
 	*d = flash.Device{Name: k["name"], Zone: k["timezone"], User: *c.user}
-	if d.Config, r.cfg, err = settingsFor(k["config"]); err != nil {
+	if err := r.readSettings(k["config"]); err != nil {
 		return r, err
-	}
-	if zone := r.cfg.Clock.Zone.String(); d.Zone == "" && zone != "Local" {
-		d.Zone = zone
 	}
 	if d.Token, err = readToken(k["token"]); err != nil {
-		return r, err
-	}
-	if d.Files, err = furtherFiles(r.cfg, filepath.Dir(k["config"])); err != nil {
 		return r, err
 	}
 	if d.Packages, err = packages(k["package"]); err != nil {
@@ -155,17 +129,25 @@ func (c *cards) ready(ctx context.Context, k card) (r ready, err error) {
 	return r, c.tryToken(ctx, r)
 }
 
-// settingsFor reads a device's settings. Where none are named, and this is no device, they are those that
-// the package comes with.
-func settingsFor(path string) (text []byte, cfg config.Config, err error) {
-	text, err = os.ReadFile(path)
+// readSettings reads a device's settings, and the files that they name. Where none are named, and this is no
+// device, they are those that the package comes with.
+func (r *ready) readSettings(path string) (err error) {
+	d := &r.device
+	d.Config, err = os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) && path == config.DefaultPath {
-		text, err = []byte(config.Reference), nil
+		d.Config, err = []byte(config.Reference), nil
 	}
-	if err == nil {
-		cfg, err = config.Parse(path, text, knownLanguage)
+	if err != nil {
+		return err
 	}
-	return text, cfg, err
+	if r.cfg, err = config.Parse(path, d.Config, knownLanguage); err != nil {
+		return err
+	}
+	if zone := r.cfg.Clock.Zone.String(); d.Zone == "" && zone != "Local" {
+		d.Zone = zone
+	}
+	d.Files, err = furtherFiles(r.cfg, filepath.Dir(path))
+	return err
 }
 
 func readToken(path string) ([]byte, error) {
@@ -296,163 +278,4 @@ func orSaid(said string) error {
 		return nil
 	}
 	return errors.New(said)
-}
-
-// odd lists what makes no sense at a door.
-func (r ready) odd() (all []string) {
-	cfg := r.cfg
-	if zone := r.device.Zone; zone == "" || zone == "UTC" || zone == "Etc/UTC" {
-		all = append(all, "the clock will show UTC: say -timezone Europe/Berlin, or set clock.zone")
-	}
-	if cfg.Web.Listen == "" {
-		all = append(all, "there will be no admin's page: set web.listen = \":8443\" to have one")
-	}
-	german := slices.Contains([]string{"Europe/Berlin", "Europe/Vienna", "Europe/Zurich"}, r.device.Zone) ||
-		r.device.Wifi != nil && slices.Contains([]string{"DE", "AT"}, r.device.Wifi.Country)
-	if german && cfg.Display.Language == "en" && cfg.Display.Driver != config.NoDisplay {
-		all = append(all, "the display will speak English: set display.language = \"de\" for German")
-	}
-	if cfg.Reader.Driver == config.Simulated {
-		all = append(all, "the reader is a simulated one, which no badge can be held to: set reader.driver = \"mfrc522\"")
-	}
-	if cfg.Clock.Trust == config.Always && cfg.Reader.Driver != config.Simulated {
-		all = append(all, "the system's time will be believed unseen (clock.trust = \"always\"): a Pi may wake in 1970")
-	}
-	return all
-}
-
-// summary says in twelve lines what becomes of a card.
-func (r ready) summary(system flash.System, to string, changes []flash.Change) string {
-	or := func(text, none string) string {
-		if text == "" {
-			return none
-		}
-		return text
-	}
-	d, cfg := r.device, r.cfg
-	var files []string
-	bytes := 0
-	for _, change := range changes {
-		bytes += len(change.After)
-	}
-	for _, p := range d.Packages {
-		if system.Architecture() == "" || strings.HasSuffix(p, "_"+system.Architecture()+".deb") {
-			files = append(files, filepath.Base(p))
-		}
-	}
-	network := "by cable"
-	if d.Wifi != nil {
-		network = fmt.Sprintf("Wi-Fi %q (%s), or by cable", d.Wifi.SSID, d.Wifi.Country)
-	}
-	shown := "none"
-	if cfg.Display.Driver != config.NoDisplay {
-		shown = cfg.Display.Driver + ", language " + cfg.Display.Language
-	}
-	page := "off"
-	if _, port, found := strings.Cut(cfg.Web.Listen, ":"); found {
-		page = fmt.Sprintf("https://%s.local:%s", d.Name, port)
-	}
-	login := "nobody"
-	if fields := strings.Fields(d.SSHKey); len(fields) > 0 {
-		login = fmt.Sprintf("%s, by the key %s", d.User, or(strings.Join(fields[min(2, len(fields)):], " "), fields[0]))
-	}
-	var b strings.Builder
-	for _, l := range [12][2]string{
-		{"device", r.names()},
-		{"system", or(system.String(), "it does not say")},
-		{"package", or(strings.Join(files, ", "), "the one on the card")},
-		{"settings", r.card["config"]},
-		{"Zeitstrom", cfg.Zeitstrom.URL},
-		{"time zone", or(d.Zone, "that of the system")},
-		{"display", shown},
-		{"network", network},
-		{"admin's page", page},
-		{"logs in", login},
-		{"further files", or(strings.Join(slices.Sorted(maps.Keys(d.Files)), ", "), "none")},
-		{"writes", fmt.Sprintf("%d files, %.1f MB, to %s", len(changes), float64(bytes)/1e6, to)},
-	} {
-		fmt.Fprintf(&b, "%-14s %s\n", l[0], l[1])
-	}
-	return b.String()
-}
-
-// names are what devices will be called.
-func (r ready) names() string {
-	if n := len(r.device.Names); n > 0 {
-		return fmt.Sprintf("%s, and %d whose serial numbers are known", r.device.Name, n)
-	}
-	return r.device.Name
-}
-
-// readCards reads a list of devices. What a line leaves empty is as the flags say; its
-// files are named from the list's folder.
-func readCards(path string, flags card) (list []card, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	var header []string
-	known := map[string]int{}
-	err = roster.Table(f, func(number int, fields []string, broken string) error {
-		if broken != "" {
-			return fmt.Errorf("line %d cannot be read: %s", number, broken)
-		}
-		if header == nil {
-			header = make([]string, len(fields))
-			for i, column := range fields {
-				header[i] = strings.ToLower(strings.TrimSpace(column))
-				if _, may := flags[header[i]]; !may && header[i] != "" {
-					return fmt.Errorf("there is no column %q: use %s", column,
-						strings.Join(slices.Sorted(maps.Keys(flags)), ", "))
-				}
-			}
-			return nil
-		}
-		k, err := cardOf(path, header, fields, flags)
-		if err != nil {
-			return fmt.Errorf("line %d: %w", number, err)
-		}
-		for _, unique := range []string{"name", "serial", "out"} {
-			value := k[unique]
-			if at := known[unique+" "+value]; at > 0 && value != "" {
-				return fmt.Errorf("line %d: %q is there twice, in line %d, too", number, value, at)
-			}
-			known[unique+" "+value] = number
-		}
-		list = append(list, k)
-		return nil
-	})
-	if err == nil && len(list) == 0 {
-		err = errors.New("it names no device")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return list, nil
-}
-
-// cardOf is a line of the list.
-func cardOf(path string, header, fields []string, flags card) (card, error) {
-	k := maps.Clone(flags)
-	for i, value := range fields {
-		value = strings.TrimSpace(value)
-		switch {
-		case value == "":
-			continue
-		case i >= len(header) || header[i] == "":
-			return nil, fmt.Errorf("%q stands in a column without a name", value)
-		}
-		switch header[i] {
-		case "name", "timezone":
-		case "serial":
-			value = strings.ToLower(value)
-		default:
-			if !filepath.IsAbs(value) {
-				value = filepath.Join(filepath.Dir(path), value)
-			}
-		}
-		k[header[i]] = value
-	}
-	return k, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,9 @@ type flasher struct{ *cards }
 
 // run prepares one card, or one after the other those of a list.
 func (c *flasher) run(ctx context.Context, boot string) (err error) {
+	if c.asks() {
+		return c.ask(ctx)
+	}
 	first := c.given()
 	first["boot"] = boot
 	list := []card{first}
@@ -67,6 +71,21 @@ func (c *flasher) run(ctx context.Context, boot string) (err error) {
 	return nil
 }
 
+// ask prepares a card as a person says.
+func (c *flasher) ask(ctx context.Context) error {
+	d := c.dialogue(ctx)
+	d.Boot = cmp.Or(likelyBoot(), d.Boot)
+	r, err := d.card(question{
+		text: "Folder where the card's boot partition, bootfs, is mounted", like: &d.Boot,
+		judge: func(boot string) error { return flash.Look(flash.Folder(boot)) },
+	})
+	if err != nil {
+		return err
+	}
+	r.card["boot"] = d.Boot
+	return c.prepare(r)
+}
+
 // nextCard waits until somebody has put in the next card.
 func (c *flasher) nextCard(in *bufio.Reader, k card, last string) error {
 	fmt.Fprintf(c.stdout, "Take out the card of %s, put in that for %s, and press Enter. ", last, k["name"])
@@ -94,6 +113,11 @@ func (c *flasher) prepare(r ready) error {
 	}
 	if *c.dry {
 		return c.show(r, flash.About(flash.Folder(boot)), boot, changes)
+	}
+	if c.sure != nil {
+		if err := c.sure(r, flash.About(flash.Folder(boot)), boot, changes); err != nil {
+			return err
+		}
 	}
 	for _, change := range changes {
 		fmt.Fprintf(c.stdout, "%s: %s\n", r.device.Name, change.Path)

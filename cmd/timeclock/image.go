@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,9 @@ type imager struct {
 }
 
 func (c *imager) run(ctx context.Context, from, out string) (err error) {
+	if c.asks() {
+		return c.ask(ctx)
+	}
 	for flag, value := range map[string]string{"from": from, "out": out} {
 		if value == "" {
 			return fmt.Errorf("%w: -%s is missing", errUsage, flag)
@@ -46,12 +50,8 @@ func (c *imager) run(ctx context.Context, from, out string) (err error) {
 	if err != nil {
 		return err
 	}
-	all, err := c.all(ctx, list, func(i int, r ready) error {
-		_, err := os.Stat(list[i]["out"])
-		if err == nil {
-			return fmt.Errorf("%s %w", list[i]["out"], image.ErrExists)
-		}
-		return nil
+	all, err := c.all(ctx, list, func(i int, _ ready) error {
+		return image.IsNew(list[i]["out"])
 	})
 	if err != nil {
 		return err
@@ -85,6 +85,31 @@ func (c *imager) run(ctx context.Context, from, out string) (err error) {
 	return nil
 }
 
+// ask makes a card file as a person says.
+func (c *imager) ask(ctx context.Context) error {
+	d := c.dialogue(ctx)
+	d.From = cmp.Or(likelyImage(), d.From)
+	r, err := d.card(question{
+		text: "Raspberry Pi OS Lite, as it was downloaded (.img.xz)", like: &d.From, judge: isImage,
+	})
+	if err != nil {
+		return err
+	}
+	out := filepath.Join(d.Out, d.Name+".img")
+	if err := d.ask(question{text: "Card file that is made", like: &out, judge: image.IsNew}); err != nil {
+		return err
+	}
+	r.card["out"], d.Out = out, filepath.Dir(out)
+	if c.source, err = image.OpenSource(d.From); err != nil {
+		return err
+	}
+	defer c.source.Close()
+	if err := errors.Join(d.keep(), c.room(d.Out, 1)); err != nil {
+		return err
+	}
+	return c.make(ctx, r)
+}
+
 // list says which card files are to be made: one; one for each device of a list; or one for all of a list
 // that has their serial numbers, whose names it returns.
 func (c *imager) list(out string) (list []card, names map[string]string, err error) {
@@ -101,8 +126,7 @@ func (c *imager) list(out string) (list []card, names map[string]string, err err
 	if list[0]["serial"] == "" {
 		for _, k := range list {
 			if k["serial"] != "" {
-				return nil, nil, fmt.Errorf("%s has serial numbers for some devices only: name that of each, or of none",
-					*c.devices)
+				return nil, nil, someSerials(*c.devices)
 			}
 			k["out"] = filepath.Join(out, k["name"]+".img")
 		}
@@ -118,14 +142,18 @@ func (c *imager) list(out string) (list []card, names map[string]string, err err
 		names[k["serial"]] = k["name"]
 		k["name"], k["serial"], k["out"] = one["name"], one["serial"], out
 		if !maps.Equal(k, one) {
-			return nil, nil, fmt.Errorf("%s: one card file for all boards has the same for all but their names: leave out "+
-				"the column serial to have a file for each", *c.devices)
+			return nil, nil, fmt.Errorf("%s: one card file for all boards has the same for all but their names: "+
+				"leave out the column serial to have a file for each", *c.devices)
 		}
 	}
 	if _, empty := names[""]; empty {
-		return nil, nil, fmt.Errorf("%s has serial numbers for some devices only: name that of each, or of none", *c.devices)
+		return nil, nil, someSerials(*c.devices)
 	}
 	return []card{one}, names, nil
+}
+
+func someSerials(list string) error {
+	return fmt.Errorf("%s has serial numbers for some devices only: name that of each, or of none", list)
 }
 
 // room sees that all card files find room, before the first is begun.
@@ -195,8 +223,14 @@ func (c *imager) make(ctx context.Context, r ready) error {
 	if system.Desktop {
 		fmt.Fprintln(c.stderr, "warning: this system has a desktop, which a clock has no use for: Lite is enough")
 	}
+	to := fmt.Sprintf("%s (%.1f GB)", out, float64(c.source.Size)/1e9)
 	if *c.dry {
-		return c.show(r, system, fmt.Sprintf("%s (%.1f GB)", out, float64(c.source.Size)/1e9), changes)
+		return c.show(r, system, to, changes)
+	}
+	if c.sure != nil {
+		if err := c.sure(r, system, to, changes); err != nil {
+			return err
+		}
 	}
 	if err := flash.Apply(d.Boot, changes); err != nil {
 		return err
@@ -211,8 +245,8 @@ func (c *imager) make(ctx context.Context, r ready) error {
 	if err := d.Finish(wrote); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.stdout, "%s: the card file is ready: %s, %s, %.1f GB. Write it to a card with Raspberry Pi Imager "+
-		"(\"Use custom\", no customisation), put that into the Pi, and give it power: after some minutes the display "+
-		"shows the time\n", r.device.Name, out, system, float64(c.source.Size)/1e9)
+	_, err = fmt.Fprintf(c.stdout, "%s: the card file is ready: %s, %s, %.1f GB. Write it to a card with Raspberry Pi "+
+		"Imager (\"Use custom\", no customisation), put that into the Pi, and give it power: after some minutes the "+
+		"display shows the time\n", r.device.Name, out, system, float64(c.source.Size)/1e9)
 	return err
 }

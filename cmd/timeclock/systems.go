@@ -8,7 +8,9 @@ import (
 
 // atHome are the commands, and groups of them, that also run on the computer of a technician or
 // an admin, with macOS or Windows. All others work on a clock that runs, or its files.
-var atHome = []string{"flash", "image", "config", "badge explain", "timespan", "demo", "completion", "version", "man-page"}
+var atHome = []string{
+	"flash", "image", "config", "badge explain", "timespan", "demo", "completion", "version", "man-page",
+}
 
 // runsOn says why a command does not run on an operating system, in Go's words for it.
 func (cmd command) runsOn(system string) error {

@@ -30,7 +30,8 @@ func (c *call) progress(what string) func(done, all int64) {
 		}
 		shown = percent
 		full := int(percent / 5)
-		fmt.Fprintf(c.stdout, "\r%s  %s%s  %3d %%", what, strings.Repeat("█", full), strings.Repeat("·", 20-full), percent)
+		fmt.Fprintf(c.stdout, "\r%s  %s%s  %3d %%", what, strings.Repeat("█", full), strings.Repeat("·", 20-full),
+			percent)
 		if done >= all {
 			fmt.Fprintln(c.stdout)
 		}

@@ -53,7 +53,8 @@ func Check(disk Disk, offset, size int64) (faults []Fault, err error) {
 			continue
 		}
 		if n := binary.LittleEndian.Uint32(info[infoCount:]); n != v.unused() && n != unknown {
-			c.faults = append(c.faults, Fault{fmt.Sprintf("%d clusters are said to be free, %d are", n, v.unused()), true})
+			text := fmt.Sprintf("%d clusters are said to be free, %d are", n, v.unused())
+			c.faults = append(c.faults, Fault{text, true})
 		}
 	}
 	return c.faults, nil

@@ -25,24 +25,30 @@ type Wifi struct {
 // ParseWifi reads what a technician has written: ssid, password and country, in TOML.
 func ParseWifi(text []byte) (*Wifi, error) {
 	w := &Wifi{}
-	control := func(r rune) bool { return r < ' ' || r == 0x7F }
 	in := toml.NewDecoder(bytes.NewReader(text))
 	in.DisallowUnknownFields()
-	err := in.Decode(w)
-	switch {
-	case err != nil:
+	if err := in.Decode(w); err != nil {
 		return nil, fmt.Errorf("%w: it takes ssid = \"...\", password = \"...\", country = \"DE\", "+
 			"and hidden = true if it is", err)
-	case w.SSID == "" || len(w.SSID) > 32:
-		return nil, errors.New("ssid must have 1 to 32 bytes")
-	case strings.ContainsFunc(w.SSID, control) || strings.ContainsFunc(w.Password, control):
-		return nil, errors.New("ssid and password take no control characters")
-	case w.Password != "" && (len(w.Password) < 8 || len(w.Password) > 64):
-		return nil, errors.New("password must have 8 to 63 characters, or 64 hex digits")
-	case len(w.Country) != 2 || w.Country != strings.ToUpper(w.Country):
-		return nil, errors.New("country must be two capital letters, such as \"DE\"")
 	}
-	return w, nil
+	return w, w.Check()
+}
+
+// Check says why a network cannot be like this (IEEE 802.11: SSID; WPA: pass phrase, or a key of 256 bits).
+func (w Wifi) Check() error {
+	control := func(r rune) bool { return r < ' ' || r == 0x7F }
+	switch {
+	case w.SSID == "" || len(w.SSID) > 32:
+		return errors.New("ssid must have 1 to 32 bytes")
+	case strings.ContainsFunc(w.SSID, control) || strings.ContainsFunc(w.Password, control):
+		return errors.New("ssid and password take no control characters")
+	case w.Password != "" && (len(w.Password) < 8 || len(w.Password) > 64),
+		len(w.Password) == 64 && !rawKey.MatchString(w.Password):
+		return errors.New("password must have 8 to 63 characters, or 64 hex digits")
+	case len(w.Country) != 2 || w.Country != strings.ToUpper(w.Country):
+		return errors.New("country must be two capital letters, such as \"DE\"")
+	}
+	return nil
 }
 
 // networkConfig is the file in which cloud-init finds it, in netplan's form.

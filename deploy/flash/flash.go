@@ -84,7 +84,7 @@ type Partition interface {
 
 // Plan says what is to change on a partition. It changes nothing.
 func Plan(boot Partition, d Device) ([]Change, error) {
-	if err := look(boot); err != nil {
+	if err := Look(boot); err != nil {
 		return nil, err
 	}
 	if err := d.named(); err != nil {
@@ -116,7 +116,6 @@ func Plan(boot Partition, d Device) ([]Change, error) {
 	}
 	// The last: they start all the rest.
 	all = append(all, Change{Path: preseedFile, After: d.preseed(), Secret: true}, Change{Path: "user-data"})
-	var needs int64
 	for i := range all {
 		c := &all[i]
 		if c.Before, err = boot.ReadFile(c.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -134,28 +133,46 @@ func Plan(boot Partition, d Device) ([]Change, error) {
 				return nil, fmt.Errorf("%s: %w", c.Path, err)
 			}
 		}
-		if !bytes.Equal(c.Before, c.After) { // old and new one are there for a moment
-			needs += int64(len(c.After)) + overhead
-		}
+	}
+	all = slices.DeleteFunc(all, func(c Change) bool {
+		return (c.Before == nil) == (c.After == nil) && bytes.Equal(c.Before, c.After)
+	})
+	if err := fits(boot, all); err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// fits sees that all finds room. The old file and the new one are there for a moment.
+func fits(boot Partition, all []Change) error {
+	var needs int64
+	for _, c := range all {
+		needs += int64(len(c.After)) + overhead
 	}
 	if left := boot.Free(); needs > left {
-		return nil, fmt.Errorf("the boot partition has %.1f MB left and needs %.1f: take a fresh Raspberry Pi OS Lite",
+		return fmt.Errorf("the boot partition has %.1f MB left and needs %.1f: take a fresh Raspberry Pi OS Lite",
 			float64(left)/1e6, float64(needs)/1e6)
 	}
-	return slices.DeleteFunc(all, func(c Change) bool {
-		return (c.Before == nil) == (c.After == nil) && bytes.Equal(c.Before, c.After)
-	}), nil
+	return nil
 }
 
 // overhead is what a file takes beside its bytes, at most: half a cluster that stays empty, names.
 const overhead = 16 << 10
 
+// Named says why a name cannot be a device's; SERIAL in it stands for digits.
+func Named(name string) error {
+	if !hostName.MatchString(strings.ReplaceAll(name, serialWord, "00000000")) {
+		return fmt.Errorf("%q cannot be a device's name: use lower-case letters, digits and hyphens, 63 at most. "+
+			"SERIAL in it becomes the board's serial number", name)
+	}
+	return nil
+}
+
 // named makes sure that the names of a device can be names.
 func (d Device) named() error {
-	for _, name := range append(slices.Collect(maps.Values(d.Names)), strings.ReplaceAll(d.Name, serialWord, "00000000")) {
-		if !hostName.MatchString(name) {
-			return fmt.Errorf("%q cannot be a device's name: use lower-case letters, digits and hyphens, 63 at most. "+
-				"SERIAL in it becomes the board's serial number", strings.ReplaceAll(name, "00000000", serialWord))
+	for _, name := range append(slices.Collect(maps.Values(d.Names)), d.Name) {
+		if err := Named(name); err != nil {
+			return err
 		}
 	}
 	for serial := range d.Names {
@@ -181,8 +198,8 @@ func (d Device) named() error {
 // ErrNoBoot says that there is no Pi's boot partition.
 var ErrNoBoot = errors.New("this is no Pi's boot partition: it has no config.txt and cmdline.txt")
 
-// look makes sure that this is the boot partition of a fresh card.
-func look(boot Partition) error {
+// Look makes sure that this is the boot partition of a fresh card.
+func Look(boot Partition) error {
 	names, err := boot.Names("")
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrNoBoot

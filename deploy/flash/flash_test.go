@@ -316,3 +316,43 @@ func TestPreseed(t *testing.T) {
 		t.Errorf("a raw key is no passphrase:\n%s", d.preseed())
 	}
 }
+
+// One card for many boards: they find their names out in the first boot, and cloud-init gives none. Prepared
+// anew for one, it is as if it had been for that one only.
+func TestBySerial(t *testing.T) {
+	boot, once := partition(t, fresh), partition(t, fresh)
+	d := door(t)
+	d.Name, d.Names = "door-SERIAL", map[string]string{"deadbeef": "gate", "10000000abcdef01": "back-door"}
+	prepare(t, boot, d)
+	if got, want := read(t, boot, "timeclock/names"), "10000000abcdef01 back-door\ndeadbeef gate\n"; got != want {
+		t.Errorf("names: %q", got)
+	}
+	if v := decoded(t, boot, "user-data"); v["hostname"] != nil || v["preserve_hostname"] != true {
+		t.Errorf("user-data: %v", v)
+	}
+	if strings.Contains(read(t, boot, preseedFile), "hostname") {
+		t.Error("rpi-preseed gives a name")
+	}
+	if name := PreparedFor(Folder(boot)); name != "door-SERIAL" {
+		t.Errorf("the card waits for %q", name)
+	}
+	d.Name, d.Names = "door-1", nil
+	prepare(t, boot, d)
+	prepare(t, once, d)
+	for _, name := range []string{"user-data", preseedFile, "timeclock/device"} {
+		if a, b := decodedOrText(t, boot, name), decodedOrText(t, once, name); !reflect.DeepEqual(a, b) {
+			t.Errorf("%s: %v, want %v", name, a, b)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(boot, "timeclock/names")); err == nil {
+		t.Error("names are left")
+	}
+}
+
+// decodedOrText is a file whose keys may come in another order.
+func decodedOrText(t *testing.T, boot, name string) any {
+	if name == "user-data" {
+		return decoded(t, boot, name)
+	}
+	return read(t, boot, name)
+}

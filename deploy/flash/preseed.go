@@ -11,7 +11,7 @@ import (
 // src/lib/toml.sh, systemd units) and of what Raspberry Pi Imager writes for it (rpi-imager
 // commit 72ad117, src/customization_generator.cpp). No image with it has been seen yet, and
 // those sources name no mark by which one could be told: a card still needs what cloud-init
-// images have (look), and gets both formats. Each ignores the other.
+// images have (Look), and gets both formats. Each ignores the other.
 const preseedFile = "rpi-preseed.toml"
 
 // preseedHeader tells ours from what others have written.

@@ -26,23 +26,27 @@ func TestRefused(t *testing.T) {
 		files  map[string]string
 		change func(*Device)
 	}{
-		"is no Pi's boot partition":  {without("config.txt"), nil},
-		"has no cloud-init":          {without("meta-data"), nil},
-		"through its first boot":     {with(done, ""), nil},
-		`"Door 1" cannot be`:         {fresh, func(d *Device) { d.Name = "Door 1" }},
-		`"Pi" cannot be the user`:    {fresh, func(d *Device) { d.User = "Pi" }},
-		`"root" cannot be the user`:  {fresh, func(d *Device) { d.User = "root" }},
-		`"timeclock" cannot be the`:  {fresh, func(d *Device) { d.User = "timeclock" }},
-		"line 3: there is a user by": {with("user-data", "#cloud-config\nuser:\n  name: pi\n  passwd: x\n"), nil},
-		`is no time zone`:            {fresh, func(d *Device) { d.Zone = "$(reboot)" }},
-		"is not by this program":     {with(preseedFile, "config_version = \"1.1\"\n"), nil},
-		"of 24 November 2025 or":     {without("meta-data"), nil},
-		"there is no package":        {fresh, func(d *Device) { d.Packages = nil }},
-		"is no Debian package":       {fresh, func(d *Device) { d.Packages = []string{os.Args[0]} }},
-		"it is no YAML":              {with("user-data", "#cloud-config\n\tx: [\n"), nil},
-		"it is no cloud-config":      {with("user-data", "#!/bin/sh\necho: hello\n"), nil},
-		"line 2: bootcmd is no list": {with("user-data", "#cloud-config\nbootcmd: ls\n"), nil},
-		"line 2: users is no list":   {with("user-data", "#cloud-config\nusers: default\n"), nil},
+		"is no Pi's boot partition":   {without("config.txt"), nil},
+		"has no cloud-init":           {without("meta-data"), nil},
+		"through its first boot":      {with(done, ""), nil},
+		`"Door 1" cannot be`:          {fresh, func(d *Device) { d.Name = "Door 1" }},
+		`"Pi" cannot be the user`:     {fresh, func(d *Device) { d.User = "Pi" }},
+		`"root" cannot be the user`:   {fresh, func(d *Device) { d.User = "root" }},
+		`"timeclock" cannot be the`:   {fresh, func(d *Device) { d.User = "timeclock" }},
+		"line 3: there is a user by":  {with("user-data", "#cloud-config\nuser:\n  name: pi\n  passwd: x\n"), nil},
+		`is no time zone`:             {fresh, func(d *Device) { d.Zone = "$(reboot)" }},
+		"is not by this program":      {with(preseedFile, "config_version = \"1.1\"\n"), nil},
+		"of 24 November 2025 or":      {without("meta-data"), nil},
+		"none of the packages is for": {with("kernel7.img", ""), nil},
+		"is no serial number":         {fresh, func(d *Device) { d.Names = map[string]string{"xyz": "door"} }},
+		"may be those of the same":    {fresh, func(d *Device) { d.Names = map[string]string{"12345678": "a", "0012345678": "b"} }},
+		`"Gate" cannot be`:            {fresh, func(d *Device) { d.Names = map[string]string{"12345678": "Gate"} }},
+		"there is no package":         {fresh, func(d *Device) { d.Packages = nil }},
+		"is no Debian package":        {fresh, func(d *Device) { d.Packages = []string{os.Args[0]} }},
+		"it is no YAML":               {with("user-data", "#cloud-config\n\tx: [\n"), nil},
+		"it is no cloud-config":       {with("user-data", "#!/bin/sh\necho: hello\n"), nil},
+		"line 2: bootcmd is no list":  {with("user-data", "#cloud-config\nbootcmd: ls\n"), nil},
+		"line 2: users is no list":    {with("user-data", "#cloud-config\nusers: default\n"), nil},
 	} {
 		boot := partition(t, c.files)
 		d := door(t)
@@ -52,6 +56,20 @@ func TestRefused(t *testing.T) {
 		if changes, err := Plan(Folder(boot), d); err == nil || !strings.Contains(err.Error(), want) || changes != nil {
 			t.Errorf("%v, want %q", err, want)
 		}
+	}
+}
+
+// small is a partition that is nearly full.
+type small struct{ Folder }
+
+func (small) Free() int64 { return 100_000 }
+
+// What does not fit is refused before anything is written.
+func TestNoRoom(t *testing.T) {
+	boot := Folder(partition(t, fresh))
+	_, err := Plan(small{boot}, door(t))
+	if err == nil || !strings.Contains(err.Error(), "the boot partition has 0.1 MB left and needs 0.2") {
+		t.Error(err)
 	}
 }
 

@@ -33,17 +33,25 @@ type Draft struct {
 // ErrExists says that there is a file of that name already.
 var ErrExists = errors.New("is there already: remove it, or name another one")
 
-// NewDraft begins a card file. What an earlier one has left that was cut off is overwritten.
-func NewDraft(path string) (*Draft, error) {
+// IsNew says why a card file cannot be made at a path.
+func IsNew(path string) error {
 	switch info, err := os.Stat(path); {
 	case err == nil && info.IsDir():
-		return nil, fmt.Errorf("%s is a folder: name the file that is to be made (door.img, say)", path)
+		return fmt.Errorf("%s is a folder: name the file that is to be made (door.img, say)", path)
 	case err == nil && !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is a device: a card file is made as a file, and written to cards by Raspberry Pi Imager",
+		return fmt.Errorf("%s is a device: a card file is made as a file, and written to cards by Raspberry Pi Imager",
 			path)
 	case err == nil:
-		return nil, fmt.Errorf("%s %w", path, ErrExists)
+		return fmt.Errorf("%s %w", path, ErrExists)
 	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	return nil
+}
+
+// NewDraft begins a card file. What an earlier one has left that was cut off is overwritten.
+func NewDraft(path string) (*Draft, error) {
+	if err := IsNew(path); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(part(path), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600) // it will have a token

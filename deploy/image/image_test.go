@@ -111,7 +111,6 @@ func TestCardFile(t *testing.T) {
 	}
 }
 
-
 // What is no image, not all of one, or one of another kind is refused, and nothing is left.
 func TestRefused(t *testing.T) {
 	dir := t.TempDir()

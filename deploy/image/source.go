@@ -37,8 +37,8 @@ var (
 )
 
 // ErrCut says that an image is not all there.
-var ErrCut = errors.New("the image is cut off or damaged: download it again, and compare its SHA-256 sum with that of " +
-	"the download page")
+var ErrCut = errors.New("the image is cut off or damaged: download it again, and compare its SHA-256 sum with that " +
+	"of the download page")
 
 // OpenSource opens an image. What it is is seen by its first bytes, not by its name; whether all of it is
 // there is told before anything is unpacked.
