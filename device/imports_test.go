@@ -29,6 +29,7 @@ var allowed = map[string][]string{
 	"deploy/fat":         {},
 	"deploy/flash":       {},
 	"deploy/image":       {"deploy/fat"},
+	"deploy/release":     {},
 	"deploy/update":      {},
 	"cmd/internal/serve": {},
 	"cmd/internal/sheet": {},
