@@ -131,6 +131,7 @@ const (
 	// Nothing was to be booked.
 	Chosen     OutcomeKind = "function" // a function was chosen for the next tap, or taken back
 	HoursShown OutcomeKind = "hours"    // Worked says how long they have worked
+	Tried      OutcomeKind = "tried"    // the clock is on a technician's bench
 )
 
 // Outcome is the answer to a tap. Punch is the punch just stored or, for

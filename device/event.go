@@ -91,6 +91,9 @@ const (
 	EventAccountRemoved EventKind = "account removed"
 )
 
+// EventTried says that somebody tries the clock on a bench: for some minutes nobody is booked.
+const EventTried EventKind = "tried on the bench"
+
 // What people do with what is kept about people.
 const (
 	EventDataExported EventKind = "data downloaded"

@@ -112,6 +112,7 @@ func answers(name string) map[string]device.Outcome {
 		"checkout":         {Kind: device.CheckedOut, Employee: e, Punch: out},
 		"checkout-offline": {Kind: device.CheckedOut, Employee: e, Punch: out, Offline: true},
 		"checkout-turns":   {Kind: device.CheckedOut, Employee: e, Punch: out, Turns: 3},
+		"tried":            {Kind: device.Tried},
 		"repeated":         {Kind: device.Repeated, Employee: e, Punch: in},
 		"repeated-out":     {Kind: device.Repeated, Employee: e, Punch: out},
 		"repeated-unsure":  {Kind: device.Repeated, Employee: e, Punch: unsure},

@@ -205,7 +205,7 @@ func TestPatternsDiffer(t *testing.T) {
 			"today": "checkout", "hints": "checkout", "today-offline": "checkout-offline",
 			"stands-in": "repeated", "stands-out": "repeated", "stands-break": "repeated",
 			"hours-month": "hours", "hours-off": "hours", "hours-unknown": "hours",
-			"project-switched": "project", "not-chosen": "taken-back",
+			"project-switched": "project", "not-chosen": "taken-back", "tried": "chosen",
 		}
 		sounds, lights := map[string]string{}, map[string]string{}
 		for name, o := range answers("Anna") {

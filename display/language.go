@@ -73,6 +73,8 @@ type Language struct {
 		Claim         string `toml:"claim"`
 		Blocked       string `toml:"blocked"`
 		Office        string `toml:"office"`
+		Tried         string `toml:"tried"`
+		NotBooked     string `toml:"not_booked"`
 		Several       string `toml:"several"`
 		SeveralAdvice string `toml:"several_advice"`
 		Failed        string `toml:"failed"`

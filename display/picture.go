@@ -151,7 +151,8 @@ func (s Style) answer(o device.Outcome) *picture {
 			arrow = arrowOut
 		}
 		p.booked(w, arrow)
-	case device.Repeated, device.Enrolled, device.NotEnrolled, device.HoursShown, device.Chosen:
+	case device.Repeated, device.Enrolled, device.NotEnrolled, device.HoursShown, device.Chosen,
+		device.Tried:
 		p.three(w)
 	case device.Unknown, device.Several:
 		p.line(2, 20, w.big)

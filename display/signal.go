@@ -178,6 +178,8 @@ func rhythmOf(o device.Outcome) (rhythm string, light colour) {
 		return ".-", blue
 	case device.HoursShown:
 		return ".-.", green
+	case device.Tried:
+		return ".--", blue
 	case device.Enrolled:
 		return "...", green
 	case device.NotEnrolled:

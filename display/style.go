@@ -63,6 +63,8 @@ func (s Style) words(o device.Outcome) text {
 		return text{big: l.Enroll.Done, name: cmp.Or(name, s.function(o.Function, o.Function.Project()))}
 	case device.NotEnrolled:
 		return text{big: l.Enroll.Refused, name: name, more: l.Enroll.Reason}
+	case device.Tried:
+		return text{big: l.Other.Tried, more: l.Other.NotBooked}
 	case device.Several:
 		return text{big: l.Other.Several, more: l.Other.SeveralAdvice}
 	}

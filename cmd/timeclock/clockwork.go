@@ -83,7 +83,7 @@ func newClock(k clock.Kernel, cfg config.Config, d *disk, log *slog.Logger, x ex
 	}
 	terminal := &device.Terminal{
 		Roster: r.Roster, Queue: d.queue, Clock: r.Clock, Elsewhere: r.Uplink, Projects: r.Projects,
-		Office: r.Enrollment, Field: r.Reader, Screen: screens, Rules: r.Rules, Log: log, Taps: taps, Keys: pressed,
+		Office: r.Bench, Field: r.Reader, Screen: screens, Rules: r.Rules, Log: log, Taps: taps, Keys: pressed,
 	}
 	life := &watchdog{[]part{
 		{"reader", r.Reader.Alive},
@@ -119,6 +119,7 @@ func roomsOf(cfg config.Config, d *disk, log *slog.Logger) admin.Rooms {
 	r.People = roster.NewPeople(peoplePath(cfg), r.API)
 	r.Projects = roster.OpenProjects(projectsPath(cfg), r.API)
 	r.Enrollment = roster.NewEnrollment(r.Roster)
+	r.Bench = admin.NewBench(r.Enrollment)
 	return r
 }
 

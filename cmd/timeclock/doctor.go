@@ -80,6 +80,7 @@ func anyClock(ctx context.Context, cfg config.Config) (w admin.Route, stop func(
 	var parts sync.WaitGroup
 	parts.Go(func() { d.rooms.Reader.Run(ctx) })
 	parts.Go(func() { d.rooms.Display.Run(ctx) })
+	parts.Go(func() { d.rooms.Signal.Run(ctx) })
 	for end := time.Now().Add(lookTime); time.Now().Before(end) && !d.rooms.Reader.Health().Healthy; {
 		time.Sleep(20 * time.Millisecond)
 	}

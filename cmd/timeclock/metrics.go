@@ -43,7 +43,7 @@ func newTapCounter() *tapCounter {
 	}
 	for _, kind := range []device.OutcomeKind{
 		device.CheckedIn, device.CheckedOut, device.Repeated, device.Unknown, device.Blocked, device.Failed,
-		device.Chosen, device.HoursShown,
+		device.Chosen, device.HoursShown, device.Tried,
 	} {
 		t.taps.WithLabelValues(string(kind))
 	}

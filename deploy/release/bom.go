@@ -25,7 +25,8 @@ func bom(w io.Writer, version string, at time.Time, programs []string) error {
 			return fmt.Errorf("%s: %w", program, err)
 		}
 		name := filepath.Base(program)
-		for _, m := range append(info.Deps, &debug.Module{Path: "std", Version: strings.TrimPrefix(info.GoVersion, "go")}) {
+		std := &debug.Module{Path: "std", Version: strings.TrimPrefix(info.GoVersion, "go")}
+		for _, m := range append(info.Deps, std) {
 			if m.Replace != nil {
 				m = m.Replace
 			}

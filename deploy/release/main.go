@@ -34,5 +34,5 @@ func run(args []string) error {
 	case len(args) > 2 && args[0] == "bom":
 		return bom(os.Stdout, args[1], at, args[2:])
 	}
-	return errors.New("usage: release pack OUT FOLDER | release bom VERSION PROGRAM...")
+	return errors.New("wrong usage: it takes pack OUT FOLDER, or bom VERSION and programs")
 }

@@ -345,6 +345,21 @@ var abilities = map[string]func(*world){
 		w.equal("what the page did", w.page.did, "reset")
 		w.noted(device.EventAccountsReset)
 	},
+	"Try": func(w *world) {
+		tap := device.Tap{UID: free, Time: time.Now()}
+		if _, taken := w.rooms.Bench.Enroll(tap); taken {
+			w.Error("it is on the bench already")
+		}
+		w.equal("bad reads", use(w, DoTry, Trial{Show: device.CheckedIn}).Errors, 0)
+		w.noted(device.EventTried)
+		o, taken := w.rooms.Bench.Enroll(tap)
+		w.equal("taken", taken, true)
+		w.equal("a tap", o.Kind, device.Tried)
+		use(w, DoTry, Trial{End: true})
+		if _, taken := w.rooms.Bench.Enroll(tap); taken {
+			w.Error("it is still on the bench")
+		}
+	},
 	"NoteReset": func(w *world) {
 		use(w, DoNoteReset, None{})
 		w.noted(device.EventAccountsReset)

@@ -35,6 +35,7 @@ type Rooms struct {
 	Projects   *roster.Projects
 	Sync       *roster.Sync
 	Enrollment *roster.Enrollment
+	Bench      *Bench
 	Queue      *queue.Store
 	Storage    Storage
 	Reader     *reader.Reader

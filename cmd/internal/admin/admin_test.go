@@ -113,6 +113,7 @@ func newWorld(t *testing.T) *world {
 		},
 	}
 	r.Enrollment = roster.NewEnrollment(r.Roster)
+	r.Bench = NewBench(r.Enrollment)
 	r.Uplink = uplink.New(store, api, uplink.Options{}, log)
 	r.Projects = roster.OpenProjects(filepath.Join(dir, "projects.json"), api)
 	r.Assigner = uplink.NewAssigner(store, r.Projects, r.Uplink.Online, log, api)

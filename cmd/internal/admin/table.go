@@ -35,6 +35,7 @@ var (
 	DoHealth          = ability("health", (*Admin).Health)
 	DoExamine         = ability("examination", (*Admin).Examine)
 	DoLog             = ability("log", (*Admin).NewestLog)
+	DoTry             = ability("try", (*Admin).Try)
 	DoTap             = ability("tap", (*Admin).Tap)
 	DoPunches         = ability("punches", (*Admin).Punches)
 	DoPunch           = ability("punch", (*Admin).Punch)
