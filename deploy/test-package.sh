@@ -61,6 +61,10 @@ is "keeps the settings" grep -q simulated "$root/etc/timeclock/timeclock.toml"
 is "makes the token the clock's alone" test "$(stat -c %a:%u "$root/etc/timeclock/token")" = "600:$(inside id -u timeclock)"
 is "goes back" inside dpkg -i --force-confold --force-downgrade /old.deb
 is "still keeps what is pending" test "$(left)" = 2
+echo correct-horse-battery >"$root/phrase"
+is "is backed up" inside timeclock backup -out /backup.age -passphrase-file /phrase
+is "with what Zeitstrom does not have" says "lists 2 bookings"
+is "for root's eyes, and encrypted" test "$(stat -c %a:%u "$root/backup.age"; grep -c secret "$root/backup.age")" = "$(printf '600:0\n0')"
 # Somebody has taken the daemon over, and leaves links and a pipe where root comes along.
 echo untouched >"$root/etc/victim"
 as_clock sh -c 'cd /var/lib/timeclock && ln -sf /etc/victim undelivered && ln -s /etc/shadow shadow && ln -s /etc etc && mkfifo pipe'
@@ -74,6 +78,22 @@ is "and nothing behind them was touched" grep -qx untouched "$root/etc/victim"
 is "forgets the token" test ! -e "$root/etc/timeclock/token"
 is "leaves nothing else" test ! -e "$root/var/lib/timeclock" -a ! -e "$root/etc/timeclock"
 is "installs again" inside dpkg -i /old.deb
+owner() { stat -c %a:%u "$root/$1"; }
+clock=$(inside id -u timeclock)
+is "becomes the clock of the backup" inside timeclock restore /backup.age -passphrase-file /phrase
+is "with its settings" grep -q simulated "$root/etc/timeclock/timeclock.toml"
+is "which everybody may read" test "$(owner etc/timeclock/timeclock.toml)" = 644:0
+is "its token, the clock's alone" test "$(cat "$root/etc/timeclock/token"; owner etc/timeclock/token)" = "$(echo secret; echo "600:$clock")"
+is "and its badges" test "$(owner var/lib/timeclock/roster.csv)" = "600:$clock"
+is "and what was not sent is not forgotten" test "$(left)" = 2
+as_clock timeclock run >"$work/log" 2>&1 &
+is "starts as that clock" runs
+is "takes over what was not sent" inside timeclock restore -take-over -yes
+pkill -KILL -f '^timeclock run$'
+wait $! || true
+is "once" fails inside timeclock restore -take-over -yes
+is "and it is not sent yet" test "$(left)" = 2
+rm "$root"/var/lib/timeclock/queue.db*
 is "what was kept can be put back" inside sh -c 'install -o timeclock -g timeclock -m 600 /var/backups/timeclock-*/queue.db /var/lib/timeclock/'
 is "nothing was lost" test "$(left)" = 2
 rm "$root"/var/lib/timeclock/queue.db*
@@ -107,10 +127,11 @@ cp -a "$work/card" "$root/boot/firmware"
 sed -i 's/^hostname:.*/preserve_hostname: true/' "$root/boot/firmware/user-data"
 sed -i 's/^name=.*/name=door-SERIAL/' "$root/boot/firmware/timeclock/device"
 echo 10000000deadbeef >"$root/etc/machine-id"
+printf "127.0.0.1 localhost\n127.0.1.1 raspberrypi\n" >"$root/etc/hosts"
 cp -a "$root/boot/firmware" "$work/by-serial"
 is "a board of many boots" inside sh /boot/firmware/timeclock/first-boot.sh
 is "and is named after its serial number" grep -qx door-deadbeef "$root/etc/hostname"
-is "which it knows itself by" grep -q '^127.0.1.1 door-deadbeef$' "$root/etc/hosts"
+is "which it knows itself by" test "$(paste -sd, "$root/etc/hosts")" = '127.0.0.1 localhost,127.0.1.1 door-deadbeef'
 rm -rf "$root/boot/firmware"
 mv "$work/by-serial" "$root/boot/firmware"
 printf 'abadcafe gate\n00deadbeef back-door\n' >"$root/boot/firmware/timeclock/names"

@@ -26,6 +26,7 @@ const (
 	EventReopened     EventKind = "reopened"     // it was taken for delivered, and is ambiguous
 	EventDropped      EventKind = "dropped"      // it is never sent
 	EventClaimed      EventKind = "claimed"      // it had been an unclaimed tap
+	EventTakenOver    EventKind = "taken over"   // another device had not delivered it
 	EventRepaired     EventKind = "repaired"     // its time is certain now, and was wrong
 	EventConfirmed    EventKind = "confirmed"    // its time is certain now, and was right
 	EventTimeSet      EventKind = "time set"     // a person said its time

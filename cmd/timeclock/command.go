@@ -35,9 +35,10 @@ func commands() []command {
 		queueExport,
 		timespanList, timespanShow, timespanHistory, timespanSetTimes, timespanAdd, timespanProject,
 		timespanTags, timespanComment, timespanSplit, timespanMerge, timespanDelete,
-		resetCommand, doctorCommand, doctorReader, supportCommand, updateCommand, flashCommand, imageCommand,
+		resetCommand, doctorCommand, doctorReader, supportCommand, backupCommand, restoreCommand, updateCommand,
+		flashCommand, imageCommand,
 		webPair, webReset, configShow, configDefault, configCheck, completionCommand(), versionCommand,
-		checkStore, scanStore, salvageStore, undeliveredCommand, manPage(),
+		checkStore, scanStore, salvageStore, undeliveredCommand, restoreState, manPage(),
 	}
 }
 

@@ -60,6 +60,9 @@ func (x examination) here(s admin.Status) []doctor.Finding {
 	if s.Projects.Waiting > 0 {
 		all = append(all, projects(s.Projects))
 	}
+	if s.OldDevice != nil {
+		all = append(all, oldDevice(*s.OldDevice))
+	}
 	if x.cfg.Update.URL != "" {
 		all = append(all, updates(update.ReadChannel(shownDir), s))
 	}
@@ -230,6 +233,15 @@ func bookings(s admin.Status) doctor.Finding {
 			s.OldestPending.Local().Format(time.DateTime)))
 	}
 	return doctor.Good("bookings", "%s", found)
+}
+
+// oldDevice tells of what a device that this one has replaced had not sent.
+func oldDevice(o admin.OldDevice) doctor.Finding {
+	return doctor.Finding{
+		Check: "old device", Verdict: doctor.Warn,
+		Found: fmt.Sprintf("%d bookings of %s wait for a word", o.Punches, o.Name),
+		Do:    "once its card is gone for good: sudo timeclock restore -take-over",
+	}
 }
 
 // projects judges those that are still to be assigned.

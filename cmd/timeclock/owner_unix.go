@@ -10,6 +10,22 @@ import (
 	"syscall"
 )
 
+// giveToOwner gives a file to the owner of a directory, if root may.
+func giveToOwner(path, dir string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	return os.Lchown(path, int(owner.Uid), int(owner.Gid))
+}
+
 // actAsOwner makes root's process one of the directory's owner, with the groups
 // that give the owner its devices.
 func actAsOwner(path string) error {

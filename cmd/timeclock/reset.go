@@ -50,7 +50,9 @@ func (c *call) reset(ctx context.Context, export string, sure bool) error {
 		return fmt.Errorf("this forgets all bookings and badges in %s: call it with -yes", cfg.StateDir)
 	}
 	// whoever had the clock has it no more
-	for _, kind := range []string{"queue.db*", "roster.csv*", "employees.csv*", "accounts*", "logins*", "web-*"} {
+	for _, kind := range []string{
+		"queue.db*", "roster.csv*", "functions.csv*", "employees.csv*", "accounts*", "logins*", "web-*",
+	} {
 		files, err := filepath.Glob(filepath.Join(cfg.StateDir, kind))
 		if err != nil {
 			return err
@@ -71,6 +73,10 @@ var errRecovering = errors.New("a damaged queue file was not recovered to its en
 	"start the clock, and wait until `timeclock status` says that it is")
 
 func (c *call) mayReset(ctx context.Context, cfg config.Config, export string) error {
+	if u, err := admin.ReadUnsent(cfg.StateDir); err == nil {
+		return fmt.Errorf("%d bookings of %s wait here, and would be lost: take them over first, with "+
+			"`timeclock restore -take-over`", len(u.Punches), u.Device)
+	}
 	if _, err := os.Stat(queuePath(cfg)); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -130,12 +136,16 @@ func (c *call) undelivered() error {
 	if readRecovery(cfg) != nil {
 		return errRecovering
 	}
+	old, err := admin.ReadUnsent(cfg.StateDir)
+	if err != nil && !errors.Is(err, admin.ErrNothingUnsent) {
+		return err
+	}
 	if _, err := os.Stat(queuePath(cfg)); errors.Is(err, os.ErrNotExist) {
 		if _, err := os.Stat(snapshotPath(cfg)); err == nil {
 			return fmt.Errorf("%s is gone, what it had is in %s as far as it goes: start the clock once",
 				queuePath(cfg), snapshotPath(cfg))
 		}
-		_, err = fmt.Fprintln(c.stdout, 0)
+		_, err = fmt.Fprintln(c.stdout, len(old.Punches))
 		return err
 	}
 	s, err := queue.Open(queuePath(cfg), nil)
@@ -145,6 +155,6 @@ func (c *call) undelivered() error {
 	defer s.Close()
 	st := s.Stats()
 	taps, _ := s.Unclaimed()
-	_, err = fmt.Fprintln(c.stdout, st.Pending+st.Quarantined+len(taps))
+	_, err = fmt.Fprintln(c.stdout, st.Pending+st.Quarantined+len(taps)+len(old.Punches))
 	return err
 }

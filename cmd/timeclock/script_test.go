@@ -73,6 +73,7 @@ func scriptParams(t *testing.T, folder string) testscript.Params {
 			"exits":      cmdExits,
 			"hears":      cmdHears,
 			"envsubst":   cmdEnvsubst,
+			"cut":        cmdCut,
 			"raspios":    func(ts *testscript.TestScript, _ bool, args []string) { cmdRaspios(t, ts, args) },
 		},
 	}
@@ -257,6 +258,12 @@ func program(ts *testscript.TestScript, args []string) *exec.Cmd {
 func cmdEnvsubst(ts *testscript.TestScript, _ bool, args []string) {
 	text := ts.ReadFile(args[0])
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(os.Expand(text, ts.Getenv)), 0o600))
+}
+
+// cut FROM TO copies all of a file but its last hundred bytes.
+func cmdCut(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text[:len(text)-100]), 0o600))
 }
 
 // raspios IMAGE [FILE=TEXT...] makes an image as that of Raspberry Pi OS Lite, packed if its name says so,

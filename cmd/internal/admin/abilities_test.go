@@ -64,6 +64,8 @@ var abilities = map[string]func(*world){
 		w.equal("state", p.State, device.Quarantined)
 		w.equal("reason", p.Reason, "no such employee")
 	},
+	"Unsent":   tellsUnsent,
+	"TakeOver": takesOver,
 	"Retry": func(w *world) {
 		p := w.refused()
 		w.equal("what it says", use(w, DoRetry, p.ID).State, device.Pending)

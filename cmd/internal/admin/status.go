@@ -54,8 +54,16 @@ type Status struct {
 		Offset time.Duration `json:"-"` // from the time server, as far as the kernel knows
 	} `json:"clock"`
 
+	OldDevice *OldDevice `json:"old_device,omitempty"` // that this one has replaced, and that had not sent all
+
 	Enrollment  roster.EnrollState `json:"-"`
 	Examination Examination        `json:"-"` // the newest
+}
+
+// OldDevice is one whose undelivered punches wait here for somebody to say that it never sends them.
+type OldDevice struct {
+	Name    string `json:"name"`
+	Punches int    `json:"punches"`
 }
 
 // Part is a part of the clock that works, or says why not.
@@ -149,6 +157,9 @@ func (a *Admin) Status(context.Context, string, None) (Status, error) {
 				s.Stranded++
 			}
 		}
+	}
+	if u, err := ReadUnsent(a.rooms.Policy.StateDir); err == nil {
+		s.OldDevice = &OldDevice{u.Device, len(u.Punches)}
 	}
 	return s, nil
 }

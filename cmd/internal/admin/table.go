@@ -55,6 +55,8 @@ var (
 	DoSetFunction     = ability("set-function", (*Admin).SetFunction)
 	DoEnrollFunction  = ability("enroll-function", (*Admin).EnrollFunction)
 	DoHints           = ability("hints", (*Admin).Hints)
+	DoUnsent          = ability("unsent", (*Admin).Unsent)
+	DoTakeOver        = ability("take-over", (*Admin).TakeOver)
 	DoUnclaimed       = ability("unclaimed", (*Admin).UnclaimedBadges)
 	DoClaim           = ability("claim", (*Admin).Claim)
 	DoEmployee        = ability("employee", (*Admin).Employee)

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+)
+
+// leastPassphrase is how many characters a new one must have.
+const leastPassphrase = 10
+
+// passphrase reads one from a file, or asks for it; a new one twice.
+func (c *call) passphrase(file string, fresh bool) (string, error) {
+	var text string
+	if file != "" {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return "", fmt.Errorf("the passphrase: %w", err)
+		}
+		text = strings.TrimRight(string(b), "\r\n")
+	} else {
+		if !onTerminal(c.stdin) {
+			return "", fmt.Errorf("%w: nobody can be asked for the passphrase: name a file with -passphrase-file",
+				errUsage)
+		}
+		var err error
+		if text, err = c.hidden("Passphrase (it does not show): "); err != nil {
+			return "", err
+		}
+		if again, err := "", error(nil); fresh {
+			if again, err = c.hidden("Once more: "); err == nil && again != text {
+				err = errors.New("these were two different ones: nothing was made")
+			}
+			if err != nil {
+				return "", err
+			}
+		}
+	}
+	if fresh && utf8.RuneCountInString(text) < leastPassphrase {
+		return "", fmt.Errorf("the passphrase must have at least %d characters: four or five words, say",
+			leastPassphrase)
+	}
+	return text, nil
+}
+
+// hidden asks for something that does not show.
+func (c *call) hidden(prompt string) (string, error) {
+	fmt.Fprint(c.stdout, prompt)
+	text, err := term.ReadPassword(int(c.stdin.(*os.File).Fd()))
+	fmt.Fprintln(c.stdout)
+	return string(text), err
+}
