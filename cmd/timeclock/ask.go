@@ -111,8 +111,8 @@ func (c *cards) dialogue(ctx context.Context) *dialogue {
 // errNobody says that who was asked has gone.
 var errNobody = errors.New("interrupted: nothing was made")
 
-// typed reads a line; a secret one is not shown. An interrupt ends it.
-func (d *dialogue) typed(secret bool) (string, error) {
+// typed asks for a line; a secret one is not shown. An interrupt ends it.
+func (d *dialogue) typed(prompt string, secret bool) (string, error) {
 	type line struct {
 		text string
 		err  error
@@ -124,14 +124,14 @@ func (d *dialogue) typed(secret bool) (string, error) {
 		return "", err
 	}
 	go func() {
-		if !secret {
-			text, err := lineFrom(f)
+		if secret {
+			text, err := d.hidden(prompt)
 			in <- line{text, err}
 			return
 		}
-		text, err := term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(d.stdout)
-		in <- line{string(text), err}
+		fmt.Fprint(d.stdout, prompt)
+		text, err := lineFrom(f)
+		in <- line{text, err}
 	}()
 	select {
 	case <-d.ctx.Done():
@@ -178,8 +178,7 @@ func (d *dialogue) ask(q question) error {
 		} else {
 			hint = ""
 		}
-		fmt.Fprintf(d.stdout, "%s%s: ", q.text, hint)
-		text, err := d.typed(q.secret)
+		text, err := d.typed(fmt.Sprintf("%s%s: ", q.text, hint), q.secret)
 		if err != nil {
 			return err
 		}

@@ -6,8 +6,6 @@ import (
 	"os"
 	"strings"
 	"unicode/utf8"
-
-	"golang.org/x/term"
 )
 
 // leastPassphrase is how many characters a new one must have.
@@ -45,12 +43,4 @@ func (c *call) passphrase(file string, fresh bool) (string, error) {
 			leastPassphrase)
 	}
 	return text, nil
-}
-
-// hidden asks for something that does not show.
-func (c *call) hidden(prompt string) (string, error) {
-	fmt.Fprint(c.stdout, prompt)
-	text, err := term.ReadPassword(int(c.stdin.(*os.File).Fd()))
-	fmt.Fprintln(c.stdout)
-	return string(text), err
 }

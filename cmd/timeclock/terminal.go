@@ -14,6 +14,20 @@ func onTerminal(stream any) bool {
 	return is && term.IsTerminal(int(f.Fd()))
 }
 
+// hidden asks at a terminal for something that does not show: not even if it is typed, or pasted, at once.
+func (c *call) hidden(prompt string) (string, error) {
+	f := c.stdin.(*os.File)
+	before, err := term.MakeRaw(int(f.Fd()))
+	if err != nil {
+		return "", err
+	}
+	defer term.Restore(int(f.Fd()), before)
+	fmt.Fprint(c.stdout, prompt)
+	text, err := term.ReadPassword(int(f.Fd()))
+	fmt.Fprint(c.stdout, "\r\n")
+	return string(text), err
+}
+
 // progress shows how far something long is, where a person looks.
 func (c *call) progress(what string) func(done, all int64) {
 	if !onTerminal(c.stdout) {
