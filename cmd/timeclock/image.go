@@ -245,8 +245,18 @@ func (c *imager) make(ctx context.Context, r ready) error {
 	if err := d.Finish(wrote); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.stdout, "%s: the card file is ready: %s, %s, %.1f GB. Write it to a card with Raspberry Pi "+
-		"Imager (\"Use custom\", no customisation), put that into the Pi, and give it power: after some minutes the "+
-		"display shows the time\n", r.device.Name, out, system, float64(c.source.Size)/1e9)
+	_, err = fmt.Fprintf(c.stdout, "%s: the card file is ready: %s, %s. Write it to a card of %d GB or more with "+
+		"Raspberry Pi Imager (\"Use custom\", no customisation), put that into the Pi, and give it power: after some "+
+		"minutes the display shows the time\n", r.device.Name, out, system, cardSize(c.source.Size))
 	return err
+}
+
+// cardSize is the size of the smallest cards that take so many bytes, in GB as sellers count; a clock needs room
+// for its bookings, too.
+func cardSize(bytes int64) int {
+	size := 4
+	for int64(size)*950_000_000 < bytes { // some cards have less than is printed on them
+		size *= 2
+	}
+	return size
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -79,6 +80,49 @@ func TestImageKilled(t *testing.T) {
 	}
 	if err := isWhole(in("door.img")); err != nil {
 		t.Error(err)
+	}
+}
+
+// A disk that is too small is seen before anything is written; one that takes no more meanwhile leaves nothing.
+func TestImageNoRoom(t *testing.T) {
+	dir, small := t.TempDir(), t.TempDir()
+	from := imagetest.Image{Packed: true}.Make(t, dir, "os.img") // 56 MiB
+	for name, text := range map[string]string{
+		"door.toml": "zeitstrom.url = \"http://127.0.0.1:9/\"\n", "token": "secret\n",
+		"timeclock_1.0_arm64.deb": "!<arch>\ndebian-binary \x00",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := syscall.Mount("none", small, "tmpfs", 0, "size=60m"); err != nil {
+		t.Skipf("SKIPPED: a small disk takes root: %v", err)
+	}
+	t.Cleanup(func() { syscall.Unmount(small, syscall.MNT_DETACH) })
+	program := devicetest.Program(t)
+	call := func(more ...string) string {
+		c := exec.Command("bash", append([]string{
+			"-c", "ulimit -f 30000; exec \"$@\"", "sh", // blocks of 1024 bytes
+			program, "image", "-from", from, "-config", "door.toml", "-token", "token", "-package", ".", "-name", "door-1",
+		}, more...)...)
+		c.Dir = dir
+		out, err := c.CombinedOutput()
+		if left, _ := filepath.Glob(filepath.Join(small, "*")); err == nil || len(left) > 1 {
+			t.Errorf("%v: %v, and %v is there:\n%s", more, err, left, out)
+		}
+		if left, _ := filepath.Glob(filepath.Join(small, ".*")); len(left) > 0 {
+			t.Errorf("%v: %v are left", more, left)
+		}
+		return string(out)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "two.csv"), []byte("name\ndoor-1\ndoor-2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := call("-devices", "two.csv", "-out", small); !strings.Contains(out, "0.2 GB are needed") {
+		t.Errorf("two files: %s", out)
+	}
+	if out := call("-out", filepath.Join(small, "door-1.img")); !strings.Contains(out, "file too large") {
+		t.Errorf("a file that may not grow: %s", out)
 	}
 }
 

@@ -143,7 +143,8 @@ func (c *call) restore(ctx context.Context, path, phrase string) error {
 		about.Made.Local().Format("2006-01-02 15:04"))
 	if len(u.Punches) > 0 {
 		fmt.Fprintf(c.stdout, "%s had %d bookings that Zeitstrom did not have. Once its card is gone for good, and "+
-			"will send nothing any more, take them over: sudo timeclock restore -take-over\n", about.Device, len(u.Punches))
+			"will send nothing any more, take them over: sudo timeclock restore -take-over\n", about.Device,
+			len(u.Punches))
 	}
 	return nil
 }
