@@ -82,7 +82,7 @@ echo "$VERSION" >"$out/latest.txt"
 sed "s/@VERSION@/$VERSION/g" release/README.txt >"$out/README.txt"
 (cd "$out" && sha256sum ./*.deb ./*.zip ./*.tar.gz ./*.json NOTES.md README.txt | sed 's# \./# #' >SHA256SUMS)
 cat >"$out/UNSIGNED.txt" <<-END
-	This release is not signed: nobody can tell who made it, and no clock takes an update from it.
-	deploy/sign-release.sh DIR KEY signs it, and removes this file.
+	This release is not signed: nobody can tell who made it, and no clock takes an update from it. Use it only
+	if you know whom you have it from. (Who makes releases signs them with deploy/sign-release.sh.)
 END
 echo "timeclock $VERSION is in $out, not signed. It took $((SECONDS - began)) s."

@@ -7,81 +7,22 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
+	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"timeclock/deploy/flash"
 	"timeclock/deploy/image"
 	"timeclock/device/config"
-	"timeclock/device/durable"
 
 	"github.com/pelletier/go-toml/v2"
 	"golang.org/x/term"
 )
-
-// said is what a technician has answered, but for secrets: the next card begins with it.
-type said struct {
-	From     string `toml:"from"` // the image
-	Boot     string `toml:"boot"`
-	Out      string `toml:"out"` // the folder
-	Package  string `toml:"package"`
-	Name     string `toml:"name"`
-	Language string `toml:"language"`
-	Zone     string `toml:"zone"`
-	SSID     string `toml:"ssid"`
-	Country  string `toml:"country"`
-	Page     string `toml:"page"`
-	SSHKey   string `toml:"ssh_key"`
-}
-
-// saidPath is where it is kept, in the folder that the system has for such; empty: nowhere.
-func saidPath() string {
-	dir, err := os.UserConfigDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(dir, "timeclock", "card.toml")
-}
-
-// lastSaid is that of the last card, or what is likely.
-func lastSaid() said {
-	a := said{Language: "de", Zone: "Europe/Berlin", Country: "DE", Page: "yes", Name: "door-0"}
-	if text, err := os.ReadFile(saidPath()); err == nil {
-		toml.Unmarshal(text, &a) // what is not there, or wrong, is asked for all the same
-	}
-	a.Name = nextName(a.Name)
-	return a
-}
-
-func (a said) keep() error {
-	text, err := toml.Marshal(a)
-	path := saidPath()
-	if err != nil || path == "" {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	return durable.WriteFile(path, text)
-}
-
-var endNumber = regexp.MustCompile(`\d+$`)
-
-// nextName is the name that follows: door-2 after door-1.
-func nextName(name string) string {
-	return endNumber.ReplaceAllStringFunc(name, func(digits string) string {
-		n, err := strconv.Atoi(digits)
-		if err != nil {
-			return digits
-		}
-		return fmt.Sprintf("%0*d", len(digits), n+1)
-	})
-}
 
 // dialogue asks a person for what a card is prepared with.
 type dialogue struct {
@@ -167,6 +108,7 @@ type question struct {
 	like   *string // what Enter means, and where the answer goes
 	none   string  // the word for nothing; empty: there must be an answer
 	secret bool
+	path   bool               // it names a file or a folder
 	judge  func(string) error // nil: anything will do
 }
 
@@ -185,6 +127,9 @@ func (d *dialogue) ask(q question) error {
 		if text == "" && !q.secret {
 			text = cmp.Or(*q.like, q.none)
 		}
+		if q.path {
+			text = asPath(text)
+		}
 		none := q.none != "" && text == q.none
 		switch {
 		case none:
@@ -198,8 +143,26 @@ func (d *dialogue) ask(q question) error {
 			*q.like = text
 			return nil
 		}
+		if errors.Is(err, fs.ErrNotExist) && q.path {
+			err = fmt.Errorf("there is no %s", text)
+		}
 		fmt.Fprintf(d.stdout, "  %v\n", err)
 	}
+}
+
+// asPath is a path as people give it: dragged into the terminal, in quotes, or from their home.
+func asPath(text string) string {
+	if n := len(text); n > 1 && (text[0] == '"' || text[0] == '\'') && text[n-1] == text[0] {
+		text = text[1 : n-1]
+	} else if runtime.GOOS != "windows" {
+		text = strings.ReplaceAll(text, `\ `, " ")
+	}
+	if rest, found := strings.CutPrefix(text, "~/"); found {
+		if home, err := os.UserHomeDir(); err == nil {
+			text = filepath.Join(home, rest)
+		}
+	}
+	return text
 }
 
 // card asks for all that a card is prepared with, and where it comes from and goes to: first.
@@ -219,7 +182,7 @@ func (d *dialogue) card(first ...question) (r ready, err error) {
 			return r, err
 		}
 	}
-	return r, d.keep()
+	return r, nil
 }
 
 func (d *dialogue) askPackage(r *ready) (err error) {
@@ -227,7 +190,7 @@ func (d *dialogue) askPackage(r *ready) (err error) {
 		return err
 	}
 	return d.ask(question{
-		text: "Folder with the packages of the time clock", like: &d.Package,
+		text: "Folder with the packages of the time clock", like: &d.Package, path: true,
 		judge: func(path string) (err error) { r.device.Packages, err = packages(path); return err },
 	})
 }
@@ -238,31 +201,64 @@ func (d *dialogue) askName(r *ready) error {
 	return err
 }
 
-// askSettings asks for those that differ from company to company, unless a file has them.
+// askSettings asks for those that differ from company to company, and that a file of settings does not have.
 func (d *dialogue) askSettings(r *ready) (err error) {
-	if d.config != config.DefaultPath {
-		return r.readSettings(d.config)
-	}
-	for _, q := range []question{
-		{text: "Language of the display", like: &d.Language, judge: knownLanguage.Judge},
-		{text: "Time zone", like: &d.Zone, judge: isZone},
-		{text: "Shall there be an admin's page on the device, yes or no", like: &d.Page, judge: isYesOrNo},
-	} {
-		if err := d.ask(q); err != nil {
+	has := map[string]any{}
+	own := d.config != config.DefaultPath
+	if own {
+		if err := r.readSettings(d.config); err != nil {
+			return err
+		}
+		if err := toml.Unmarshal(r.device.Config, &has); err != nil {
 			return err
 		}
 	}
-	var text bytes.Buffer
-	fmt.Fprintf(&text, "# As answered for %s. `timeclock config default` prints every setting with its explanation.\n",
-		d.Name)
-	fmt.Fprintf(&text, "clock.zone = %q\ndisplay.language = %q\n", d.Zone, d.Language)
-	if isYes(d.Page) {
-		fmt.Fprintln(&text, `web.listen = ":8443"`)
+	var answered bytes.Buffer
+	for _, q := range []struct {
+		table, key string
+		question
+	}{
+		{"display", "language", question{
+			text: "Language of the display", like: &d.Language, judge: knownLanguage.Judge,
+		}},
+		{"clock", "zone", question{text: "Time zone", like: &d.Zone, judge: isZone}},
+		{"web", "listen", question{
+			text: "Shall there be an admin's page on the device, yes or no", like: &d.Page, judge: isYesOrNo,
+		}},
+	} {
+		if table, there := has[q.table].(map[string]any); there && table[q.key] != nil {
+			continue
+		}
+		if err := d.ask(q.question); err != nil {
+			return err
+		}
+		value := *q.like
+		if q.key == "listen" {
+			d.Page = map[bool]string{true: "yes", false: "no"}[isYes(d.Page)]
+			value = map[string]string{"yes": ":8443"}[d.Page]
+		}
+		fmt.Fprintf(&answered, "%s.%s = %q\n", q.table, q.key, value)
 	}
+	return d.settle(r, own, answered.Bytes())
+}
+
+// settle puts what was answered before the settings of a file: dotted keys stand before the tables.
+func (d *dialogue) settle(r *ready, own bool, answered []byte) (err error) {
 	r.card["config"] = "by these answers"
-	r.device.Config, r.device.Zone = text.Bytes(), d.Zone
-	r.cfg, err = config.Parse("the answers", text.Bytes(), knownLanguage)
-	return err
+	text := append([]byte("# As answered for "+d.Name+". `timeclock config default` explains every setting.\n"),
+		answered...)
+	if own {
+		r.card["config"] = d.config
+		text = append(answered, r.device.Config...)
+	}
+	r.device.Config = text
+	if r.cfg, err = config.Parse(r.card["config"], text, knownLanguage); err != nil {
+		return err
+	}
+	if zone := r.cfg.Clock.Zone.String(); zone != "Local" {
+		r.device.Zone = zone
+	}
+	return nil
 }
 
 func isZone(name string) error {
@@ -293,14 +289,22 @@ func (d *dialogue) askToken(r *ready) error {
 				return errors.New("a token has no spaces")
 			}
 			r.device.Token = []byte(text)
+			fmt.Fprintf(d.stdout, "  %d characters\n", utf8.RuneCountInString(text))
 			return d.tryToken(d.ctx, *r)
 		},
 	})
 }
 
 func (d *dialogue) askWifi(r *ready) error {
-	if err := d.ask(question{text: "Wi-Fi network; by cable it takes none", like: &d.SSID, none: "none"}); err != nil ||
-		d.SSID == "" {
+	noToken := func(text string) error {
+		if text == string(r.device.Token) {
+			return errors.New("this is the token: the name of the network is wanted")
+		}
+		return nil
+	}
+	if err := d.ask(question{
+		text: "Wi-Fi network, or none (by cable)", like: &d.SSID, none: "none", judge: noToken,
+	}); err != nil || d.SSID == "" {
 		return err
 	}
 	w := &flash.Wifi{SSID: d.SSID, Country: cmp.Or(d.Country, "DE")}
@@ -309,7 +313,7 @@ func (d *dialogue) askWifi(r *ready) error {
 			text: "Its password (it does not show); \"none\" for an open network", like: &w.Password, none: "none",
 			secret: true,
 		},
-		{text: "Country of the device, for its radio", like: &w.Country},
+		{text: "Country in which the device is, two letters", like: &w.Country},
 	} {
 		q.judge = func(text string) error {
 			trial := *w
@@ -331,7 +335,7 @@ func (d *dialogue) askWifi(r *ready) error {
 
 func (d *dialogue) askKey(r *ready) error {
 	return d.ask(question{
-		text: "File of a public SSH key; without one nobody can log in", like: &d.SSHKey, none: "none",
+		text: "File of a public SSH key; without one nobody can log in", like: &d.SSHKey, none: "none", path: true,
 		judge: func(path string) (err error) { r.device.SSHKey, err = readKey(path); return err },
 	})
 }
@@ -341,48 +345,17 @@ func (d *dialogue) sure(r ready, system flash.System, to string, changes []flash
 	fmt.Fprintf(d.stdout, "\n%s", r.summary(system, to, changes))
 	d.warn([]ready{r})
 	yes := "yes"
+	if r.cfg.Web.Listen == "" && r.device.SSHKey == "" {
+		fmt.Fprintln(d.stderr, "warning: without the page and without an SSH key nobody can ever look after this clock")
+		yes = "no"
+	}
 	if err := d.ask(question{text: "Shall it be done, yes or no", like: &yes, judge: isYesOrNo}); err != nil {
 		return err
 	}
 	if !isYes(yes) {
-		return errNobody
+		return errors.New("nothing was made")
 	}
 	return nil
-}
-
-// likelyImage is the newest image of Raspberry Pi OS Lite that lies where downloads do.
-func likelyImage() string {
-	var newest string
-	var at time.Time
-	home, _ := os.UserHomeDir()
-	for _, dir := range []string{".", filepath.Join(home, "Downloads"), home} {
-		for _, pattern := range []string{"*raspios*lite*.img.xz", "*raspios*lite*.img"} {
-			found, _ := filepath.Glob(filepath.Join(dir, pattern))
-			for _, path := range found {
-				if info, err := os.Stat(path); err == nil && info.ModTime().After(at) {
-					newest, at = path, info.ModTime()
-				}
-			}
-		}
-	}
-	return newest
-}
-
-// likelyBoot is where a system shows a card's boot partition.
-func likelyBoot() string {
-	patterns := []string{"/media/*/bootfs", "/run/media/*/bootfs", "/Volumes/bootfs"}
-	for letter := 'D'; letter <= 'Z'; letter++ {
-		patterns = append(patterns, string(letter)+`:\`)
-	}
-	for _, pattern := range patterns {
-		found, _ := filepath.Glob(pattern)
-		for _, dir := range found {
-			if _, err := os.Stat(filepath.Join(dir, "cmdline.txt")); err == nil {
-				return dir
-			}
-		}
-	}
-	return ""
 }
 
 // isImage judges the answer that names one.

@@ -126,6 +126,9 @@ func (c *cards) ready(ctx context.Context, k card) (r ready, err error) {
 	if d.SSHKey, err = readKey(k["ssh-key"]); err != nil {
 		return r, err
 	}
+	if err := d.Check(); err != nil {
+		return r, err
+	}
 	return r, c.tryToken(ctx, r)
 }
 
@@ -265,7 +268,7 @@ func (c *cards) tryToken(ctx context.Context, r ready) error {
 	case errors.As(err, &e) && e.Kind == zeitstrom.Unauthorized && e.Own():
 		c.tried[id] = fmt.Sprintf("Zeitstrom does not take the token in %s: %s", r.card["token"], e.Words())
 	case err != nil:
-		fmt.Fprintf(c.stderr, "warning: nobody could be asked whether the token is good: %v\n", err)
+		fmt.Fprintf(c.stderr, "warning: nobody could be asked whether the token is good; go on if it is: %v\n", err)
 	case !may.Timespans:
 		fmt.Fprintln(c.stderr, "warning: the token may not read timespans at Zeitstrom: bookings of other doors "+
 			"will not count. Give it the permission")

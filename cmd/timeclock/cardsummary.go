@@ -96,7 +96,7 @@ func (r ready) summary(system flash.System, to string, changes []flash.Change) s
 		{"device", r.names()},
 		{"system", or(system.String(), "it does not say")},
 		{"package", or(strings.Join(files, ", "), "the one on the card")},
-		{"settings", r.card["config"]},
+		{"settings", strings.Replace(r.card["config"], config.DefaultPath, "the standard ones", 1)},
 		{"Zeitstrom", cfg.Zeitstrom.URL},
 		{"time zone", or(d.Zone, "that of the system")},
 		{"display", shown},

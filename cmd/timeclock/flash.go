@@ -76,14 +76,14 @@ func (c *flasher) ask(ctx context.Context) error {
 	d := c.dialogue(ctx)
 	d.Boot = cmp.Or(likelyBoot(), d.Boot)
 	r, err := d.card(question{
-		text: "Folder where the card's boot partition, bootfs, is mounted", like: &d.Boot,
+		text: "Folder where the card's boot partition, bootfs, is mounted", like: &d.Boot, path: true,
 		judge: func(boot string) error { return flash.Look(flash.Folder(boot)) },
 	})
 	if err != nil {
 		return err
 	}
 	r.card["boot"] = d.Boot
-	return c.prepare(r)
+	return cmp.Or(c.prepare(r), d.keep())
 }
 
 // nextCard waits until somebody has put in the next card.

@@ -50,6 +50,12 @@ func (c *imager) run(ctx context.Context, from, out string) (err error) {
 	if err != nil {
 		return err
 	}
+	if *c.devices != "" && names == nil {
+		if err := os.MkdirAll(out, 0o700); err != nil {
+			return err
+		}
+		defer os.Remove(out) // if nothing is in it
+	}
 	all, err := c.all(ctx, list, func(i int, _ ready) error {
 		return image.IsNew(list[i]["out"])
 	})
@@ -58,13 +64,8 @@ func (c *imager) run(ctx context.Context, from, out string) (err error) {
 	}
 	if names != nil {
 		all[0].device.Names = names
-	}
-	if *c.devices != "" && names == nil {
-		if err := os.MkdirAll(out, 0o700); err != nil {
-			return err
-		}
-		if *c.dry {
-			defer os.Remove(out) // if nothing else is in it
+		if err := all[0].device.Check(); err != nil {
+			return fmt.Errorf("%s: %w", *c.devices, err)
 		}
 	}
 	if err := c.room(filepath.Dir(all[0].card["out"]), len(all)); err != nil {
@@ -90,13 +91,16 @@ func (c *imager) ask(ctx context.Context) error {
 	d := c.dialogue(ctx)
 	d.From = cmp.Or(likelyImage(), d.From)
 	r, err := d.card(question{
-		text: "Raspberry Pi OS Lite, as it was downloaded (.img.xz)", like: &d.From, judge: isImage,
+		text: "Raspberry Pi OS Lite, as it was downloaded (.img.xz)", like: &d.From, path: true, judge: isImage,
 	})
 	if err != nil {
 		return err
 	}
 	out := filepath.Join(d.Out, d.Name+".img")
-	if err := d.ask(question{text: "Card file that is made", like: &out, judge: image.IsNew}); err != nil {
+	for n := 2; image.IsNew(out) != nil && n < 100; n++ {
+		out = filepath.Join(d.Out, fmt.Sprintf("%s-%d.img", d.Name, n))
+	}
+	if err := d.ask(question{text: "Card file that is made", like: &out, path: true, judge: image.IsNew}); err != nil {
 		return err
 	}
 	r.card["out"], d.Out = out, filepath.Dir(out)
@@ -104,10 +108,10 @@ func (c *imager) ask(ctx context.Context) error {
 		return err
 	}
 	defer c.source.Close()
-	if err := errors.Join(d.keep(), c.room(d.Out, 1)); err != nil {
+	if err := c.room(d.Out, 1); err != nil {
 		return err
 	}
-	return c.make(ctx, r)
+	return cmp.Or(c.make(ctx, r), d.keep())
 }
 
 // list says which card files are to be made: one; one for each device of a list; or one for all of a list

@@ -87,7 +87,7 @@ func Plan(boot Partition, d Device) ([]Change, error) {
 	if err := Look(boot); err != nil {
 		return nil, err
 	}
-	if err := d.named(); err != nil {
+	if err := d.Check(); err != nil {
 		return nil, err
 	}
 	packages, err := d.packages(boot)
@@ -168,8 +168,8 @@ func Named(name string) error {
 	return nil
 }
 
-// named makes sure that the names of a device can be names.
-func (d Device) named() error {
+// Check makes sure that the names of a device can be names.
+func (d Device) Check() error {
 	for _, name := range append(slices.Collect(maps.Values(d.Names)), d.Name) {
 		if err := Named(name); err != nil {
 			return err

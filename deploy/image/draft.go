@@ -46,6 +46,9 @@ func IsNew(path string) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return fmt.Errorf("there is no folder %s", filepath.Dir(path))
+	}
 	return nil
 }
 

@@ -144,7 +144,7 @@ func TestRefused(t *testing.T) {
 		}
 	}
 	for to, want := range map[string]string{
-		"there.img": "is there already", "folder": "is a folder", "/dev/null": "is a device", "none/out.img": "no such file",
+		"there.img": "is there already", "folder": "is a folder", "/dev/null": "is a device", "none/out.img": "there is no folder",
 		"raw.img": "is there already", // the image itself
 	} {
 		if to[0] != '/' {
