@@ -53,6 +53,9 @@ cd "$OLDPWD"
 for file in "$work/a"/*.deb "$work/a/latest.toml"; do
 	is "clocks take ${file##*/}" minisign -V -p "$work/timeclock.pub" -m "$file"
 done
+cp "$work/b/timeclock_${version}_arm64.deb" "$work/b/timeclock_9.9_arm64.deb"
+is "a package that does not belong to it is not signed" fails deploy/sign-release.sh "$work/b" "$work/key"
+rm "$work/b/timeclock_9.9_arm64.deb"
 printf x >>"$work/b/NOTES.md"
 is "a release that was changed is not signed" fails deploy/sign-release.sh "$work/b" "$work/key"
 echo "$passed passed, 0 failed"

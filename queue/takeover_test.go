@@ -37,29 +37,54 @@ func TestTakeOver(t *testing.T) {
 
 	path := filepath.Join(dir, "new.db")
 	s := open(t, path)
+	s.Remember(entries)
+	if last, lacks, err := s.Last(refused.Employee); err != nil || !lacks || last.Intent != device.CheckOut {
+		t.Errorf("before it is taken over the last of employee 2 is %+v, %v, %v", last, lacks, err)
+	}
 	newer := add(s, 1, device.CheckIn, eight.Add(24*time.Hour), false)
-	must(t, s.TakeOver("list", entries, "console"))
-	if err := s.TakeOver("list", entries, "console"); !errors.Is(err, ErrTakenOver) {
+	untimed, err := s.TakeOver("list", entries, "console")
+	must(t, err)
+	if len(untimed) != 1 || untimed[0].Punch.Employee != entries[3].Employee {
+		t.Errorf("untimed: %+v", untimed)
+	}
+	if _, err := s.TakeOver("list", entries, "console"); !errors.Is(err, ErrTakenOver) {
 		t.Errorf("a second time: %v", err)
 	}
 	for range 2 { // as it is, and after a restart
 		st := s.Stats()
-		if st.Pending != 4 || st.Ambiguous != 1 || st.Held != 1 || st.Quarantined != 1 || st.Untimed != 1 ||
+		if st.Pending != 4 || st.Ambiguous != 3 || st.Held+st.Quarantined+st.Untimed != 0 || st.Dropped != 1 ||
 			st.Problem != "" {
 			t.Errorf("%+v", st)
 		}
 		if last, _, err := s.Last(out.Employee); err != nil || last.ID != newer.ID {
 			t.Errorf("the last is %+v, %v", last, err)
 		}
+		if last, _, err := s.Last(entries[3].Employee); err != nil || last.ID != 0 {
+			t.Errorf("the last of who was untimed is %+v, %v", last, err)
+		}
 		e, err := s.Find(newer.ID + 1)
 		if err != nil || e.State != device.Ambiguous || !e.Time.Equal(out.Time) || e.Intent != device.CheckOut {
 			t.Errorf("%+v, %v", e, err)
+		}
+		for _, h := range s.Heads() {
+			if h.ID != newer.ID && !h.Ambiguous {
+				t.Errorf("%d is sent without a question", h.ID)
+			}
 		}
 		if _, err := s.VerifyJournal(); err != nil {
 			t.Error(err)
 		}
 		must(t, s.Close())
 		s = open(t, path)
+	}
+	// Who was untimed books on.
+	later := add(s, 3, device.CheckIn, eight.Add(48*time.Hour), false)
+	found := false
+	for _, h := range s.Heads() {
+		found = found || h.ID == later.ID
+	}
+	if !found {
+		t.Error("a booking of who was untimed waits")
 	}
 	var events []device.EventKind
 	must(t, s.Journal(func(e JournalEntry) error {

@@ -21,7 +21,6 @@ import (
 	"timeclock/device/config"
 
 	"github.com/pelletier/go-toml/v2"
-	"golang.org/x/term"
 )
 
 // dialogue asks a person for what a card is prepared with.
@@ -49,59 +48,6 @@ func (c *cards) dialogue(ctx context.Context) *dialogue {
 	return d
 }
 
-// errNobody says that who was asked has gone.
-var errNobody = errors.New("interrupted: nothing was made")
-
-// typed asks for a line; a secret one is not shown. An interrupt ends it.
-func (d *dialogue) typed(prompt string, secret bool) (string, error) {
-	type line struct {
-		text string
-		err  error
-	}
-	in := make(chan line, 1)
-	f := d.stdin.(*os.File)
-	before, err := term.GetState(int(f.Fd()))
-	if err != nil {
-		return "", err
-	}
-	go func() {
-		if secret {
-			text, err := d.hidden(prompt)
-			in <- line{text, err}
-			return
-		}
-		fmt.Fprint(d.stdout, prompt)
-		text, err := lineFrom(f)
-		in <- line{text, err}
-	}()
-	select {
-	case <-d.ctx.Done():
-		term.Restore(int(f.Fd()), before)
-		fmt.Fprintln(d.stdout)
-		return "", errNobody
-	case l := <-in:
-		if l.err != nil {
-			return "", errNobody
-		}
-		return strings.TrimSpace(l.text), nil
-	}
-}
-
-// lineFrom reads a line, and nothing behind it.
-func lineFrom(f *os.File) (string, error) {
-	var text []byte
-	for b := make([]byte, 1); ; {
-		n, err := f.Read(b)
-		if n == 0 && err != nil {
-			return "", err
-		}
-		if b[0] == '\n' {
-			return string(text), nil
-		}
-		text = append(text, b[0])
-	}
-}
-
 // question is one that is asked until its answer is good.
 type question struct {
 	text   string
@@ -120,7 +66,7 @@ func (d *dialogue) ask(q question) error {
 		} else {
 			hint = ""
 		}
-		text, err := d.typed(fmt.Sprintf("%s%s: ", q.text, hint), q.secret)
+		text, err := d.typed(d.ctx, fmt.Sprintf("%s%s: ", q.text, hint), q.secret)
 		if err != nil {
 			return err
 		}
@@ -262,7 +208,9 @@ func (d *dialogue) settle(r *ready, own bool, answered []byte) (err error) {
 }
 
 func isZone(name string) error {
-	if _, err := time.LoadLocation(name); err != nil || name == "" || name == "Local" {
+	// A Mac takes europe/berlin, too; the Pi does not.
+	if _, err := time.LoadLocation(name); err != nil || name == "" || name == "Local" ||
+		name == strings.ToLower(name) {
 		return fmt.Errorf("%q is no time zone: it looks like Europe/Berlin", name)
 	}
 	return nil
@@ -285,8 +233,8 @@ func (d *dialogue) askToken(r *ready) error {
 	return d.ask(question{
 		text: "Token of the company, from Zeitstrom (it does not show)", like: &token, secret: true,
 		judge: func(text string) error {
-			if len(strings.Fields(text)) != 1 {
-				return errors.New("a token has no spaces")
+			if !isToken(text) {
+				return errors.New("a token has letters, digits and the like, and no spaces")
 			}
 			r.device.Token = []byte(text)
 			fmt.Fprintf(d.stdout, "  %d characters\n", utf8.RuneCountInString(text))

@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/rand"
@@ -15,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"timeclock/cmd/internal/admin"
@@ -88,18 +90,24 @@ func (c *call) backup(ctx context.Context, out, secret string) error {
 	if err != nil {
 		return err
 	}
-	phrase, err := c.passphrase(secret, true)
+	if _, err := os.Lstat(out); err == nil {
+		return fmt.Errorf("%s is there already: name another file", out)
+	}
+	phrase, err := c.passphrase(ctx, secret, true)
 	if err != nil {
 		return err
 	}
-	// Before root becomes the clock's user, who may not write here.
-	f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.CreateTemp(filepath.Dir(out), "."+filepath.Base(out)+".part-*")
 	if err != nil {
 		return err
 	}
+	defer os.Remove(f.Name()) // once it has its name there is none
 	made, err := c.writeBackup(ctx, cfg, f, phrase)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(fmt.Errorf("nothing was backed up: %w", err), os.Remove(out))
+		return fmt.Errorf("nothing was backed up: %w", err)
+	}
+	if err := durable.Rename(f.Name(), out); err != nil {
+		return err
 	}
 	_, err = fmt.Fprintf(c.stdout, "%s has settings, tokens, badges, accounts and the journal of %s, and lists %d "+
 		"bookings that Zeitstrom does not have. Keep it and its passphrase apart from the device.\n", out, made.Device,
@@ -122,8 +130,104 @@ func (c *call) writeBackup(ctx context.Context, cfg config.Config, w io.Writer, 
 	}
 	zipped := gzip.NewWriter(sealed)
 	b := &backupWriter{tar.NewWriter(zipped), time.Now()}
-	u, err = c.writeParts(ctx, cfg, b)
+	about := backupAbout{
+		Format: backupFormat, List: rand.Text(), Made: b.at.UTC().Truncate(time.Second), Device: doorOf(cfg).Name,
+		Serial: doctor.Host{}.Serial(), Version: theVersion(),
+	}
+	settings, err := os.ReadFile(c.config)
+	if err != nil {
+		return u, err
+	}
+	text, err := json.Marshal(about)
+	if err := errors.Join(err, b.part(aboutPart, text), b.part(settingsPart, settings),
+		b.files("files", fileParts(cfg))); err != nil {
+		return u, err
+	}
+	u, err = c.writeParts(ctx, about, b)
 	return u, errors.Join(err, b.Close(), zipped.Close(), sealed.Close())
+}
+
+// writeParts writes what the clock's user has. A process that becomes that user gathers it: this one stays who
+// it is, so that it can give the file its name.
+func (c *call) writeParts(ctx context.Context, about backupAbout, b *backupWriter) (u admin.Unsent, err error) {
+	cmd, err := child(ctx, backupParts.name, "-config", c.config, about.List, about.Device,
+		about.Made.Format(time.RFC3339))
+	if err != nil {
+		return u, err
+	}
+	var problem bytes.Buffer
+	cmd.Stderr = &problem
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return u, err
+	}
+	for parts := tar.NewReader(out); ; {
+		h, broken := parts.Next()
+		if errors.Is(broken, io.EOF) {
+			break
+		}
+		var content []byte
+		if broken == nil {
+			content, broken = io.ReadAll(io.LimitReader(parts, maxPart))
+		}
+		if broken == nil && h.Name == unsentPart {
+			broken = json.Unmarshal(content, &u)
+		}
+		if err = cmp.Or(broken, err); err == nil {
+			err = b.part(h.Name, content)
+		}
+		if err != nil {
+			break
+		}
+	}
+	io.Copy(io.Discard, out)
+	if ended := cmd.Wait(); ended != nil {
+		said := strings.TrimSpace(problem.String())
+		return u, errors.New(strings.TrimPrefix(said, "timeclock "+backupParts.name+": "))
+	}
+	return u, err
+}
+
+// backupParts is the part of it that becomes the clock's user. It is not for people.
+var backupParts = command{
+	name: "backup-parts", args: "LIST DEVICE MADE",
+	flags: simple(func(ctx context.Context, c *call) error {
+		cfg, err := c.load()
+		if err != nil {
+			return err
+		}
+		u := admin.Unsent{List: c.args[0], Device: c.args[1]}
+		if u.Made, err = time.Parse(time.RFC3339, c.args[2]); err != nil {
+			return err
+		}
+		clock, done, err := c.either(ctx)
+		if err != nil {
+			return err
+		}
+		defer done()
+		b := &backupWriter{tar.NewWriter(c.stdout), time.Now()}
+		state := map[string]string{}
+		for _, name := range stateParts {
+			state[name] = filepath.Join(cfg.StateDir, name)
+		}
+		if u.Punches, err = admin.DoUnsent.On(ctx, clock, admin.None{}); err != nil {
+			return err
+		}
+		unsent, err := json.MarshalIndent(u, "", " ")
+		if err != nil {
+			return err
+		}
+		unclaimed, err := admin.DoUnclaimed.On(ctx, clock, admin.None{})
+		if err != nil {
+			return err
+		}
+		taps, err := json.MarshalIndent(unclaimed, "", " ")
+		return errors.Join(err, b.files("state", state), b.part(unsentPart, unsent), b.part(unclaimedPart, taps),
+			b.journal(ctx, clock), b.Close())
+	}),
 }
 
 // backupWriter writes parts.
@@ -156,47 +260,6 @@ func (b *backupWriter) files(folder string, paths map[string]string) error {
 		}
 	}
 	return nil
-}
-
-// writeParts writes them all. What root alone may read comes first.
-func (c *call) writeParts(ctx context.Context, cfg config.Config, b *backupWriter) (u admin.Unsent, err error) {
-	about := backupAbout{
-		Format: backupFormat, List: rand.Text(), Made: b.at.UTC().Truncate(time.Second), Device: doorOf(cfg).Name,
-		Serial: doctor.Host{}.Serial(), Version: theVersion(),
-	}
-	settings, err := os.ReadFile(c.config)
-	if err != nil {
-		return u, err
-	}
-	state := map[string]string{}
-	for _, name := range stateParts {
-		state[name] = filepath.Join(cfg.StateDir, name)
-	}
-	text, err := json.Marshal(about)
-	if err := errors.Join(err, b.part(aboutPart, text), b.part(settingsPart, settings),
-		b.files("files", fileParts(cfg)), b.files("state", state)); err != nil {
-		return u, err
-	}
-	clock, done, err := c.either(ctx)
-	if err != nil {
-		return u, err
-	}
-	defer done()
-	u = admin.Unsent{List: about.List, Device: about.Device, Made: about.Made}
-	if u.Punches, err = admin.DoUnsent.On(ctx, clock, admin.None{}); err != nil {
-		return u, err
-	}
-	unclaimed, err := admin.DoUnclaimed.On(ctx, clock, admin.None{})
-	if err != nil {
-		return u, err
-	}
-	unsentText, err := json.MarshalIndent(u, "", " ")
-	if err != nil {
-		return u, err
-	}
-	unclaimedText, err := json.MarshalIndent(unclaimed, "", " ")
-	return u, errors.Join(err, b.part(unsentPart, unsentText), b.part(unclaimedPart, unclaimedText),
-		b.journal(ctx, clock))
 }
 
 // journalChunk is how much of the journal is one part, in bytes: its whole length is not known before.

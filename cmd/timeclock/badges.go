@@ -60,7 +60,7 @@ func (c *call) importBadges(ctx context.Context, w admin.Route, l admin.BadgeLis
 	if l.Replace && !l.Dry && !sure {
 		look := l
 		look.Dry = true
-		if plan, err := admin.DoImportBadges.On(ctx, w, look); err == nil && !c.confirm(plan.Missing) {
+		if plan, err := admin.DoImportBadges.On(ctx, w, look); err == nil && !c.confirm(ctx, plan.Missing) {
 			return errors.New("nothing imported: say yes, or -yes, to remove badges that the file does not name")
 		}
 	}
@@ -81,14 +81,14 @@ func (c *call) importBadges(ctx context.Context, w admin.Route, l admin.BadgeLis
 }
 
 // confirm asks before badges are removed.
-func (c *call) confirm(badges []device.Badge) bool {
+func (c *call) confirm(ctx context.Context, badges []device.Badge) bool {
 	if len(badges) == 0 {
 		return true
 	}
 	for _, b := range badges {
 		fmt.Fprintf(c.stdout, "would remove: badge %s of %s %s\n", b.UID.Hex(), b.Employee.ID, b.Employee.Name)
 	}
-	return c.yes(fmt.Sprintf("Remove these %d badges?", len(badges)))
+	return c.yes(ctx, fmt.Sprintf("Remove these %d badges?", len(badges)))
 }
 
 // foundBy is what an employee was found by, where it was not the id.

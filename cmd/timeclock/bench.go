@@ -49,6 +49,8 @@ type testBench struct {
 	cfg   config.Config
 	in    *bufio.Reader
 	out   io.Writer
+
+	forgotten bool // nobody answers any more
 }
 
 // bench leads through everything that somebody must see, hear and do. A clock that runs books nobody
@@ -72,7 +74,7 @@ func (c *call) bench(ctx context.Context, cfg config.Config, report string) (err
 		return err
 	}
 	defer stop()
-	b := &testBench{clock, cfg, bufio.NewReader(c.stdin), c.stdout}
+	b := &testBench{clock: clock, cfg: cfg, in: bufio.NewReader(c.stdin), out: c.stdout}
 	defer admin.DoTry.On(context.WithoutCancel(ctx), clock, admin.Trial{End: true})
 	r, err := b.report(ctx)
 	if ctx.Err() != nil {
@@ -127,8 +129,13 @@ func (b *testBench) report(ctx context.Context) (r benchReport, err error) {
 	if _, err := admin.DoTry.On(ctx, b.clock, admin.Trial{}); err != nil {
 		return r, err
 	}
+	defer b.stay(ctx)()
 	fmt.Fprintln(b.out, "Answer with Enter for yes, n for no, s to skip. What is shown is repeated until you do.")
-	r.Tried = append(b.answers(ctx), b.badge(ctx))
+	r.Tried = b.answers(ctx)
+	if b.forgotten {
+		return r, errForgotten
+	}
+	r.Tried = append(r.Tried, b.badge(ctx))
 	fmt.Fprintln(b.out, "Examining the rest...")
 	x, err := admin.DoExamine.On(ctx, b.clock, admin.None{})
 	if err != nil {
@@ -142,6 +149,23 @@ func (b *testBench) report(ctx context.Context) (r benchReport, err error) {
 	}
 	r.Passed = r.Passed && doctor.Worst(r.Findings) != doctor.Fail
 	return r, err
+}
+
+// stay keeps the clock on the bench until the function that it returns is called: an examination may take
+// longer than a clock stays there by itself.
+func (b *testBench) stay(ctx context.Context) (end func()) {
+	ctx, stop := context.WithCancel(ctx)
+	var staying sync.WaitGroup
+	staying.Go(func() {
+		for ctx.Err() == nil {
+			admin.DoTry.On(ctx, b.clock, admin.Trial{})
+			select {
+			case <-ctx.Done():
+			case <-time.After(again):
+			}
+		}
+	})
+	return func() { stop(); staying.Wait() }
 }
 
 // onBench leaves out what only matters at the door: people, bookings, updates. A bench may have no network,
@@ -174,7 +198,7 @@ func (b *testBench) answers(ctx context.Context) (all []trial) {
 		{wired(s.BuzzerPin), in, "Is there one short sound?"},
 		{wired(s.BuzzerPin), out, "Are there two short sounds?"},
 	} {
-		if q.wired {
+		if q.wired && !b.forgotten {
 			all = append(all, b.ask(ctx, q.ask, q.shows))
 		}
 	}
@@ -183,6 +207,34 @@ func (b *testBench) answers(ctx context.Context) (all []trial) {
 
 // again is how often an answer is repeated.
 const again = 4 * time.Second
+
+// answerTime is how long somebody has to answer: a clock that is forgotten here goes on booking.
+const answerTime = 10 * time.Minute
+
+// errForgotten says that nobody answers any more.
+var errForgotten = errors.New("nobody has answered for ten minutes: there is no report, and the clock books again")
+
+// line reads an answer.
+func (b *testBench) line(ctx context.Context) (text string, err error) {
+	type line struct {
+		text string
+		err  error
+	}
+	in := make(chan line, 1)
+	go func() {
+		text, err := b.in.ReadString('\n')
+		in <- line{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case <-time.After(answerTime):
+		b.forgotten = true
+		return "", errForgotten
+	case l := <-in:
+		return l.text, l.err
+	}
+}
 
 // ask shows an answer until somebody has said whether it is right.
 func (b *testBench) ask(ctx context.Context, question string, shows device.OutcomeKind) trial {
@@ -200,7 +252,7 @@ func (b *testBench) ask(ctx context.Context, question string, shows device.Outco
 	defer shown.Wait()
 	defer stop()
 	fmt.Fprintf(b.out, "%s ", question)
-	line, err := b.in.ReadString('\n')
+	line, err := b.line(ctx)
 	t := trial{What: question}
 	switch word := strings.ToLower(strings.TrimSpace(line)); {
 	case err != nil && word == "":

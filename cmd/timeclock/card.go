@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,8 @@ import (
 	"timeclock/deploy/flash"
 	"timeclock/device/config"
 	"timeclock/sync/zeitstrom"
+
+	"golang.org/x/text/encoding/unicode"
 )
 
 // card is what one card is prepared with: the values of the flags of the same names.
@@ -136,7 +139,7 @@ func (c *cards) ready(ctx context.Context, k card) (r ready, err error) {
 // device, they are those that the package comes with.
 func (r *ready) readSettings(path string) (err error) {
 	d := &r.device
-	d.Config, err = os.ReadFile(path)
+	d.Config, err = readText(path)
 	if errors.Is(err, fs.ErrNotExist) && path == config.DefaultPath {
 		d.Config, err = []byte(config.Reference), nil
 	}
@@ -154,21 +157,40 @@ func (r *ready) readSettings(path string) (err error) {
 }
 
 func readToken(path string) ([]byte, error) {
-	text, err := os.ReadFile(path)
+	text, err := readText(path)
 	if err != nil {
 		return nil, fmt.Errorf("the token: %w", err)
 	}
-	if len(strings.Fields(string(text))) != 1 {
+	if !isToken(string(text)) {
 		return nil, fmt.Errorf("%s must hold the API token and nothing else", path)
 	}
 	return text, nil
+}
+
+// isToken reports whether a text can be a token: it goes into a header of HTTP.
+func isToken(text string) bool {
+	text = strings.TrimSpace(text)
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// readText reads a text that somebody has written on any system: Windows marks UTF-8, and its PowerShell writes
+// UTF-16.
+func readText(path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if bytes.HasPrefix(text, []byte("\xFF\xFE")) || bytes.HasPrefix(text, []byte("\xFE\xFF")) {
+		text, err = unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM).NewDecoder().Bytes(text)
+	}
+	return bytes.TrimPrefix(text, []byte("\xEF\xBB\xBF")), err
 }
 
 func readWifi(path string) (*flash.Wifi, error) {
 	if path == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(path)
+	text, err := readText(path)
 	var w *flash.Wifi
 	if err == nil {
 		w, err = flash.ParseWifi(text)
@@ -183,7 +205,7 @@ func readKey(path string) (string, error) {
 	if path == "" {
 		return "", nil
 	}
-	text, err := os.ReadFile(path)
+	text, err := readText(path)
 	key := strings.TrimSpace(string(text))
 	known := slices.ContainsFunc([]string{"ssh-", "ecdsa-", "sk-"},
 		func(kind string) bool { return strings.HasPrefix(key, kind) })

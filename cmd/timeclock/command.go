@@ -38,7 +38,7 @@ func commands() []command {
 		resetCommand, doctorCommand, doctorReader, supportCommand, backupCommand, restoreCommand, updateCommand,
 		flashCommand, imageCommand,
 		webPair, webReset, configShow, configDefault, configCheck, completionCommand(), versionCommand,
-		checkStore, scanStore, salvageStore, undeliveredCommand, restoreState, manPage(),
+		checkStore, scanStore, salvageStore, undeliveredCommand, backupParts, restoreState, manPage(),
 	}
 }
 
@@ -132,8 +132,13 @@ func (c *call) load() (config.Config, error) { return loadConfig(c.config) }
 func simple(do action) func(*flags) action { return func(*flags) action { return do } }
 
 // yes asks somebody before something that cannot be undone.
-func (c *call) yes(question string) bool {
-	fmt.Fprint(c.stdout, question+" Type yes: ")
+func (c *call) yes(ctx context.Context, question string) bool {
+	question += " Type yes: "
+	if onTerminal(c.stdin) {
+		text, err := c.typed(ctx, question, false)
+		return err == nil && text == "yes"
+	}
+	fmt.Fprint(c.stdout, question)
 	return strings.TrimSpace(readLine(c.stdin)) == "yes"
 }
 

@@ -202,7 +202,7 @@ var timespanDelete = command{
 				if err := d.show(ctx, d.args[0]); err != nil {
 					return err
 				}
-				if !d.yes("Delete it for good?") {
+				if !d.yes(ctx, "Delete it for good?") {
 					return errors.New("nothing deleted: say yes, or -yes")
 				}
 			}

@@ -65,6 +65,9 @@ func (d *disk) open(ctx context.Context) (q *queue.Store, err error) {
 		}
 		return nil, err
 	}
+	if u, err := admin.ReadUnsent(d.cfg.StateDir); err == nil && d.recovery == nil {
+		q.Remember(u.Punches)
+	}
 	return q, nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -12,7 +13,7 @@ import (
 const leastPassphrase = 10
 
 // passphrase reads one from a file, or asks for it; a new one twice.
-func (c *call) passphrase(file string, fresh bool) (string, error) {
+func (c *call) passphrase(ctx context.Context, file string, fresh bool) (string, error) {
 	var text string
 	if file != "" {
 		b, err := os.ReadFile(file)
@@ -26,11 +27,11 @@ func (c *call) passphrase(file string, fresh bool) (string, error) {
 				errUsage)
 		}
 		var err error
-		if text, err = c.hidden("Passphrase (it does not show): "); err != nil {
+		if text, err = c.typed(ctx, "Passphrase (it does not show): ", true); err != nil {
 			return "", err
 		}
 		if again, err := "", error(nil); fresh {
-			if again, err = c.hidden("Once more: "); err == nil && again != text {
+			if again, err = c.typed(ctx, "Once more: ", true); err == nil && again != text {
 				err = errors.New("these were two different ones: nothing was made")
 			}
 			if err != nil {

@@ -40,7 +40,7 @@ var restoreCommand = command{
 			case *over || len(c.args) == 0:
 				return fmt.Errorf("%w: it takes a FILE, or -take-over", errUsage)
 			}
-			phrase, err := c.passphrase(*secret, false)
+			phrase, err := c.passphrase(ctx, *secret, false)
 			if err != nil {
 				return err
 			}
@@ -135,6 +135,12 @@ func (c *call) restore(ctx context.Context, path, phrase string) error {
 			}
 		}()
 	}
+	// The clock that is here may have another state directory.
+	if here, err := loadConfig(c.config); err == nil && here.StateDir != cfg.StateDir {
+		if err := asClock(ctx, here.StateDir, nil); err != nil {
+			return err
+		}
+	}
 	var u admin.Unsent
 	if err := errors.Join(json.Unmarshal(parts[unsentPart], &u), restoreFiles(ctx, c.config, cfg, parts)); err != nil {
 		return err
@@ -149,30 +155,88 @@ func (c *call) restore(ctx context.Context, path, phrase string) error {
 	return nil
 }
 
-// stopClock stops a clock that systemd runs, and reports whether there was one.
+// stopClock stops a clock that systemd knows, and reports whether there is one.
 func stopClock(ctx context.Context) bool {
-	if exec.CommandContext(ctx, "systemctl", "is-active", "--quiet", "timeclock.service").Run() != nil {
+	if exec.CommandContext(ctx, "systemctl", "cat", "timeclock.service").Run() != nil {
 		return false
 	}
 	return exec.CommandContext(ctx, "systemctl", "stop", "timeclock.service").Run() == nil
 }
 
-// restoreFiles writes everything. The state directory is the clock's user's: a process that has become that
-// user looks whether there are bookings, and writes there. Then come the files of root; the settings are the
-// last, so that what is cut off can be done again.
+// restoreFiles writes everything. Whatever is in the state directory is the clock's user's: a process that has
+// become that user looks whether there are bookings, and writes there. Then come the files of root; the settings
+// are the last, so that what is cut off can be done again.
 func restoreFiles(ctx context.Context, settings string, cfg config.Config, parts map[string][]byte) error {
 	state := map[string][]byte{}
 	for _, name := range stateParts {
-		if text, there := parts["state/"+name]; there {
-			state[name] = text
-		}
+		state[name] = parts["state/"+name] // nil: that clock had none, and this one has none either
 	}
 	state[admin.UnsentFile] = parts[unsentPart]
-	cmd, err := child(ctx, restoreState.name, cfg.StateDir)
+	files := fileParts(cfg)
+	for key, path := range files {
+		text, there := parts["files/"+key]
+		inside, err := filepath.Rel(cfg.StateDir, path)
+		if own := err == nil && filepath.IsLocal(inside); own && there {
+			state[inside] = text
+		}
+		if !there || err == nil && filepath.IsLocal(inside) {
+			delete(files, key)
+		}
+	}
+	if err := asClock(ctx, cfg.StateDir, state); err != nil {
+		return err
+	}
+	for _, key := range slices.Sorted(maps.Keys(files)) {
+		if err := restoreFile(files[key], parts["files/"+key], key, cfg.StateDir); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	if old, err := os.ReadFile(settings); err == nil {
+		if err := replaceFile(settings+".before-restore", old, 0o644, ""); err != nil {
+			return err
+		}
+	}
+	return replaceFile(settings, parts[settingsPart], 0o644, "")
+}
+
+// restoreFile writes a file that the settings name: one with a secret is the clock's alone, others are for all.
+func restoreFile(path string, text []byte, key, stateDir string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	if key == "zeitstrom.ca_file" || key == "web.cert_file" {
+		return replaceFile(path, text, 0o644, "")
+	}
+	return replaceFile(path, text, 0o600, stateDir)
+}
+
+// replaceFile replaces a file as a whole, by way of a name that nobody can have put a link at. If a directory is
+// named the file belongs to who owns that.
+func replaceFile(path string, text []byte, mode os.FileMode, ownedAs string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".restore-*")
 	if err != nil {
 		return err
 	}
-	in, err := json.Marshal(state)
+	defer os.Remove(f.Name()) // once it has its name there is none
+	_, err = f.Write(text)
+	err = errors.Join(err, f.Chmod(mode))
+	if ownedAs != "" {
+		err = errors.Join(err, giveToOwner(f.Name(), ownedAs))
+	}
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return durable.Rename(f.Name(), path)
+}
+
+// asClock has a process that becomes the clock's user look whether a state directory is one of a clock without
+// bookings, and write files there; those without content go.
+func asClock(ctx context.Context, dir string, files map[string][]byte) error {
+	cmd, err := child(ctx, restoreState.name, dir)
+	if err != nil {
+		return err
+	}
+	in, err := json.Marshal(files)
 	if err != nil {
 		return err
 	}
@@ -180,23 +244,7 @@ func restoreFiles(ctx context.Context, settings string, cfg config.Config, parts
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return errors.New(strings.TrimPrefix(strings.TrimSpace(string(out)), "timeclock "+restoreState.name+": "))
 	}
-	files := fileParts(cfg)
-	for _, key := range slices.Sorted(maps.Keys(files)) {
-		text, there := parts["files/"+key]
-		if !there {
-			continue
-		}
-		if err := errors.Join(os.MkdirAll(filepath.Dir(files[key]), 0o755), durable.WriteFile(files[key], text),
-			giveToOwner(files[key], cfg.StateDir)); err != nil {
-			return fmt.Errorf("%s: %w", key, err)
-		}
-	}
-	if old, err := os.ReadFile(settings); err == nil {
-		if err := durable.WriteFile(settings+".before-restore", old); err != nil {
-			return err
-		}
-	}
-	return errors.Join(durable.WriteFile(settings, parts[settingsPart]), os.Chmod(settings, 0o644))
+	return nil
 }
 
 // restoreState is the part of it that becomes the clock's user. It is not for people.
@@ -218,19 +266,36 @@ var restoreState = command{
 		}
 		defer state.Close()
 		var u admin.Unsent
-		if err := json.Unmarshal(files[admin.UnsentFile], &u); err != nil {
-			return err
+		if text := files[admin.UnsentFile]; text != nil {
+			if err := json.Unmarshal(text, &u); err != nil {
+				return err
+			}
 		}
 		if err := isFresh(cfg, u.List); err != nil {
 			return err
 		}
-		for _, name := range slices.Sorted(maps.Keys(files)) {
-			if err := durable.WriteFile(filepath.Join(cfg.StateDir, filepath.Base(name)), files[name]); err != nil {
-				return err
-			}
+		if len(u.Punches) == 0 && files != nil {
+			files[admin.UnsentFile] = nil
 		}
-		return nil
+		return writeState(cfg.StateDir, files)
 	}),
+}
+
+// writeState writes files below a state directory, and removes those that have no content.
+func writeState(dir string, files map[string][]byte) error {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		path := filepath.Join(dir, name)
+		err := os.MkdirAll(filepath.Dir(path), 0o750)
+		if files[name] != nil {
+			err = errors.Join(err, durable.WriteFile(path, files[name]))
+		} else if gone := os.Remove(path); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // isFresh says why a clock is not one without bookings, for a backup with this list of those that were not sent.
@@ -250,9 +315,8 @@ func isFresh(cfg config.Config, list string) error {
 		return err
 	}
 	defer q.Close()
-	st := q.Stats()
-	taps, _ := q.Unclaimed()
-	if n := st.Pending + st.Delivered + st.Quarantined + st.Dropped + len(taps); n > 0 {
+	st := q.Stats() // unclaimed taps are no bookings
+	if n := st.Pending + st.Delivered + st.Quarantined + st.Dropped; n > 0 {
 		return fmt.Errorf("this clock has %d bookings of its own: a backup makes a clock only of one without. "+
 			"Deliver them, then `timeclock reset`", n)
 	}
@@ -281,8 +345,8 @@ func (c *call) extractJournal(path, out, phrase string) error {
 
 // takeOver takes over what the old device had not sent, once somebody says that it never will.
 func (c *call) takeOver(ctx context.Context, sure bool) error {
-	if !sure && !c.yes("Is the old device's card gone for good? If it is ever switched on again, it sends the same "+
-		"bookings once more.") {
+	if !sure && !c.yes(ctx, "Is the old device's card gone for good? If it is ever switched on again, it sends the "+
+		"same bookings once more.") {
 		return errors.New("nothing was taken over")
 	}
 	clock, done, err := c.either(ctx)
@@ -294,8 +358,11 @@ func (c *call) takeOver(ctx context.Context, sure bool) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.stdout, "%d bookings of %s were taken over. Zeitstrom is asked about each before it is "+
-		"sent.\n",
-		len(u.Punches), u.Device)
-	return err
+	fmt.Fprintf(c.stdout, "%d bookings of %s were taken over. Zeitstrom is asked about each before it is sent.\n",
+		u.Punches-len(u.Untimed), u.Device)
+	for _, p := range u.Untimed {
+		fmt.Fprintf(c.stdout, "NOT taken over, its time is not certain: %s %s %s, the old clock showed %s. Add it at "+
+			"Zeitstrom.\n", p.Intent, p.Employee, p.Name, p.Time.Local().Format("2006-01-02 15:04"))
+	}
+	return nil
 }

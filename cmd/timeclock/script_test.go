@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"timeclock/deploy/image/imagetest"
 	"timeclock/device/devicetest"
@@ -74,6 +75,7 @@ func scriptParams(t *testing.T, folder string) testscript.Params {
 			"hears":      cmdHears,
 			"envsubst":   cmdEnvsubst,
 			"cut":        cmdCut,
+			"utf16":      cmdUTF16,
 			"raspios":    func(ts *testscript.TestScript, _ bool, args []string) { cmdRaspios(t, ts, args) },
 		},
 	}
@@ -258,6 +260,15 @@ func program(ts *testscript.TestScript, args []string) *exec.Cmd {
 func cmdEnvsubst(ts *testscript.TestScript, _ bool, args []string) {
 	text := ts.ReadFile(args[0])
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(os.Expand(text, ts.Getenv)), 0o600))
+}
+
+// utf16 FILE writes a file anew as Windows PowerShell writes its output.
+func cmdUTF16(ts *testscript.TestScript, _ bool, args []string) {
+	text := []byte{0xFF, 0xFE}
+	for _, unit := range utf16.Encode([]rune(strings.ReplaceAll(ts.ReadFile(args[0]), "\n", "\r\n"))) {
+		text = append(text, byte(unit), byte(unit>>8))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), text, 0o600))
 }
 
 // cut FROM TO copies all of a file but its last hundred bytes.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -14,18 +16,65 @@ func onTerminal(stream any) bool {
 	return is && term.IsTerminal(int(f.Fd()))
 }
 
-// hidden asks at a terminal for something that does not show: not even if it is typed, or pasted, at once.
-func (c *call) hidden(prompt string) (string, error) {
+// errNobody says that who was asked has gone.
+var errNobody = errors.New("interrupted: nothing was made")
+
+// typed asks at a terminal for a line; a secret one does not show, not even if it is typed, or pasted, at once.
+// An interrupt ends it.
+func (c *call) typed(ctx context.Context, prompt string, secret bool) (string, error) {
+	type line struct {
+		text string
+		err  error
+	}
+	in := make(chan line, 1)
 	f := c.stdin.(*os.File)
-	before, err := term.MakeRaw(int(f.Fd()))
+	before, err := term.GetState(int(f.Fd()))
 	if err != nil {
 		return "", err
 	}
-	defer term.Restore(int(f.Fd()), before)
-	fmt.Fprint(c.stdout, prompt)
-	text, err := term.ReadPassword(int(f.Fd()))
-	fmt.Fprint(c.stdout, "\r\n")
-	return string(text), err
+	go func() {
+		if !secret {
+			fmt.Fprint(c.stdout, prompt)
+			text, err := lineFrom(f)
+			in <- line{text, err}
+			return
+		}
+		if _, err := term.MakeRaw(int(f.Fd())); err != nil {
+			in <- line{"", err}
+			return
+		}
+		fmt.Fprint(c.stdout, prompt)
+		text, err := term.ReadPassword(int(f.Fd()))
+		term.Restore(int(f.Fd()), before)
+		fmt.Fprintln(c.stdout)
+		in <- line{string(text), err}
+	}()
+	select {
+	case <-ctx.Done():
+		term.Restore(int(f.Fd()), before)
+		fmt.Fprintln(c.stdout)
+		return "", errNobody
+	case l := <-in:
+		if l.err != nil {
+			return "", errNobody
+		}
+		return strings.TrimSpace(l.text), nil
+	}
+}
+
+// lineFrom reads a line, and nothing behind it.
+func lineFrom(f *os.File) (string, error) {
+	var text []byte
+	for b := make([]byte, 1); ; {
+		n, err := f.Read(b)
+		if n == 0 && err != nil {
+			return "", err
+		}
+		if b[0] == '\n' {
+			return string(text), nil
+		}
+		text = append(text, b[0])
+	}
 }
 
 // progress shows how far something long is, where a person looks.

@@ -77,6 +77,7 @@ fi
 log "name $name, user $user"
 echo "$name" >/etc/hostname
 hostname "$name" || true # not in a container
+[ ! -d /run/systemd/system ] || systemctl try-restart --no-block avahi-daemon.service || true # NAME.local
 if grep -q '^preserve_hostname: true' "$boot/user-data" && [ -e /etc/hosts ]; then # else cloud-init does it
 	sed -i "/^127\.0\.1\.1[[:space:]]/d" /etc/hosts
 	echo "127.0.1.1 $name" >>/etc/hosts

@@ -30,9 +30,20 @@ type Unsent struct {
 	Punches []device.Entry `json:"punches"`
 }
 
-// Unsent lists the punches that are pending or quarantined here, as they are stored.
+// Unsent lists the punches that are pending or quarantined here, as they are stored. While nobody knows what
+// there is, it fails.
 func (a *Admin) Unsent(context.Context, string, None) ([]device.Entry, error) {
+	if st := a.rooms.Queue.Stats(); st.Absent || st.Awaiting {
+		return nil, errors.New("nobody knows yet what there is: the queue is damaged or not there")
+	}
 	return a.rooms.Queue.Undelivered()
+}
+
+// TakenOver is what became of it.
+type TakenOver struct {
+	Device  string  `json:"device"`
+	Punches int     `json:"punches"`
+	Untimed []Punch `json:"untimed"` // of those, dropped: somebody must add them at Zeitstrom
 }
 
 // ErrNothingUnsent says that there is nothing to be taken over.
@@ -52,18 +63,24 @@ func ReadUnsent(stateDir string) (u Unsent, err error) {
 
 // TakeOver takes in what another device had not delivered, and forgets the list. It is for when
 // that device will never send it: else both would.
-func (a *Admin) TakeOver(_ context.Context, by string, _ None) (Unsent, error) {
-	u, err := ReadUnsent(a.rooms.Policy.StateDir)
+func (a *Admin) TakeOver(_ context.Context, by string, _ None) (out TakenOver, err error) {
+	dir := a.rooms.Policy.StateDir
+	u, err := ReadUnsent(dir)
 	if err != nil {
-		return u, err
+		return out, err
 	}
-	err = a.rooms.Queue.TakeOver(u.List, u.Punches, by)
+	untimed, err := a.rooms.Queue.TakeOver(u.List, u.Punches, by)
 	if err != nil && !errors.Is(err, queue.ErrTakenOver) {
-		return u, err
+		return out, err
 	}
-	forgotten := os.Remove(filepath.Join(a.rooms.Policy.StateDir, UnsentFile))
-	if err == nil && forgotten != nil {
+	out.Device, out.Punches = u.Device, len(u.Punches)
+	names := a.rooms.Roster.Employees()
+	for _, e := range untimed {
+		out.Untimed = append(out.Untimed, a.punch(e, names))
+	}
+	if forgotten := errors.Join(os.Remove(filepath.Join(dir, UnsentFile)), durable.SyncDir(dir)); err == nil &&
+		forgotten != nil {
 		err = fmt.Errorf("they were taken over, but the list stays: %w", forgotten)
 	}
-	return u, err
+	return out, err
 }

@@ -19,13 +19,14 @@ func tellsUnsent(w *world) {
 
 // takesOver takes over what another device had not sent, once.
 func takesOver(w *world) {
+	w.admin.rooms.Policy.StateDir = w.TempDir()
 	if _, err := try(w, DoTakeOver, None{}); err == nil || err.Error() != ErrNothingUnsent.Error() {
 		w.Errorf("without a list: %v", err)
 	}
 	list, err := json.Marshal(Unsent{List: "one", Device: "door-9", Punches: []device.Entry{{
 		Punch: device.Punch{ID: 7, Employee: anna.ID, Intent: device.CheckIn, Time: time.Now().Add(-time.Hour)},
 	}}})
-	path := filepath.Join(w.rooms.Policy.StateDir, UnsentFile)
+	path := filepath.Join(w.admin.rooms.Policy.StateDir, UnsentFile)
 	if err := errors.Join(err, os.WriteFile(path, list, 0o600)); err != nil {
 		w.Fatal(err)
 	}
