@@ -176,10 +176,11 @@ func restoreFiles(ctx context.Context, settings string, cfg config.Config, parts
 	for key, path := range files {
 		text, there := parts["files/"+key]
 		inside, err := filepath.Rel(cfg.StateDir, path)
-		if own := err == nil && filepath.IsLocal(inside); own && there {
+		own := err == nil && filepath.IsLocal(inside)
+		if own && there {
 			state[inside] = text
 		}
-		if !there || err == nil && filepath.IsLocal(inside) {
+		if own || !there {
 			delete(files, key)
 		}
 	}

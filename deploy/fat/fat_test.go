@@ -21,6 +21,9 @@ import (
 // offset; with sectors to a cluster.
 func disk(t testing.TB, kb, offset int64, perCluster string) (*os.File, int64) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("SKIPPED: it has one goroutine, and what is short looks for races")
+	}
 	for _, program := range []string{"mkfs.vfat", "fsck.vfat", "mcopy"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skipf("SKIPPED: there is no %s: apt-get install dosfstools mtools", program)

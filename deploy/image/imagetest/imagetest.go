@@ -36,6 +36,9 @@ var Usual = map[string]string{
 // Make makes one in a directory, and returns its path.
 func (i Image) Make(t testing.TB, dir, name string) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("SKIPPED: images are made and read by one goroutine, and what is short looks for races")
+	}
 	for _, program := range []string{"sfdisk", "mkfs.vfat", "mkfs.ext4", "mcopy", "xz"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skipf("SKIPPED: there is no %s: apt-get install fdisk dosfstools e2fsprogs mtools xz-utils", program)
