@@ -111,13 +111,11 @@ func asPath(text string) string {
 	return text
 }
 
-// card asks for all that a card is prepared with, and where it comes from and goes to: first.
-func (d *dialogue) card(first ...question) (r ready, err error) {
+// card asks for all that a card is prepared with; first, where its system is.
+func (d *dialogue) card(first question) (r ready, err error) {
 	fmt.Fprintln(d.stdout, "Enter takes what stands in [brackets], Ctrl-C ends it.")
-	for _, q := range first {
-		if err := d.ask(q); err != nil {
-			return r, err
-		}
+	if err := d.ask(first); err != nil {
+		return r, err
 	}
 	r.card = card{"config": d.config}
 	r.device.User = *d.user

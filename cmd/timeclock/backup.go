@@ -3,7 +3,6 @@ package main
 import (
 	"archive/tar"
 	"bytes"
-	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/rand"
@@ -165,23 +164,20 @@ func (c *call) writeParts(ctx context.Context, about backupAbout, b *backupWrite
 		return u, err
 	}
 	for parts := tar.NewReader(out); ; {
-		h, broken := parts.Next()
-		if errors.Is(broken, io.EOF) {
+		var h *tar.Header
+		if h, err = parts.Next(); err != nil {
 			break
 		}
 		var content []byte
-		if broken == nil {
-			content, broken = io.ReadAll(io.LimitReader(parts, maxPart))
+		if content, err = readPart(h.Name, parts); err == nil && h.Name == unsentPart {
+			err = json.Unmarshal(content, &u)
 		}
-		if broken == nil && h.Name == unsentPart {
-			broken = json.Unmarshal(content, &u)
-		}
-		if err = cmp.Or(broken, err); err == nil {
-			err = b.part(h.Name, content)
-		}
-		if err != nil {
+		if err = errors.Join(err, b.part(h.Name, content)); err != nil {
 			break
 		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
 	}
 	io.Copy(io.Discard, out)
 	if ended := cmd.Wait(); ended != nil {

@@ -129,7 +129,8 @@ func (b *testBench) report(ctx context.Context) (r benchReport, err error) {
 	if _, err := admin.DoTry.On(ctx, b.clock, admin.Trial{}); err != nil {
 		return r, err
 	}
-	defer b.stay(ctx)()
+	// An examination may take longer than a clock stays on the bench by itself.
+	defer b.repeat(ctx, admin.Trial{})()
 	fmt.Fprintln(b.out, "Answer with Enter for yes, n for no, s to skip. What is shown is repeated until you do.")
 	r.Tried = b.answers(ctx)
 	if b.forgotten {
@@ -151,21 +152,21 @@ func (b *testBench) report(ctx context.Context) (r benchReport, err error) {
 	return r, err
 }
 
-// stay keeps the clock on the bench until the function that it returns is called: an examination may take
-// longer than a clock stays there by itself.
-func (b *testBench) stay(ctx context.Context) (end func()) {
+// repeat tries something again and again, which keeps the clock on the bench, until the function that it
+// returns is called.
+func (b *testBench) repeat(ctx context.Context, t admin.Trial) (end func()) {
 	ctx, stop := context.WithCancel(ctx)
-	var staying sync.WaitGroup
-	staying.Go(func() {
+	var trying sync.WaitGroup
+	trying.Go(func() {
 		for ctx.Err() == nil {
-			admin.DoTry.On(ctx, b.clock, admin.Trial{})
+			admin.DoTry.On(ctx, b.clock, t)
 			select {
 			case <-ctx.Done():
 			case <-time.After(again):
 			}
 		}
 	})
-	return func() { stop(); staying.Wait() }
+	return func() { stop(); trying.Wait() }
 }
 
 // onBench leaves out what only matters at the door: people, bookings, updates. A bench may have no network,
@@ -238,19 +239,7 @@ func (b *testBench) line(ctx context.Context) (text string, err error) {
 
 // ask shows an answer until somebody has said whether it is right.
 func (b *testBench) ask(ctx context.Context, question string, shows device.OutcomeKind) trial {
-	ctx, stop := context.WithCancel(ctx)
-	var shown sync.WaitGroup
-	shown.Go(func() {
-		for ctx.Err() == nil {
-			admin.DoTry.On(ctx, b.clock, admin.Trial{Show: shows})
-			select {
-			case <-ctx.Done():
-			case <-time.After(again):
-			}
-		}
-	})
-	defer shown.Wait()
-	defer stop()
+	defer b.repeat(ctx, admin.Trial{Show: shows})()
 	fmt.Fprintf(b.out, "%s ", question)
 	line, err := b.line(ctx)
 	t := trial{What: question}

@@ -41,14 +41,14 @@ type cards struct {
 	devices *string
 	dry     *bool
 	verbose *bool
-	tried   map[string]string // what was said of a token, so that each is tried once
+	tried   map[string]error // what Zeitstrom said of a token, so that each is tried once
 	// sure asks a person, before anything is done; nil: the flags have said it.
 	sure func(r ready, system flash.System, to string, changes []flash.Change) error
 }
 
 // declareCards declares the flags that `flash` and `image` share.
 func declareCards(f *flags) *cards {
-	c := &cards{flags: f, values: map[string]*string{}, tried: map[string]string{}}
+	c := &cards{flags: f, values: map[string]*string{}, tried: map[string]error{}}
 	for _, v := range cardFlags {
 		c.values[v.name] = f.text(v.name, "", v.usage)
 	}
@@ -274,8 +274,8 @@ func (c *cards) tryToken(ctx context.Context, r ready) error {
 	}
 	token := strings.TrimSpace(string(r.device.Token))
 	id := r.cfg.Zeitstrom.URL + " " + token
-	if said, done := c.tried[id]; done {
-		return orSaid(said)
+	if refused, done := c.tried[id]; done {
+		return refused
 	}
 	ctx, stop := context.WithTimeout(ctx, tokenTime)
 	defer stop()
@@ -285,22 +285,15 @@ func (c *cards) tryToken(ctx context.Context, r ready) error {
 	}
 	may, err := clientBy(cfg, "", token).Rights(ctx)
 	var e *zeitstrom.Error
-	c.tried[id] = ""
+	c.tried[id] = nil
 	switch {
 	case errors.As(err, &e) && e.Kind == zeitstrom.Unauthorized && e.Own():
-		c.tried[id] = fmt.Sprintf("Zeitstrom does not take the token in %s: %s", r.card["token"], e.Words())
+		c.tried[id] = fmt.Errorf("Zeitstrom does not take the token in %s: %s", r.card["token"], e.Words())
 	case err != nil:
 		fmt.Fprintf(c.stderr, "warning: nobody could be asked whether the token is good; go on if it is: %v\n", err)
 	case !may.Timespans:
 		fmt.Fprintln(c.stderr, "warning: the token may not read timespans at Zeitstrom: bookings of other doors "+
 			"will not count. Give it the permission")
 	}
-	return orSaid(c.tried[id])
-}
-
-func orSaid(said string) error {
-	if said == "" {
-		return nil
-	}
-	return errors.New(said)
+	return c.tried[id]
 }

@@ -41,7 +41,7 @@ func readCards(path string, flags card) (list []card, err error) {
 		if err != nil {
 			return fmt.Errorf("line %d: %w", number, err)
 		}
-		for _, unique := range []string{"name", "serial", "out"} {
+		for _, unique := range []string{"name", "serial"} {
 			value := k[unique]
 			if at := known[unique+" "+value]; at > 0 && value != "" {
 				return fmt.Errorf("line %d: %q is there twice, in line %d, too", number, value, at)

@@ -83,7 +83,10 @@ func (c *flasher) ask(ctx context.Context) error {
 		return err
 	}
 	r.card["boot"] = d.Boot
-	return cmp.Or(c.prepare(r), d.keep())
+	if err := c.prepare(r); err != nil {
+		return err
+	}
+	return d.keep()
 }
 
 // nextCard waits until somebody has put in the next card.

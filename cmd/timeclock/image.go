@@ -111,7 +111,10 @@ func (c *imager) ask(ctx context.Context) error {
 	if err := c.room(d.Out, 1); err != nil {
 		return err
 	}
-	return cmp.Or(c.make(ctx, r), d.keep())
+	if err := c.make(ctx, r); err != nil {
+		return err
+	}
+	return d.keep()
 }
 
 // list says which card files are to be made: one; one for each device of a list; or one for all of a list

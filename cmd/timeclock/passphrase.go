@@ -30,12 +30,13 @@ func (c *call) passphrase(ctx context.Context, file string, fresh bool) (string,
 		if text, err = c.typed(ctx, "Passphrase (it does not show): ", true); err != nil {
 			return "", err
 		}
-		if again, err := "", error(nil); fresh {
-			if again, err = c.typed(ctx, "Once more: ", true); err == nil && again != text {
-				err = errors.New("these were two different ones: nothing was made")
-			}
+		if fresh {
+			again, err := c.typed(ctx, "Once more: ", true)
 			if err != nil {
 				return "", err
+			}
+			if again != text {
+				return "", errors.New("these were two different ones: nothing was made")
 			}
 		}
 	}

@@ -100,6 +100,15 @@ func readBackup(file io.Reader, id age.Identity, f func(name string, content io.
 	}
 }
 
+// readPart reads a part that is no piece of the journal.
+func readPart(name string, content io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(content, maxPart+1))
+	if err == nil && len(text) > maxPart {
+		err = fmt.Errorf("%s has more than %d MB", name, maxPart>>20)
+	}
+	return text, err
+}
+
 // restore makes this device the one that a backup is of.
 func (c *call) restore(ctx context.Context, path, phrase string) error {
 	parts := map[string][]byte{}
@@ -107,11 +116,8 @@ func (c *call) restore(ctx context.Context, path, phrase string) error {
 		if strings.HasPrefix(name, journalParts) {
 			return nil
 		}
-		text, err := io.ReadAll(io.LimitReader(content, maxPart+1))
-		if err == nil && len(text) > maxPart {
-			err = fmt.Errorf("%s has more than %d MB", name, maxPart>>20)
-		}
-		parts[name] = text
+		var err error
+		parts[name], err = readPart(name, content)
 		return err
 	})
 	if err != nil {
@@ -128,6 +134,10 @@ func (c *call) restore(ctx context.Context, path, phrase string) error {
 	if err != nil {
 		return fmt.Errorf("the settings in %s: %w", path, err)
 	}
+	var u admin.Unsent
+	if err := json.Unmarshal(parts[unsentPart], &u); err != nil {
+		return fmt.Errorf("the bookings in %s: %w", path, err)
+	}
 	if stopClock(ctx) {
 		defer func() {
 			if err := exec.Command("systemctl", "start", "timeclock.service").Run(); err != nil {
@@ -141,8 +151,7 @@ func (c *call) restore(ctx context.Context, path, phrase string) error {
 			return err
 		}
 	}
-	var u admin.Unsent
-	if err := errors.Join(json.Unmarshal(parts[unsentPart], &u), restoreFiles(ctx, c.config, cfg, parts)); err != nil {
+	if err := restoreFiles(ctx, c.config, cfg, parts); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.stdout, "This device is %s now, as it was on %s.\n", about.Device,

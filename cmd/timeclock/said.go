@@ -8,9 +8,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/pelletier/go-toml/v2"
-
 	"timeclock/device/durable"
+
+	"github.com/pelletier/go-toml/v2"
 )
 
 // said is what a technician has answered, but for secrets: the next card begins with it.
