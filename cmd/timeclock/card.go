@@ -288,7 +288,7 @@ func (c *cards) tryToken(ctx context.Context, r ready) error {
 	c.tried[id] = nil
 	switch {
 	case errors.As(err, &e) && e.Kind == zeitstrom.Unauthorized && e.Own():
-		c.tried[id] = fmt.Errorf("Zeitstrom does not take the token in %s: %s", r.card["token"], e.Words())
+		c.tried[id] = fmt.Errorf("the token in %s: Zeitstrom does not take it: %s", r.card["token"], e.Words())
 	case err != nil:
 		fmt.Fprintf(c.stderr, "warning: nobody could be asked whether the token is good; go on if it is: %v\n", err)
 	case !may.Timespans:
