@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -20,9 +19,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"timeclock/cmd/internal/admin"
-	"timeclock/display"
 )
 
 var (
@@ -254,57 +250,6 @@ func TestFewWaitForTheHash(t *testing.T) {
 	}
 	if n := hashing.waiting.Load(); n != 0 {
 		t.Errorf("%d are counted as waiting", n)
-	}
-}
-
-// Of a crowd that logs in at once all but a few are told to come again, at once; an admin who
-// has logged in before from this computer waits beside these few.
-func TestCrowd(t *testing.T) {
-	gate := NewGate(Options{StateDir: t.TempDir()})
-	s, err := New(gate, NewMirror(), admin.New(admin.Rooms{Style: display.Style{Zone: time.UTC}}),
-		slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.accounts.open(s.options.StateDir)
-	x, err := newAccount("admin", Admin, "correct horse 1")
-	if err := errors.Join(err, s.accounts.set(x)); err != nil {
-		t.Fatal(err)
-	}
-	s.familiar.met("admin", anna)
-	handler := s.handler()
-	login := func(from netip.Addr, password string) int {
-		r := httptest.NewRequest(http.MethodPost, "/login",
-			strings.NewReader(url.Values{"name": {"admin"}, "password": {password}}.Encode()))
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		r.RemoteAddr = netip.AddrPortFrom(from, 1).String()
-		w := httptest.NewRecorder()
-		handler.ServeHTTP(w, r)
-		return w.Code
-	}
-	hashing.Lock() // somebody's password is being hashed
-	const crowd = 60
-	answers, admin := make(chan int, crowd), make(chan int, 1)
-	for n := range crowd {
-		go func() { answers <- login(netip.AddrFrom4([4]byte{10, 0, 0, byte(n)}), "guess") }()
-	}
-	for range crowd - maxWaiting {
-		if code := <-answers; code != http.StatusServiceUnavailable {
-			t.Errorf("one of many is answered %d", code)
-		}
-	}
-	go func() { admin <- login(anna, "correct horse 1") }()
-	if code := login(eve, "correct horse 1"); code != http.StatusServiceUnavailable {
-		t.Errorf("one more is answered %d", code)
-	}
-	hashing.Unlock()
-	if code := <-admin; code != http.StatusSeeOther {
-		t.Errorf("the admin is answered %d", code)
-	}
-	for range maxWaiting {
-		if code := <-answers; code != http.StatusForbidden {
-			t.Errorf("one who waited is answered %d", code)
-		}
 	}
 }
 
