@@ -231,6 +231,7 @@ func (d *dialogue) askToken(r *ready) error {
 	return d.ask(question{
 		text: "Token of the company, from Zeitstrom (it does not show)", like: &token, secret: true,
 		judge: func(text string) error {
+			text = strings.TrimSpace(text)
 			if !isToken(text) {
 				return errors.New("a token has letters, digits and the like, and no spaces")
 			}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime"
 	"slices"
@@ -108,6 +109,13 @@ func reportFiles(name string) (files []*os.File, err error) {
 	for _, end := range []string{".json", ".txt", ".svg"} {
 		f, err := os.OpenFile(name+end, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if err != nil {
+			for _, f := range files {
+				f.Close()
+				os.Remove(f.Name())
+			}
+			if errors.Is(err, fs.ErrExist) {
+				err = fmt.Errorf("%s is there already: move it, or name another report", name+end)
+			}
 			return nil, err
 		}
 		files = append(files, f)
@@ -216,25 +224,12 @@ const answerTime = 10 * time.Minute
 var errForgotten = errors.New("nobody has answered for ten minutes: there is no report, and the clock books again")
 
 // line reads an answer.
-func (b *testBench) line(ctx context.Context) (text string, err error) {
-	type line struct {
-		text string
-		err  error
-	}
-	in := make(chan line, 1)
-	go func() {
-		text, err := b.in.ReadString('\n')
-		in <- line{text, err}
-	}()
-	select {
-	case <-ctx.Done():
-		return "", ctx.Err()
-	case <-time.After(answerTime):
-		b.forgotten = true
-		return "", errForgotten
-	case l := <-in:
-		return l.text, l.err
-	}
+func (b *testBench) line(ctx context.Context) (string, error) {
+	waits, stop := context.WithTimeout(ctx, answerTime)
+	defer stop()
+	text, err := awaited(waits, func() (string, error) { return b.in.ReadString('\n') })
+	b.forgotten = errors.Is(err, context.DeadlineExceeded)
+	return text, err
 }
 
 // ask shows an answer until somebody has said whether it is right.

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"timeclock/deploy/image/imagetest"
 	"timeclock/device/devicetest"
@@ -59,15 +63,14 @@ func TestDialoguePicture(t *testing.T) {
 	}
 }
 
-// converse calls `timeclock image` on a terminal in a directory, gives an answer at each prompt, and returns what
-// the terminal shows.
-func converse(t *testing.T, dir string, replies []string) string {
+// openTerminal opens a terminal: what a person sees and types, and the end that a program has.
+func openTerminal(t *testing.T) (terminal, end *os.File) {
 	t.Helper()
 	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		t.Skipf("SKIPPED: there are no terminals here: %v", err)
 	}
-	defer terminal.Close()
+	t.Cleanup(func() { terminal.Close() })
 	number, err := unix.IoctlGetInt(int(terminal.Fd()), unix.TIOCGPTN)
 	if err == nil {
 		err = unix.IoctlSetPointerInt(int(terminal.Fd()), unix.TIOCSPTLCK, 0)
@@ -75,10 +78,19 @@ func converse(t *testing.T, dir string, replies []string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	end, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
+	end, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { end.Close() })
+	return terminal, end
+}
+
+// converse calls `timeclock image` on a terminal in a directory, gives an answer at each prompt, and returns what
+// the terminal shows.
+func converse(t *testing.T, dir string, replies []string) string {
+	t.Helper()
+	terminal, end := openTerminal(t)
 	cmd := exec.Command("./timeclock", "image")
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "HOME="+dir, "XDG_CONFIG_HOME="+dir+"/config")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = end, end, end
@@ -120,6 +132,36 @@ func converse(t *testing.T, dir string, replies []string) string {
 		t.Errorf("it ends with %v:\n%s", err, &heard)
 	}
 	return shown(heard.String())
+}
+
+// A passphrase is the same typed and in a file, spaces at its ends included; other answers have none there.
+func TestTyped(t *testing.T) {
+	terminal, end := openTerminal(t)
+	c := &call{env: env{stdin: end, stdout: io.Discard}}
+	for _, want := range []struct {
+		secret bool
+		text   string
+	}{{true, "  four words and spaces "}, {false, "four words and spaces"}} {
+		if _, err := terminal.WriteString("  four words and spaces \n"); err != nil {
+			t.Fatal(err)
+		}
+		if text, err := c.typed(t.Context(), "", want.secret); text != want.text || err != nil {
+			t.Errorf("secret %v: %q, %v", want.secret, text, err)
+		}
+	}
+}
+
+// A clock that somebody has left on the bench does not wait for ever.
+func TestForgottenBench(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, typing := io.Pipe()
+		defer typing.Close()
+		b := &testBench{in: bufio.NewReader(in)}
+		began := time.Now()
+		if _, err := b.line(t.Context()); err == nil || !b.forgotten || time.Since(began) != answerTime {
+			t.Errorf("after %v: %v, forgotten %v", time.Since(began), err, b.forgotten)
+		}
+	})
 }
 
 // shown is what a terminal shows: a carriage return writes over the line.

@@ -19,47 +19,56 @@ func onTerminal(stream any) bool {
 // errNobody says that who was asked has gone.
 var errNobody = errors.New("interrupted: nothing was made")
 
-// typed asks at a terminal for a line; a secret one does not show, not even if it is typed, or pasted, at once.
-// An interrupt ends it.
-func (c *call) typed(ctx context.Context, prompt string, secret bool) (string, error) {
+// awaited is the line that somebody enters, unless ctx ends before they do.
+func awaited(ctx context.Context, read func() (string, error)) (string, error) {
 	type line struct {
 		text string
 		err  error
 	}
 	in := make(chan line, 1)
+	go func() {
+		text, err := read()
+		in <- line{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case l := <-in:
+		return l.text, l.err
+	}
+}
+
+// typed asks at a terminal for a line, without the spaces around it. A secret one is as it was typed, and does
+// not show, not even if it is typed, or pasted, at once. An interrupt ends it.
+func (c *call) typed(ctx context.Context, prompt string, secret bool) (string, error) {
 	f := c.stdin.(*os.File)
 	before, err := term.GetState(int(f.Fd()))
 	if err != nil {
 		return "", err
 	}
-	go func() {
+	text, err := awaited(ctx, func() (string, error) {
 		if !secret {
 			fmt.Fprint(c.stdout, prompt)
 			text, err := lineFrom(f)
-			in <- line{text, err}
-			return
+			return strings.TrimSpace(text), err
 		}
 		if _, err := term.MakeRaw(int(f.Fd())); err != nil {
-			in <- line{"", err}
-			return
+			return "", err
 		}
 		fmt.Fprint(c.stdout, prompt)
 		text, err := term.ReadPassword(int(f.Fd()))
 		term.Restore(int(f.Fd()), before)
 		fmt.Fprintln(c.stdout)
-		in <- line{string(text), err}
-	}()
-	select {
-	case <-ctx.Done():
+		return string(text), err
+	})
+	if ctx.Err() != nil {
 		term.Restore(int(f.Fd()), before)
 		fmt.Fprintln(c.stdout)
-		return "", errNobody
-	case l := <-in:
-		if l.err != nil {
-			return "", errNobody
-		}
-		return strings.TrimSpace(l.text), nil
 	}
+	if err != nil {
+		return "", errNobody
+	}
+	return text, nil
 }
 
 // lineFrom reads a line, and nothing behind it.
